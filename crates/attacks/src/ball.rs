@@ -1,0 +1,132 @@
+//! Threat models: norm balls around an image, intersected with `[0, 1]`.
+
+use candle::{D, Result, Tensor};
+use std::{fmt, str::FromStr};
+
+/// The norm that measures a perturbation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Norm {
+    /// The largest absolute change of a pixel.
+    Linf,
+    /// The Euclidean length of the change.
+    L2,
+}
+
+impl fmt::Display for Norm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Linf => "linf",
+            Self::L2 => "l2",
+        })
+    }
+}
+
+impl FromStr for Norm {
+    type Err = String;
+
+    fn from_str(s: &str) -> std::result::Result<Self, String> {
+        match s {
+            "linf" => Ok(Self::Linf),
+            "l2" => Ok(Self::L2),
+            _ => Err(format!("unknown norm `{s}`; known: linf, l2")),
+        }
+    }
+}
+
+/// All images within `eps` of an image, pixels in `[0, 1]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ball {
+    /// How distance is measured.
+    pub norm: Norm,
+    /// Radius in pixel units.
+    pub eps: f64,
+}
+
+/// A radius no ball can have.
+#[derive(Debug, thiserror::Error)]
+#[error("eps must be a finite number of pixel units, at least 0 (such as 8/255), not {0}")]
+pub struct BadRadius(f64);
+
+/// Guards a division by a gradient's norm, as in the reference code.
+const TINY: f64 = 1e-10;
+
+impl Ball {
+    /// A ball of radius `eps`.
+    ///
+    /// # Errors
+    /// When `eps` is negative or not finite.
+    pub fn new(norm: Norm, eps: f64) -> std::result::Result<Self, BadRadius> {
+        if eps.is_finite() && eps >= 0. { Ok(Self { norm, eps }) } else { Err(BadRadius(eps)) }
+    }
+
+    /// The l-infinity ball of `levels` 8-bit grey levels: 8 is the field's 8/255.
+    pub fn grey_levels(levels: f64) -> Self {
+        Self { norm: Norm::Linf, eps: levels / 255. }
+    }
+
+    /// The point of the ball around `centre` nearest to `x` (in the norm's usual sense).
+    ///
+    /// # Errors
+    /// When the shapes differ.
+    pub fn project(&self, x: &Tensor, centre: &Tensor) -> Result<Tensor> {
+        let delta = (x - centre)?;
+        let inside = match self.norm {
+            Norm::Linf => delta.clamp(-self.eps as f32, self.eps as f32)?,
+            Norm::L2 => {
+                let scale = (norms(&delta)?.maximum(TINY)?.recip()? * self.eps)?.minimum(1.)?;
+                delta.broadcast_mul(&scale)?
+            }
+        };
+        (centre + inside)?.clamp(0f32, 1f32)
+    }
+
+    /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball.
+    ///
+    /// # Errors
+    /// When the shapes differ.
+    pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
+        match self.norm {
+            Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
+            Norm::L2 => {
+                let unit = grad.broadcast_div(&(norms(grad)? + TINY)?)?;
+                self.project(&(x + (unit * length)?)?, centre)
+            }
+        }
+    }
+
+    /// Checks that every image of `x` lies in the ball around its `centre` (to 1e-6) and in `[0, 1]`.
+    ///
+    /// # Errors
+    /// When one does not, or holds a value that is no number: then an attack has a bug.
+    pub fn check(&self, x: &Tensor, centre: &Tensor) -> Result<()> {
+        let delta = (x - centre)?;
+        let far = match self.norm {
+            Norm::Linf => delta.abs()?,
+            Norm::L2 => norms(&delta)?,
+        };
+        let far = far.max_all()?.to_scalar::<f32>()?;
+        // A sum turns any value that is not finite into a sum that is not.
+        let (low, high, sum) = (x.min_all()?, x.max_all()?, x.sum_all()?);
+        let (low, high, sum) = (low.to_scalar::<f32>()?, high.to_scalar::<f32>()?, sum.to_scalar::<f32>()?);
+        if sum.is_finite() && far <= self.eps as f32 + 1e-6 && low >= 0. && high <= 1. {
+            return Ok(());
+        }
+        candle::bail!("an attack broke its threat model {self}: distance {far}, pixels from {low} to {high}, sum {sum}")
+    }
+}
+
+impl fmt::Display for Ball {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let levels = self.eps * 255.;
+        match self.norm {
+            Norm::Linf if (levels - levels.round()).abs() < 1e-9 => write!(f, "linf {}/255", levels.round()),
+            norm => write!(f, "{norm} {}", self.eps),
+        }
+    }
+}
+
+/// The Euclidean norm of each image, `(N, 1, 1, 1)`.
+fn norms(x: &Tensor) -> Result<Tensor> {
+    let n = x.dim(0)?;
+    x.reshape((n, ()))?.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.reshape((n, 1, 1, 1))
+}

@@ -1,0 +1,40 @@
+//! Random starts that depend on the example, not on the batch it happens to be in.
+
+use candle::{Device, Result, Shape, Tensor};
+use kernels::Key;
+
+/// Keys of the random draws for a batch of images.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epoch; 0 in evaluation.
+    pub epoch: u64,
+    /// Position of each image in its data set, `(N,)`.
+    pub examples: &'a [u64],
+}
+
+impl Keys<'_> {
+    /// A tensor of `shape` `(N, ...)` whose row i is what `fill` draws for example i.
+    ///
+    /// # Errors
+    /// When the number of rows is not the number of examples.
+    pub fn draw(
+        &self,
+        purpose: &str,
+        restart: u64,
+        shape: &Shape,
+        device: &Device,
+        mut fill: impl FnMut(Key, &mut [f32]),
+    ) -> Result<Tensor> {
+        let rows = shape.dims().first().copied().unwrap_or(0);
+        if rows != self.examples.len() {
+            candle::bail!("{rows} images, but random keys for {}", self.examples.len())
+        }
+        let mut values = vec![0f32; shape.elem_count()];
+        for (row, &example) in values.chunks_mut((shape.elem_count() / rows.max(1)).max(1)).zip(self.examples) {
+            fill(Key { seed: self.seed, epoch: self.epoch, example, restart }.domain(purpose), row);
+        }
+        Tensor::from_vec(values, shape, device)
+    }
+}

@@ -1,0 +1,59 @@
+//! Adversarial attacks and robust evaluation.
+//!
+//! An attack is a threat model ([`Ball`]), an ascent rule and a start; what it ascends is an
+//! [`Objective`] that the caller passes in. So FGSM, PGD, momentum PGD and CW are presets of one
+//! [`Pgd`], and every framework and regulariser reuses it.
+
+mod ball;
+mod evaluation;
+mod keys;
+mod pgd;
+mod suite;
+
+pub use ball::{Ball, BadRadius, Norm};
+pub use evaluation::{Correct, Progress, clean_correct, robust_correct};
+pub use keys::Keys;
+pub use pgd::{Pgd, Start};
+pub use suite::{Probe, UnknownAttack};
+
+use candle::{Result, Tensor};
+use models::{Mode, Model};
+use objectives::Objective;
+use std::fmt;
+
+/// What an attack may touch.
+#[derive(Clone, Copy)]
+pub struct Victim<'a> {
+    /// A frozen view, so that only pixels are differentiated.
+    pub model: &'a dyn Model,
+    /// Batch-norm mode while crafting.
+    pub mode: Mode,
+    /// The quantity the attack ascends.
+    pub objective: &'a Objective,
+}
+
+/// Maps images to adversarial images inside a threat model.
+pub trait Attack: fmt::Display + Send + Sync {
+    /// Perturbs `images` `(N, C, H, W)` in `[0, 1]` with `labels` `(N,)`; `keys` has one entry an
+    /// image. The result carries no gradient.
+    ///
+    /// # Errors
+    /// When the network fails, or the objective does not depend on its input.
+    fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor>;
+}
+
+/// No attack: images as they are, for natural training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity;
+
+impl Attack for Identity {
+    fn perturb(&self, _: Victim<'_>, images: &Tensor, _: &Tensor, _: &Keys<'_>) -> Result<Tensor> {
+        Ok(images.clone())
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("none")
+    }
+}

@@ -1,0 +1,150 @@
+//! Projected gradient ascent, and the attacks that are presets of it.
+
+use crate::{Attack, Ball, Keys, Norm, Victim};
+use candle::{D, DType, Result, Tensor, Var};
+use objectives::{Clean, Passes, Stage};
+use std::fmt;
+
+/// Where an attack starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// At the image.
+    Image,
+    /// Uniformly in the ball (l2: a uniform direction at a uniform distance).
+    Uniform,
+    /// Gaussian noise of this standard deviation in every pixel, as TRADES does.
+    Gaussian(f64),
+}
+
+/// Projected gradient ascent (Madry et al. 2018), with optional momentum (Dong et al. 2018).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pgd {
+    /// Threat model.
+    pub ball: Ball,
+    /// Gradient steps.
+    pub steps: usize,
+    /// Length of a step in pixel units.
+    pub step: f64,
+    /// Where it starts.
+    pub start: Start,
+    /// Decay of accumulated gradients (1 in MIM); `None` steps along the latest gradient alone.
+    pub momentum: Option<f64>,
+    /// Independent runs; each example keeps a misclassified one if there is any, else the one with
+    /// the highest objective.
+    pub restarts: usize,
+}
+
+impl Pgd {
+    /// `steps` of a quarter of the radius from a uniform start.
+    pub fn new(ball: Ball, steps: usize) -> Self {
+        Self { ball, steps, step: ball.eps / 4., start: Start::Uniform, momentum: None, restarts: 1 }
+    }
+
+    /// One full step from the image: the fast gradient sign method (Goodfellow et al. 2015).
+    pub fn fgsm(ball: Ball) -> Self {
+        Self { step: ball.eps, start: Start::Image, ..Self::new(ball, 1) }
+    }
+
+    /// Momentum iterative method with decay 1 (Dong et al. 2018), from the image.
+    pub fn mim(ball: Ball, steps: usize) -> Self {
+        Self { start: Start::Image, momentum: Some(1.), ..Self::new(ball, steps) }
+    }
+
+    /// The starting points of one restart.
+    fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
+        let eps = self.ball.eps as f32;
+        let draw = |fill: &dyn Fn(kernels::Key, &mut [f32])| {
+            keys.draw("attack start", restart, images.shape(), images.device(), fill)
+        };
+        let noise = match (self.start, self.ball.norm) {
+            (Start::Image, _) => return Ok(images.clone()),
+            (Start::Gaussian(std), _) => draw(&|key, out| kernels::fill_normal(key, std as f32, out))?,
+            (Start::Uniform, Norm::Linf) => draw(&|key, out| kernels::fill_uniform(key, -eps, eps, out))?,
+            (Start::Uniform, Norm::L2) => draw(&|key, out| uniform_l2(key, eps, out))?,
+        };
+        self.ball.project(&(images + noise)?, images)
+    }
+
+    fn run(&self, victim: Victim<'_>, clean: &Clean<'_>, images: &Tensor, start: Tensor) -> Result<Tensor> {
+        let mut x = start;
+        let mut velocity: Option<Tensor> = None;
+        for _ in 0..self.steps {
+            let var = Var::from_tensor(&x)?;
+            let grad = gradient(victim, &clean.against(&var)?, &var)?;
+            let direction = match self.momentum {
+                None => grad,
+                Some(decay) => {
+                    let scale = grad.abs()?.flatten_from(1)?.mean_keepdim(D::Minus1)?;
+                    // An example whose gradient is exactly zero stays put instead of becoming no number.
+                    let scale = scale.reshape((scale.dim(0)?, 1, 1, 1))?.maximum(f64::from(f32::MIN_POSITIVE))?;
+                    let unit = grad.broadcast_div(&scale)?;
+                    match velocity {
+                        None => unit,
+                        Some(v) => (unit + (v * decay)?)?,
+                    }
+                }
+            };
+            x = self.ball.ascend(&var.as_detached_tensor(), &direction, images, self.step)?;
+            velocity = self.momentum.map(|_| direction);
+        }
+        Ok(x)
+    }
+}
+
+/// The gradient of the summed objective with respect to the pixels of `var`.
+fn gradient(victim: Victim<'_>, passes: &Passes<'_>, var: &Var) -> Result<Tensor> {
+    let mut grads = victim.objective.losses(passes)?.sum_all()?.backward()?;
+    grads.remove(var).ok_or_else(|| {
+        candle::Error::Msg(format!("the objective `{}` does not depend on adversarial images", victim.objective))
+    })
+}
+
+/// A point at a uniform distance in a uniform direction.
+fn uniform_l2(key: kernels::Key, eps: f32, out: &mut [f32]) {
+    let mut radius = [0f32];
+    kernels::fill_uniform(key.domain("radius"), 0., eps, &mut radius);
+    kernels::fill_normal(key, 1., out);
+    let norm = out.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    out.iter_mut().for_each(|v| *v *= radius[0] / norm);
+}
+
+/// How good a candidate is, `(N,)`: any misclassified one beats any correct one, then the objective decides.
+fn score(victim: Victim<'_>, passes: &Passes<'_>, labels: &Tensor) -> Result<Tensor> {
+    let wrong = passes.adv()?.logits.argmax(D::Minus1)?.ne(&labels.to_dtype(DType::U32)?)?.to_dtype(DType::F32)?;
+    victim.objective.losses(passes)? + (wrong * 1e6)?
+}
+
+impl Attack for Pgd {
+    fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
+        let images = &images.detach();
+        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let mut best: Option<(Tensor, Tensor)> = None;
+        for restart in 0..self.restarts.max(1) as u64 {
+            let x = self.run(victim, &clean, images, self.begin(images, keys, restart)?)?;
+            if self.restarts <= 1 {
+                return Ok(x);
+            }
+            let new = score(victim, &clean.against(&x)?, labels)?;
+            best = Some(match best {
+                None => (x, new),
+                Some((held, old)) => {
+                    let better = new.gt(&old)?;
+                    let pick = better.reshape((better.dim(0)?, 1, 1, 1))?.broadcast_as(x.shape())?;
+                    (pick.where_cond(&x, &held)?, better.where_cond(&new, &old)?)
+                }
+            });
+        }
+        best.map(|(x, _)| x).ok_or_else(|| candle::Error::Msg("an attack needs a run".into()))
+    }
+}
+
+impl fmt::Display for Pgd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.momentum.is_some() { "mim" } else { "pgd" };
+        write!(f, "{name}-{} ({}, step {:.5}, {:?}", self.steps, self.ball, self.step, self.start)?;
+        if self.restarts > 1 {
+            write!(f, ", {} restarts", self.restarts)?;
+        }
+        write!(f, ")")
+    }
+}

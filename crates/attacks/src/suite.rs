@@ -1,0 +1,56 @@
+//! The attacks evaluations know by name.
+
+use crate::{Attack, Ball, Pgd};
+use objectives::{Objective, Pass, ce, margin};
+use std::sync::Arc;
+
+/// A named attack of an evaluation: how it searches, and what it ascends.
+#[derive(Clone)]
+pub struct Probe {
+    /// As on the command line and in CSV files: `fgsm`, `pgd-20`, `mim-20`, `cw`, ...
+    pub name: String,
+    /// How it searches.
+    pub attack: Arc<dyn Attack>,
+    /// What it ascends.
+    pub objective: Objective,
+    /// Where it must stay.
+    pub ball: Ball,
+}
+
+/// An attack nobody knows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown attack `{0}`; known: fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, mim-STEPS, cw, cw-STEPS (STEPS and RESTARTS from 1 to 10000)"
+)]
+pub struct UnknownAttack(String);
+
+/// Steps of `cw` without a number.
+const CW_STEPS: usize = 30;
+
+impl Probe {
+    /// The attack called `name` within `ball`.
+    ///
+    /// - `fgsm`: one full step on the cross-entropy, from the image.
+    /// - `pgd-K`, `pgd-KxR`: K steps of eps/4 on the cross-entropy from a uniform start, R restarts.
+    /// - `mim-K`: K momentum steps of eps/4 on the cross-entropy, decay 1, from the image.
+    /// - `cw`, `cw-K`: CW-Linf, that is PGD on the margin loss, K steps (30) of eps/4.
+    ///
+    /// # Errors
+    /// When no attack has that name.
+    pub fn named(name: &str, ball: Ball) -> std::result::Result<Self, UnknownAttack> {
+        let unknown = || UnknownAttack(name.into());
+        let count = |s: &str| s.parse().ok().filter(|n| (1..=10_000).contains(n)).ok_or_else(unknown);
+        let (attack, objective) = match name.split_once('-') {
+            None if name == "fgsm" => (Pgd::fgsm(ball), ce(Pass::Adv)),
+            None if name == "cw" => (Pgd::new(ball, CW_STEPS), margin()),
+            Some(("cw", steps)) => (Pgd::new(ball, count(steps)?), margin()),
+            Some(("mim", steps)) => (Pgd::mim(ball, count(steps)?), ce(Pass::Adv)),
+            Some(("pgd", budget)) => {
+                let (steps, restarts) = budget.split_once('x').unwrap_or((budget, "1"));
+                (Pgd { restarts: count(restarts)?, ..Pgd::new(ball, count(steps)?) }, ce(Pass::Adv))
+            }
+            _ => return Err(unknown()),
+        };
+        Ok(Self { name: name.into(), attack: Arc::new(attack), objective, ball })
+    }
+}

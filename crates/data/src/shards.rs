@@ -1,0 +1,39 @@
+//! Files that are numbered parts of one split: `train-00000-of-00003.parquet`.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The Parquet files of `split` in `dir`, in name order; none is not an error, some missing is.
+pub(crate) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
+        let entry = entry.map_err(|e| Error::io(dir, e))?;
+        if let Some(name) = entry.file_name().to_str()
+            && let Some(stem) = name.strip_suffix(".parquet")
+            && (stem == split
+                || stem
+                    .strip_prefix(split)
+                    .is_some_and(|rest| rest.starts_with('-')))
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    if let Some((_, total)) = names.first().and_then(|name| numbers(name))
+        && let Some(i) = (0..total).find(|&i| !names.iter().any(|n| numbers(n) == Some((i, total))))
+    {
+        return Err(Error::Missing {
+            path: dir.into(),
+            what: format!("{} of {total} {split} files are here", names.len()),
+            looked_for: format!("{split}-{i:05}-of-{total:05}.parquet"),
+        });
+    }
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
+
+/// `(i, total)` of a name that ends in `-i-of-total.parquet`.
+fn numbers(name: &str) -> Option<(u32, u32)> {
+    let (rest, total) = name.strip_suffix(".parquet")?.rsplit_once("-of-")?;
+    Some((rest.rsplit_once('-')?.1.parse().ok()?, total.parse().ok()?))
+}

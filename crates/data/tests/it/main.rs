@@ -1,0 +1,9 @@
+//! Loading, splitting and batching, on files written here and on the real data in `I2FR_DATA`.
+
+mod binary;
+mod dataset;
+mod files;
+mod idx;
+mod parquet;
+mod real;
+mod synthetic;

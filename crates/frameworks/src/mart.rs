@@ -1,0 +1,21 @@
+//! MART.
+
+use crate::{Framework, trades::START};
+use attacks::{Ball, Pgd};
+use models::Mode;
+use objectives::{Pass, boosted_ce, ce, weighted_kl};
+use std::sync::Arc;
+
+/// The official code's weight for ResNet-18.
+pub(crate) const LAMBDA: f64 = 5.;
+
+/// Wang et al. 2020: steps of eps/4 up the cross-entropy, in evaluation mode.
+pub fn mart(ball: Ball, steps: usize, lambda: f64) -> Framework {
+    Framework {
+        name: "MART".into(),
+        attack: Arc::new(Pgd { start: START, ..Pgd::new(ball, steps) }),
+        attack_mode: Mode::Eval,
+        inner: ce(Pass::Adv),
+        outer: boosted_ce() + lambda * weighted_kl(),
+    }
+}

@@ -1,0 +1,18 @@
+//! Natural training, the undefended control.
+
+use crate::Framework;
+use attacks::Identity;
+use models::Mode;
+use objectives::{Pass, ce};
+use std::sync::Arc;
+
+/// Cross-entropy on clean images; nothing is attacked.
+pub fn standard() -> Framework {
+    Framework {
+        name: "Standard".into(),
+        attack: Arc::new(Identity),
+        attack_mode: Mode::Eval,
+        inner: ce(Pass::Adv),
+        outer: ce(Pass::Clean),
+    }
+}

@@ -1,0 +1,218 @@
+//! Two-dimensional convolution of channels-last activations.
+//!
+//! | kernel | forward and input gradient | weight gradient |
+//! |---|---|---|
+//! | 3x3 of stride 1, channels multiples of 16 | Winograd F(4x4, 3x3) | Winograd |
+//! | any other | [`direct`] implicit product | direct |
+//!
+//! `I2FR_CONV=direct` takes the second line for all.
+
+mod direct;
+mod input_grad;
+mod packing;
+mod passes;
+mod tile;
+mod weight_grad;
+mod window;
+mod winograd;
+
+use crate::host::{check, floats, produce, read, tensor};
+use crate::isa::{Isa, direct_only, isa};
+use crate::memory::Out;
+use candle::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
+pub use packing::Packing;
+pub use passes::ConvPasses;
+use packing::Forms;
+use std::sync::Arc;
+use window::Window;
+
+const NAME: &str = "conv2d";
+
+/// What a convolution has besides its weights: the same stride and zero padding on both axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Step between windows, at least 1.
+    pub stride: usize,
+    /// Rows and columns of zeros around the input, fewer than the kernel has.
+    pub padding: usize,
+}
+
+/// Convolves `x` (N, H, W, I) with `weight` (O, I, K, K) into (N, H', W', O), where
+/// H' = (H + 2 padding - K) / stride + 1.
+///
+/// Differentiable in both; the gradient of the weight has the weight's layout and is not computed
+/// for a detached weight, nor is that of a detached input. `packing` belongs to this weight: it keeps
+/// rearranged copies until [`Packing::clear`].
+///
+/// # Errors
+/// Tensors that are not f32 on the CPU, shapes that do not fit, a padding of the kernel's size or
+/// more, a packing made for another shape of weight.
+pub fn conv2d(x: &Tensor, weight: &Tensor, geometry: Conv2d, packing: &Packing) -> Result<Tensor> {
+    check(NAME, &[x, weight])?;
+    let shape = Shape::new(x.dims(), weight.dims(), geometry)?;
+    let algorithm = Algorithm::of(&shape, direct_only());
+    let forms = packing.forms(&shape, algorithm, isa())?;
+    x.contiguous()?.apply_op2(&weight.contiguous()?, Convolution { shape, algorithm, isa: isa(), forms })
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    Winograd,
+    Direct,
+}
+
+impl Algorithm {
+    fn of(shape: &Shape, direct_only: bool) -> Self {
+        if shape.suits_winograd() && !direct_only { Self::Winograd } else { Self::Direct }
+    }
+}
+
+/// All sizes of one convolution, checked: N images (h, w, i) to (oh, ow, o).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    n: usize,
+    h: usize,
+    w: usize,
+    i: usize,
+    o: usize,
+    k: usize,
+    stride: usize,
+    padding: usize,
+    oh: usize,
+    ow: usize,
+}
+
+impl Shape {
+    fn new(x: &[usize], weight: &[usize], Conv2d { stride, padding }: Conv2d) -> Result<Self> {
+        let (&[n, h, w, c], &[o, i, k, k2]) = (x, weight) else {
+            bail!("{NAME}: expected (N, H, W, C) and (O, I, K, K), got {x:?} and {weight:?}")
+        };
+        if c != i || k != k2 || k == 0 || i == 0 || o == 0 {
+            bail!("{NAME}: input {x:?} does not fit weight {weight:?}")
+        }
+        if stride == 0 || padding >= k || h + 2 * padding < k || w + 2 * padding < k {
+            bail!("{NAME}: stride {stride}, padding {padding} do not fit input {x:?}, weight {weight:?}")
+        }
+        let out = |size: usize| (size + 2 * padding - k) / stride + 1;
+        Ok(Self { n, h, w, i, o, k, stride, padding, oh: out(h), ow: out(w) })
+    }
+
+    fn suits_winograd(&self) -> bool {
+        self.k == 3 && self.stride == 1 && self.i.is_multiple_of(16) && self.o.is_multiple_of(16)
+    }
+
+    /// The windows of the forward pass.
+    fn window(&self) -> Window {
+        Window {
+            h: self.h,
+            w: self.w,
+            c: self.i,
+            kh: self.k,
+            kw: self.k,
+            stride: self.stride,
+            top: self.padding as isize,
+            left: self.padding as isize,
+            gh: self.oh,
+            gw: self.ow,
+        }
+    }
+
+    fn pack_forward(&self, isa: Isa, w: &[f32]) -> Vec<f32> {
+        let (i, k) = (self.i, self.k);
+        direct::pack(isa, k, k * i, self.o, |ky, run, o| w[((o * i + run % i) * k + ky) * k + run / i])
+    }
+
+    fn direct_forward(&self, isa: Isa, x: &[f32], packed: &[f32], y: &mut [f32]) {
+        assert_eq!(y.len(), self.n * self.oh * self.ow * self.o);
+        let product = direct::Product {
+            window: self.window(),
+            h: self.oh,
+            w: self.ow,
+            y0: 0,
+            x0: 0,
+            step: 1,
+            columns: self.o,
+        };
+        // SAFETY: y has the asserted size, `run` checks x and the weights.
+        unsafe { product.run(isa, self.n, x, packed, Out::new(y)) }
+    }
+
+    /// The same convolution seen from its output: what the input gradient of Winograd computes.
+    fn transposed(&self) -> Self {
+        let (h, w, oh, ow) = (self.oh, self.ow, self.h, self.w);
+        Self { h, w, i: self.o, o: self.i, padding: self.k - 1 - self.padding, oh, ow, ..*self }
+    }
+}
+
+#[derive(Debug)]
+struct Convolution {
+    shape: Shape,
+    algorithm: Algorithm,
+    isa: Isa,
+    forms: Arc<Forms>,
+}
+
+impl Convolution {
+    fn forward(&self, x: &[f32], w: &[f32], y: &mut [f32]) {
+        let packed = self.forms.forward.get_or_init(|| match self.algorithm {
+            Algorithm::Winograd => winograd::pack_forward(self.isa, &self.shape, w),
+            Algorithm::Direct => self.shape.pack_forward(self.isa, w),
+        });
+        match self.algorithm {
+            Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y),
+            Algorithm::Direct => self.shape.direct_forward(self.isa, x, packed, y),
+        }
+    }
+
+    fn input_grad(&self, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+        match self.algorithm {
+            Algorithm::Winograd => {
+                let pack = || winograd::pack_backward(self.isa, &self.shape, w);
+                let packed = self.forms.winograd_backward.get_or_init(pack);
+                winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx)
+            }
+            Algorithm::Direct => {
+                let packed = self.forms.direct_backward.get_or_init(|| self.shape.pack_input_grad(self.isa, w));
+                self.shape.direct_input_grad(self.isa, dy, packed, dx)
+            }
+        }
+    }
+
+    fn weight_grad(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        match self.algorithm {
+            Algorithm::Winograd => winograd::weight_grad(self.isa, &self.shape, x, dy, dw),
+            Algorithm::Direct => self.shape.direct_weight_grad(self.isa, x, dy, dw),
+        }
+    }
+}
+
+impl CustomOp2 for Convolution {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, w: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, candle::Shape)> {
+        let (x, w) = (floats(NAME, x, lx)?, floats(NAME, w, lw)?);
+        let s = &self.shape;
+        Ok(produce((s.n, s.oh, s.ow, s.o), |y| self.forward(x, w, y)))
+    }
+
+    fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        read(NAME, dy, |dy| {
+            let dx = if x.track_op() {
+                let grad = |w: &[f32]| tensor(x.shape(), |dx| self.input_grad(dy, w, dx));
+                Some(read(NAME, w, grad)??)
+            } else {
+                None
+            };
+            let dw = if w.track_op() {
+                let grad = |x: &[f32]| tensor(w.shape(), |dw| self.weight_grad(x, dy, dw));
+                Some(read(NAME, x, grad)??)
+            } else {
+                None
+            };
+            Ok((dx, dw))
+        })?
+    }
+}

@@ -1,0 +1,179 @@
+//! Convolution through the planes; the input gradient is the same with other weights.
+
+use super::super::tile::{self, MAX_ROWS, Panels, Rows, Target};
+use super::transform::{InputToPlanes, Planes, PlanesToOutput};
+use super::{PLANES, SKEW, Shape};
+use crate::isa::Isa;
+use crate::memory::{Out, unfilled, with_scratch};
+use crate::parallel::tasks;
+use crate::simd::{Kernel, Simd, dispatch};
+
+/// Bytes of planes a task may hold: they should stay in the second-level cache.
+const TASK_BYTES: usize = 768 << 10;
+/// Transformed weights above this size are read as seldom as possible.
+const LARGE_WEIGHTS: usize = 6 << 20;
+/// Bytes of planes of one round with large weights: they should stay in the last-level cache.
+const ROUND_BYTES: usize = 20 << 20;
+
+/// Convolves `x` (N, H, W, I) into `y` (N, H', W', O).
+pub(in super::super) fn convolve(isa: Isa, shape: &Shape, x: &[f32], weights: &[f32], y: &mut [f32]) {
+    assert_eq!(x.len(), shape.n * shape.h * shape.w * shape.i);
+    assert_eq!(y.len(), shape.n * shape.oh * shape.ow * shape.o);
+    assert_eq!(weights.len(), shape.transformed());
+    let tiles = shape.tiles();
+    let rows = shape.n * tiles.rows;
+    let y = Out::new(y);
+    let round = |first, end| Round { isa, shape, x, weights, y, first, end };
+    let bytes = 4 * PLANES * tiles.columns * (shape.i + shape.o);
+    if 4 * shape.transformed() > LARGE_WEIGHTS {
+        let per = (ROUND_BYTES / bytes).clamp(1, rows.max(1));
+        for first in (0..rows).step_by(per) {
+            round(first, (first + per).min(rows)).by_planes();
+        }
+    } else {
+        let least = (4 * MAX_ROWS).div_ceil(tiles.columns);
+        let per = (TASK_BYTES / bytes).max(least).min(rows.div_ceil(8)).max(1);
+        let work = rows * tiles.columns * PLANES * shape.i * shape.o / 16;
+        tasks(rows.div_ceil(per), work, |task| round(task * per, ((task + 1) * per).min(rows)).at_once());
+    }
+}
+
+/// Tile rows `first..end`, counted over all images.
+struct Round<'a> {
+    isa: Isa,
+    shape: &'a Shape,
+    x: &'a [f32],
+    weights: &'a [f32],
+    y: Out,
+    first: usize,
+    end: usize,
+}
+
+impl Round<'_> {
+    fn count(&self) -> usize {
+        (self.end - self.first) * self.shape.tiles().columns
+    }
+    fn plane(&self, channels: usize) -> usize {
+        self.count() * channels + SKEW
+    }
+
+    /// All three steps on this thread, the planes in its scratch.
+    fn at_once(&self) {
+        let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
+        with_scratch(PLANES * (i + o), |scratch| {
+            // SAFETY: the scratch holds both sets of planes; the tile rows are this task's alone.
+            unsafe {
+                let results = scratch.add(PLANES * i);
+                self.input(self.first, self.end, scratch);
+                for plane in 0..PLANES {
+                    self.multiply(plane, scratch, results);
+                }
+                self.output(self.first, self.end, results);
+            }
+        })
+    }
+
+    /// Each step on all threads. A plane's weights are then read by one thread, once.
+    fn by_planes(&self) {
+        let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
+        let mut planes = unfilled(PLANES * (i + o));
+        let planes = Out::new(&mut planes);
+        let rows = self.end - self.first;
+        let work = self.count() * PLANES * (self.shape.i + self.shape.o);
+        // SAFETY: the buffer holds both sets of planes; tasks write disjoint tile rows or planes.
+        unsafe {
+            let (from, to) = (planes, Out::from(planes.at(PLANES * i)));
+            tasks(rows, work / 8, |r| self.input(self.first + r, self.first + r + 1, from.at(0)));
+            tasks(PLANES, work * 8, |plane| self.multiply(plane, from.at(0), to.at(0)));
+            tasks(rows, work / 8, |r| self.output(self.first + r, self.first + r + 1, to.at(0)));
+        }
+    }
+
+    /// # Safety
+    /// `planes` holds this round's planes of inputs; no other task writes those of these rows.
+    unsafe fn input(&self, first: usize, end: usize, planes: *mut f32) {
+        let tiles = self.shape.tiles();
+        let channels = self.shape.i;
+        let stride = self.plane(channels);
+        // SAFETY: tile row `first` is that many tiles into the round.
+        unsafe {
+            let start = planes.add((first - self.first) * tiles.columns * channels);
+            let planes = Planes { start, stride, channels };
+            dispatch(self.isa, &InputToPlanes { tiles, x: self.x.as_ptr(), first, end, planes });
+        }
+    }
+
+    /// # Safety
+    /// `planes` holds this round's planes of outputs; no other task writes these rows of `y`.
+    unsafe fn output(&self, first: usize, end: usize, planes: *mut f32) {
+        let tiles = self.shape.tiles();
+        let channels = self.shape.o;
+        let stride = self.plane(channels);
+        // SAFETY: tile row `first` is that many tiles into the round.
+        unsafe {
+            let start = planes.add((first - self.first) * tiles.columns * channels);
+            let planes = Planes { start, stride, channels };
+            dispatch(self.isa, &PlanesToOutput { tiles, planes, first, end, y: self.y.at(0) });
+        }
+    }
+
+    /// # Safety
+    /// `from` and `to` hold this round's planes of inputs and outputs.
+    unsafe fn multiply(&self, plane: usize, from: *const f32, to: *mut f32) {
+        let (i, o) = (self.shape.i, self.shape.o);
+        // SAFETY: planes lie `plane(channels)` apart, those of the weights i * o + SKEW.
+        unsafe {
+            let product = PlaneProduct {
+                rows: self.count(),
+                i,
+                o,
+                left: from.add(plane * self.plane(i)),
+                weights: self.weights.as_ptr().add(plane * (i * o + SKEW)),
+                out: to.add(plane * self.plane(o)),
+            };
+            dispatch(self.isa, &product);
+        }
+    }
+}
+
+/// `out (rows, o) = left (rows, i) * weights (i, o)`, the weights in panels.
+struct PlaneProduct {
+    rows: usize,
+    i: usize,
+    o: usize,
+    left: *const f32,
+    weights: *const f32,
+    out: *mut f32,
+}
+
+impl Kernel for PlaneProduct {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, s: S) {
+        let panels = Panels { columns: self.o, lanes: S::LANES };
+        for panel in 0..panels.count() {
+            let registers = panels.registers(panel);
+            let start = panels.start(panel);
+            let most = if registers == 2 { S::ROWS_WIDE } else { S::ROWS_NARROW };
+            let blocks = self.rows.div_ceil(most);
+            for b in 0..blocks {
+                let (from, to) = tile::block(self.rows, b, blocks);
+                let mut left = Rows {
+                    start: [core::ptr::null(); MAX_ROWS],
+                    count: to - from,
+                    taps: 1,
+                    tap_stride: 0,
+                    depth: self.i,
+                };
+                let mut out = Target { start: [core::ptr::null_mut(); MAX_ROWS], columns: self.o - start };
+                // SAFETY: rows from..to are inside both matrices, the panel inside the weights.
+                unsafe {
+                    for r in from..to {
+                        left.start[r - from] = self.left.add(r * self.i);
+                        out.start[r - from] = self.out.add(r * self.o + start);
+                    }
+                    tile::multiply(s, &left, self.weights.add(start * self.i), registers, &out);
+                }
+            }
+        }
+    }
+}

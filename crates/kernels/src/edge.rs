@@ -1,0 +1,146 @@
+//! Into the channels-last world and out of it.
+
+use crate::host::{check, floats, produce, read, tensor};
+use crate::memory::Out;
+use crate::parallel::ranges;
+use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+/// Images (N, C, H, W) to activations (N, H, W, C), each channel as `(x - mean[c]) / std[c]`.
+/// Differentiable.
+///
+/// # Errors
+/// Not f32 on the CPU, not four dimensions, or `mean` and `std` without one number per channel.
+pub fn enter(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<Tensor> {
+    check("enter", &[images])?;
+    let &[_, c, h, w] = images.dims() else {
+        bail!("enter: expected images (N, C, H, W), got {:?}", images.shape())
+    };
+    if mean.len() != c || std.len() != c {
+        bail!("enter: images {:?} with {} means and {} deviations", images.shape(), mean.len(), std.len())
+    }
+    images.contiguous()?.apply_op1(Enter { c, pixels: h * w, mean: mean.to_vec(), std: std.to_vec() })
+}
+
+struct Enter {
+    c: usize,
+    pixels: usize,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+impl CustomOp1 for Enter {
+    fn name(&self) -> &'static str {
+        "enter"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = floats("enter", x, l)?;
+        let (n, c, h, w) = l.shape().dims4()?;
+        Ok(produce((n, h, w, c), |y| {
+            transpose_each(x, y, c, self.pixels, |v, channel, _| (v - self.mean[channel]) / self.std[channel])
+        }))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        if !x.track_op() {
+            return Ok(None);
+        }
+        let back = |dy: &[f32]| {
+            tensor(x.shape(), |dx| transpose_each(dy, dx, self.pixels, self.c, |v, _, channel| v / self.std[channel]))
+        };
+        Ok(Some(read("enter", dy, back)??))
+    }
+}
+
+/// Activations (N, H, W, C) to vectors (N, C * H * W) in the order PyTorch's `flatten` gives images
+/// (N, C, H, W), so that weights of a following linear layer mean the same. Differentiable.
+///
+/// # Errors
+/// Not f32 on the CPU, or not four dimensions.
+pub fn flatten(x: &Tensor) -> Result<Tensor> {
+    check("flatten", &[x])?;
+    let &[_, h, w, c] = x.dims() else { bail!("flatten: expected (N, H, W, C), got {:?}", x.shape()) };
+    x.contiguous()?.apply_op1(Flatten { c, pixels: h * w })
+}
+
+struct Flatten {
+    c: usize,
+    pixels: usize,
+}
+
+impl CustomOp1 for Flatten {
+    fn name(&self) -> &'static str {
+        "flatten"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = floats("flatten", x, l)?;
+        let shape = (l.shape().dims()[0], self.c * self.pixels);
+        Ok(produce(shape, |y| transpose_each(x, y, self.pixels, self.c, |v, _, _| v)))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        if !x.track_op() {
+            return Ok(None);
+        }
+        let back = |dy: &[f32]| tensor(x.shape(), |dx| transpose_each(dy, dx, self.c, self.pixels, |v, _, _| v));
+        Ok(Some(read("flatten", dy, back)??))
+    }
+}
+
+/// Each example of `from`, a (rows, columns) matrix, to a (columns, rows) matrix of
+/// `f(value, row, column)`.
+fn transpose_each(from: &[f32], to: &mut [f32], rows: usize, columns: usize, f: impl Fn(f32, usize, usize) -> f32 + Sync) {
+    let size = rows * columns;
+    if size == 0 {
+        return;
+    }
+    let out = Out::new(to);
+    ranges(from.len() / size, 1, from.len(), |first, end| {
+        for n in first..end {
+            let from = &from[n * size..][..size];
+            // SAFETY: both sides have as many examples; example n is this task's alone.
+            let to = unsafe { core::slice::from_raw_parts_mut(out.at(n * size), size) };
+            // The longer side innermost in memory order of the output, in cache-sized strips.
+            for start in (0..columns).step_by(64) {
+                for (column, to) in (start..columns.min(start + 64)).zip(to[start * rows..].chunks_exact_mut(rows)) {
+                    for (row, to) in to.iter_mut().enumerate() {
+                        *to = f(from[row * columns + column], row, column);
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle::{Device, Var};
+
+    #[test]
+    fn flatten_undoes_enter() -> Result<()> {
+        let x = Tensor::rand(0f32, 1f32, (3, 2, 5, 4), &Device::Cpu)?;
+        let y = enter(&x, &[0.0, 0.0], &[1.0, 1.0])?;
+        assert_eq!(y.dims(), [3, 5, 4, 2]);
+        let back = flatten(&y)?.to_vec2::<f32>()?;
+        assert_eq!(back, x.reshape((3, 40))?.to_vec2::<f32>()?);
+        Ok(())
+    }
+
+    #[test]
+    fn gradient_of_enter_is_divided_by_the_deviation() -> Result<()> {
+        let x = Var::rand(0f32, 1f32, (1, 2, 2, 2), &Device::Cpu)?;
+        let grads = enter(&x, &[0.5, 0.5], &[0.5, 0.25])?.sum_all()?.backward()?;
+        let g = grads.get(&x).unwrap().flatten_all()?.to_vec1::<f32>()?;
+        assert_eq!(g, [2.0, 2.0, 2.0, 2.0, 4.0, 4.0, 4.0, 4.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_shapes_are_named() {
+        let x = Tensor::zeros((1, 3, 2, 2), candle::DType::F32, &Device::Cpu).unwrap();
+        assert!(enter(&x, &[0.0], &[1.0]).unwrap_err().to_string().contains("enter"));
+        assert!(flatten(&x.flatten_all().unwrap()).unwrap_err().to_string().contains("flatten"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The update of stochastic gradient descent, in place.
+
+use crate::host::check;
+use candle::{CpuStorage, InplaceOp3, Layout, Result, Tensor, bail};
+use crate::memory::Out;
+use crate::parallel::ranges;
+
+/// The constants of one step of SGD, named as in PyTorch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SgdStep {
+    /// Learning rate.
+    pub lr: f64,
+    /// What is kept of the last step's velocity.
+    pub momentum: f64,
+    /// Weight decay, added to the gradient.
+    pub weight_decay: f64,
+    /// Whether to look ahead by one velocity.
+    pub nesterov: bool,
+}
+
+/// One step on the weights `w` and their velocity `v`, both changed in place:
+/// `g = grad + weight_decay * w; v = momentum * v + g; w -= lr * v`, or with Nesterov
+/// `w -= lr * (g + momentum * v)`. `v` is zero before the first step.
+///
+/// # Errors
+/// Not f32 on the CPU, different shapes, non-contiguous `w` or `v`, or tensors that share storage.
+pub fn sgd_step(w: &Tensor, v: &Tensor, grad: &Tensor, step: SgdStep) -> Result<()> {
+    check("sgd_step", &[w, v, grad])?;
+    if w.shape() != v.shape() || w.shape() != grad.shape() {
+        bail!("sgd_step: shapes {:?}, {:?}, {:?} differ", w.shape(), v.shape(), grad.shape())
+    }
+    let grad = grad.contiguous()?;
+    // The velocity first: it needs the old weights, and Nesterov's rule can be told from both.
+    v.inplace_op3(w, &grad, &Velocity(step))?;
+    w.inplace_op3(v, &grad, &Descend(step))
+}
+
+struct Velocity(SgdStep);
+struct Descend(SgdStep);
+
+impl InplaceOp3 for Velocity {
+    fn name(&self) -> &'static str {
+        "sgd_step"
+    }
+
+    fn cpu_fwd(&self, v: &mut CpuStorage, lv: &Layout, w: &CpuStorage, lw: &Layout, g: &CpuStorage, lg: &Layout) -> Result<()> {
+        let (momentum, decay) = (self.0.momentum as f32, self.0.weight_decay as f32);
+        update((v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
+    }
+}
+
+impl InplaceOp3 for Descend {
+    fn name(&self) -> &'static str {
+        "sgd_step"
+    }
+
+    fn cpu_fwd(&self, w: &mut CpuStorage, lw: &Layout, v: &CpuStorage, lv: &Layout, g: &CpuStorage, lg: &Layout) -> Result<()> {
+        let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
+        let (lr, momentum, decay) = (lr as f32, momentum as f32, weight_decay as f32);
+        if nesterov {
+            update((w, lw), (v, lv), (g, lg), |w, v, g| w - lr * ((g + decay * w) + momentum * v))
+        } else {
+            update((w, lw), (v, lv), (g, lg), |w, v, _| w - lr * v)
+        }
+    }
+}
+
+/// `a = f(a, b, c)` element by element.
+fn update(
+    (a, la): (&mut CpuStorage, &Layout),
+    (b, lb): (&CpuStorage, &Layout),
+    (c, lc): (&CpuStorage, &Layout),
+    f: impl Fn(f32, f32, f32) -> f32 + Sync + Send,
+) -> Result<()> {
+    let (b, c) = (crate::host::floats("sgd_step", b, lb)?, crate::host::floats("sgd_step", c, lc)?);
+    let (CpuStorage::F32(a), Some((start, end))) = (a, la.contiguous_offsets()) else {
+        bail!("sgd_step: expected contiguous f32, got {la:?}")
+    };
+    let a = Out::new(&mut a[start..end]);
+    ranges(b.len(), 1 << 12, b.len() / 4, |first, end| {
+        // SAFETY: all are equally long; first..end is this task's alone.
+        let a = unsafe { core::slice::from_raw_parts_mut(a.at(first), end - first) };
+        for ((a, &b), &c) in a.iter_mut().zip(&b[first..end]).zip(&c[first..end]) {
+            *a = f(*a, b, c);
+        }
+    });
+    Ok(())
+}

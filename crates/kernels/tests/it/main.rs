@@ -1,0 +1,8 @@
+//! The operators from outside: against golden values, against plain loops in 64 bits, and their own
+//! algebra.
+
+mod convolution;
+mod near;
+mod normalisation;
+mod parity;
+mod simple;

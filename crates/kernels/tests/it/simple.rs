@@ -1,0 +1,66 @@
+//! The operators without much inside.
+
+use crate::near::{floats, gradients, normal};
+use candle::{Device, Result, Tensor, Var};
+
+#[test]
+fn bias_and_its_gradients() -> Result<()> {
+    let (x, b) = (normal(&[3, 5, 7, 6])?, normal(&[6])?);
+    let dy = Tensor::randn(0f32, 1f32, (3, 5, 7, 6), &Device::Cpu)?;
+    for relu in [false, true] {
+        let y = kernels::bias(&x, &b, relu)?;
+        let plain = x.broadcast_add(&b)?;
+        let want = if relu { plain.relu()? } else { plain };
+        assert_eq!(floats(&y), floats(&want));
+        let got = gradients(&y, &dy, &[&x, &b])?;
+        let want = gradients(&want, &dy, &[&x, &b])?;
+        for (got, want) in got.iter().zip(&want) {
+            let want: Vec<f64> = floats(want).iter().map(|&v| v.into()).collect();
+            crate::near::assert_near("bias", &floats(got), &want, 1e-5);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nan_is_not_hidden() -> Result<()> {
+    let x = Tensor::new(&[f32::NAN, -1.0, 2.0, 0.5], &Device::Cpu)?;
+    assert!(floats(&kernels::relu(&x)?)[0].is_nan());
+    assert!(floats(&kernels::max_pool2(&x.reshape((1, 2, 2, 1))?)?)[0].is_nan());
+    Ok(())
+}
+
+#[test]
+fn the_first_of_equal_maxima_gets_the_gradient() -> Result<()> {
+    let x = Var::zeros((1, 3, 3, 2), candle::DType::F32, &Device::Cpu)?;
+    let grads = kernels::max_pool2(&x)?.sum_all()?.backward()?;
+    let mut want = vec![0.0; 18];
+    want[0] = 1.0;
+    want[1] = 1.0;
+    assert_eq!(floats(grads.get(&x).unwrap()), want);
+    Ok(())
+}
+
+#[test]
+fn shortcut_pads_on_both_sides() -> Result<()> {
+    let x = normal(&[2, 5, 4, 3])?;
+    let y = kernels::shortcut_a(&x, 2, 7)?;
+    assert_eq!(y.dims(), [2, 3, 2, 7]);
+    assert_eq!(floats(&y.narrow(3, 0, 2)?), [0.0; 24]);
+    let same = kernels::shortcut_a(&x, 1, 3)?;
+    assert_eq!(floats(&same), floats(&x));
+    assert!(kernels::shortcut_a(&x, 2, 4).is_err());
+    Ok(())
+}
+
+#[test]
+fn sgd_changes_the_variable_itself() -> Result<()> {
+    let w = Var::new(&[1f32, 2.0], &Device::Cpu)?;
+    let frozen = w.as_detached_tensor();
+    let v = w.zeros_like()?;
+    let step = kernels::SgdStep { lr: 0.5, momentum: 0.0, weight_decay: 0.0, nesterov: false };
+    kernels::sgd_step(&w, &v, &Tensor::new(&[2f32, 0.0], &Device::Cpu)?, step)?;
+    assert_eq!(floats(&frozen), [0.0, 2.0]);
+    assert!(kernels::sgd_step(&w, &w, &v, step).is_err(), "shared storage");
+    Ok(())
+}

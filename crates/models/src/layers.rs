@@ -1,0 +1,139 @@
+//! The layers networks are made of; activations are channels-last, `(N, H, W, C)`.
+
+use crate::{
+    Mode,
+    parameters::{Init, Parameter, Scope},
+};
+use candle::{Result, Tensor};
+use kernels::{Conv2d, Moments, Packing, Statistics};
+use std::sync::Arc;
+
+/// How one forward pass treats weights and batch statistics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    pub mode: Mode,
+    /// Whether weights are differentiated.
+    pub live: bool,
+}
+
+/// A convolution without bias.
+pub(crate) struct Conv {
+    weight: Parameter,
+    geometry: Conv2d,
+    packing: Arc<Packing>,
+}
+
+impl Conv {
+    /// A square kernel of side `kernel`; `padding` keeps the size at stride 1 for odd kernels.
+    pub(crate) fn new(mut at: Scope<'_>, channels: [usize; 2], kernel: usize, stride: usize) -> Result<Self> {
+        Self::padded(&mut at, channels, kernel, Conv2d { stride, padding: kernel / 2 }, Init::HeFanOut)
+    }
+
+    fn padded(at: &mut Scope<'_>, [i, o]: [usize; 2], kernel: usize, geometry: Conv2d, init: Init) -> Result<Self> {
+        Ok(Self { weight: at.weight("weight", (o, i, kernel, kernel), init)?, geometry, packing: at.packing() })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        kernels::conv2d(x, &self.weight.seen_by(pass), self.geometry, &self.packing)
+    }
+}
+
+/// A convolution with bias, followed by ReLU; initialised as PyTorch does by default.
+pub(crate) struct BiasedConv {
+    conv: Conv,
+    bias: Parameter,
+}
+
+impl BiasedConv {
+    pub(crate) fn new(mut at: Scope<'_>, channels: [usize; 2], kernel: usize, geometry: Conv2d) -> Result<Self> {
+        let init = Init::Uniform { fan_in: channels[0] * kernel * kernel };
+        let conv = Conv::padded(&mut at, channels, kernel, geometry, init)?;
+        Ok(Self { conv, bias: at.weight("bias", channels[1], init)? })
+    }
+
+    pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        kernels::bias(&self.conv.forward(x, pass)?, &self.bias.seen_by(pass), true)
+    }
+}
+
+/// Batch normalisation with the three modes of [`Mode`]; ReLU and a residual can be fused in.
+pub(crate) struct BatchNorm {
+    gamma: Parameter,
+    beta: Parameter,
+    running_mean: Parameter,
+    running_var: Parameter,
+}
+
+impl BatchNorm {
+    /// PyTorch's defaults.
+    const EPS: f32 = 1e-5;
+    const MOMENTUM: f64 = 0.1;
+
+    pub(crate) fn new(mut at: Scope<'_>, channels: usize) -> Result<Self> {
+        Ok(Self {
+            gamma: at.weight("weight", channels, Init::Const(1.))?,
+            beta: at.weight("bias", channels, Init::Const(0.))?,
+            running_mean: at.buffer("running_mean", channels, 0.)?,
+            running_var: at.buffer("running_var", channels, 1.)?,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        self.apply(x, pass, false, None)
+    }
+
+    pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        self.apply(x, pass, true, None)
+    }
+
+    /// `relu(norm(x) + residual)`.
+    pub(crate) fn forward_add_relu(&self, x: &Tensor, residual: &Tensor, pass: Pass) -> Result<Tensor> {
+        self.apply(x, pass, true, Some(residual))
+    }
+
+    fn apply(&self, x: &Tensor, pass: Pass, relu: bool, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (mean, var) = (self.running_mean.seen_by(pass), self.running_var.seen_by(pass));
+        let statistics = match pass.mode {
+            Mode::Eval => Statistics::Running { mean: &mean, var: &var },
+            Mode::Train | Mode::BatchStats => Statistics::Batch,
+        };
+        let (gamma, beta) = (self.gamma.seen_by(pass), self.beta.seen_by(pass));
+        let (y, moments) = kernels::batch_norm(x, &gamma, &beta, Self::EPS, statistics, relu, residual)?;
+        match moments {
+            Some(moments) if pass.mode == Mode::Train => self.track(&moments)?,
+            _ => {}
+        }
+        Ok(y)
+    }
+
+    /// PyTorch's rule: the running variance follows the unbiased variance of the batch.
+    fn track(&self, Moments { mean, var, count }: &Moments) -> Result<()> {
+        let unbias = *count as f64 / count.saturating_sub(1).max(1) as f64;
+        for (running, batch) in [(&self.running_mean, mean.clone()), (&self.running_var, (var * unbias)?)] {
+            let old = (running.var().as_detached_tensor() * (1. - Self::MOMENTUM))?;
+            running.var().set(&(old + (batch * Self::MOMENTUM)?)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// A fully connected layer.
+pub(crate) struct Linear {
+    weight: Parameter,
+    bias: Parameter,
+}
+
+impl Linear {
+    pub(crate) fn new(mut at: Scope<'_>, [i, o]: [usize; 2]) -> Result<Self> {
+        let init = Init::Uniform { fan_in: i };
+        Ok(Self { weight: at.weight("weight", (o, i), init)?, bias: at.weight("bias", o, init)? })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        kernels::bias(&x.matmul(&self.weight.seen_by(pass).t()?)?, &self.bias.seen_by(pass), false)
+    }
+
+    pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+        kernels::bias(&x.matmul(&self.weight.seen_by(pass).t()?)?, &self.bias.seen_by(pass), true)
+    }
+}

@@ -1,0 +1,154 @@
+//! A network: one set of weights, two views.
+
+use crate::{
+    Arch, Mode, Model, Normalization, Output,
+    layers::Pass,
+    parameters::{Parameters, Scope},
+};
+use candle::{Device, Result, Tensor};
+use std::collections::BTreeMap;
+
+/// The body of a network: normalised, channels-last images to features and logits.
+pub(crate) trait Layers: Send + Sync {
+    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output>;
+}
+
+/// A classifier with its weights.
+///
+/// Weights change only through `&mut self`, so no view, and no packed copy of a weight inside
+/// [`kernels`], can outlive an update.
+pub struct Net {
+    arch: Arch,
+    normalization: Normalization,
+    parameters: Parameters,
+    layers: Box<dyn Layers>,
+    shape: [usize; 3],
+    classes: usize,
+}
+
+impl Net {
+    /// A freshly initialised network for images of `shape` `[C, H, W]` and `classes` classes;
+    /// the weights depend on `seed` and the parameters' names only.
+    ///
+    /// # Errors
+    /// When a weight cannot be allocated.
+    pub fn new(arch: Arch, shape: [usize; 3], classes: usize, seed: u64, device: &Device) -> Result<Self> {
+        let mut parameters = Parameters::default();
+        let layers = arch.build(Scope::root(&mut parameters, seed, device), shape, classes)?;
+        Ok(Self { arch, normalization: arch.normalization(shape[0]), parameters, layers, shape, classes })
+    }
+
+    /// Replaces the architecture's published normalisation.
+    #[must_use]
+    pub fn normalized_by(self, normalization: Normalization) -> Self {
+        Self { normalization, ..self }
+    }
+
+    /// The architecture.
+    pub fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// What the first layer subtracts and divides by.
+    pub fn normalization(&self) -> &Normalization {
+        &self.normalization
+    }
+
+    /// The number of classes, K.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Weights and buffers by name.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The view whose weights are differentiated; in [`Mode::Train`] it moves running statistics.
+    pub fn live(&self) -> View<'_> {
+        View { net: self, live: true }
+    }
+
+    /// The view whose weights are constants: no weight gradients, running statistics never move.
+    pub fn frozen(&self) -> View<'_> {
+        View { net: self, live: false }
+    }
+
+    /// Changes the weights; the only way to do so. Packed copies are made anew on the next pass.
+    pub fn update<R>(&mut self, change: impl FnOnce(&Parameters) -> R) -> R {
+        let result = change(&self.parameters);
+        self.parameters.repack();
+        result
+    }
+
+    /// A copy of every weight and buffer.
+    ///
+    /// # Errors
+    /// When memory cannot be allocated on the device.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
+        self.parameters.iter().map(|(name, p)| Ok((name.to_owned(), p.var().as_detached_tensor().copy()?))).collect()
+    }
+
+    /// Replaces every weight and buffer.
+    ///
+    /// # Errors
+    /// When a tensor is missing, left over, or of another shape; nothing is changed then.
+    pub fn load(&mut self, state: &BTreeMap<String, Tensor>) -> std::result::Result<(), Mismatch> {
+        let mismatch = |what: String| Mismatch { arch: self.arch, what };
+        for (name, p) in self.parameters.iter() {
+            let Some(tensor) = state.get(name) else { return Err(mismatch(format!("{name} is missing"))) };
+            if tensor.dims() != p.var().dims() {
+                return Err(mismatch(format!("{name} is {:?}, not {:?}", tensor.dims(), p.var().dims())));
+            }
+        }
+        let known: BTreeMap<_, _> = self.parameters.iter().collect();
+        if let Some(name) = state.keys().find(|name| !known.contains_key(name.as_str()) && !ignored(name)) {
+            return Err(mismatch(format!("{name} has no place in it")));
+        }
+        let copy = |parameters: &Parameters| -> Result<()> {
+            for (name, p) in parameters.iter() {
+                p.var().set(&state[name].to_device(p.var().device())?.to_dtype(p.var().dtype())?)?;
+            }
+            Ok(())
+        };
+        self.update(copy).map_err(|e| Mismatch { arch: self.arch, what: e.to_string() })
+    }
+
+    fn run(&self, images: &Tensor, pass: Pass) -> Result<Output> {
+        if images.rank() != 4 || images.dims()[1..] != self.shape {
+            let [c, h, w] = self.shape;
+            candle::bail!("{} expects images of shape (N, {c}, {h}, {w}), got {:?}", self.arch, images.dims())
+        }
+        let Normalization { mean, std } = &self.normalization;
+        self.layers.forward(&kernels::enter(images, mean, std)?, pass)
+    }
+}
+
+/// Tensors that published checkpoints carry but no forward pass reads.
+fn ignored(name: &str) -> bool {
+    name.ends_with("num_batches_tracked") || name.starts_with("sub_block1.")
+}
+
+/// A checkpoint that does not fit the architecture.
+#[derive(Debug, thiserror::Error)]
+#[error("the weights are not those of a {arch}: {what}")]
+pub struct Mismatch {
+    arch: Arch,
+    what: String,
+}
+
+/// A network as one kind of user sees it; see [`Net::live`] and [`Net::frozen`].
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    net: &'a Net,
+    live: bool,
+}
+
+impl Model for View<'_> {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Output> {
+        if mode == Mode::Train && !self.live {
+            candle::bail!("a frozen network cannot update its running statistics: use Mode::BatchStats or Mode::Eval")
+        }
+        self.net.run(images, Pass { mode, live: self.live })
+    }
+}

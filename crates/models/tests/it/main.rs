@@ -1,0 +1,3 @@
+//! Tests of the classifiers and their checkpoints.
+
+mod checkpoint;

@@ -1,0 +1,39 @@
+//! Picking classes without gather: sums of one-hot products have a deterministic backward on every
+//! device, and picking a maximum by its index gives the gradient to one entry even when two tie.
+
+use candle::{D, DType, Result, Tensor};
+
+/// `(N,)` class indices as rows of `(N, classes)` with a single one, of type `f32`.
+///
+/// # Errors
+/// When `labels` is not of an integer type.
+pub fn one_hot(labels: &Tensor, classes: usize) -> Result<Tensor> {
+    let all = Tensor::arange(0u32, classes as u32, labels.device())?;
+    labels.to_dtype(DType::U32)?.unsqueeze(1)?.broadcast_eq(&all.unsqueeze(0)?)?.to_dtype(DType::F32)
+}
+
+/// The entry of each row of `values` `(N, K)` that `mask`, one-hot rows of the same shape, marks; `(N,)`.
+///
+/// # Errors
+/// When the shapes differ.
+pub fn select(values: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    (values * mask)?.sum(D::Minus1)
+}
+
+/// One-hot rows that mark the largest entry of each row of `values` outside `excluded` (one-hot rows).
+pub(crate) fn largest_outside(values: &Tensor, excluded: &Tensor) -> Result<Tensor> {
+    let classes = values.dim(D::Minus1)?;
+    // Far below any score, yet finite: zero times infinity would be no number.
+    let masked = (values.detach() - (excluded * 1e30)?)?;
+    one_hot(&masked.argmax(D::Minus1)?, classes)
+}
+
+/// `log softmax` of each row of `logits`, `(N, K)`.
+///
+/// # Errors
+/// When candle cannot reduce the tensor.
+pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    // The row maximum only guards against overflow: its gradient cancels, so it is left out.
+    let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
+}

@@ -1,0 +1,113 @@
+//! Times one PGD adversarial-training step on random images: K attack steps on the frozen network,
+//! then one step of SGD. Prints a single JSON object.
+//!
+//! ```text
+//! cargo run --release --bin throughput -- --arch resnet18 --batch 64 --attack-steps 10 --threads 2
+//! ```
+
+use anyhow::Result;
+use attacks::{Ball, Keys};
+use candle::Tensor;
+use clap::Parser;
+use experiments::{
+    cli::{DeviceChoice, at_least_one},
+    provenance::peak_rss_bytes,
+};
+use frameworks::{Sgd, SgdConfig};
+use models::{Arch, Net};
+use serde::Serialize;
+use std::{process::ExitCode, time::Instant};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Times one PGD adversarial-training step on random CIFAR-shaped images.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+struct Args {
+    /// Architecture
+    #[arg(long, default_value = "resnet18")]
+    arch: Arch,
+    /// Images a step
+    #[arg(long, default_value = "64", value_parser = at_least_one)]
+    batch: usize,
+    /// Gradient steps of the attack
+    #[arg(long, default_value = "10", value_parser = at_least_one)]
+    attack_steps: usize,
+    /// Timed steps
+    #[arg(long, default_value = "3", value_parser = at_least_one)]
+    iters: usize,
+    /// Steps before the clock starts
+    #[arg(long, default_value = "1")]
+    warmup: usize,
+    /// Threads; 0: one a core
+    #[arg(long, default_value = "0")]
+    threads: usize,
+    /// Device: auto, cpu, cuda[:N]
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Precision
+    #[arg(long, default_value = "f32", value_parser = ["f32"])]
+    precision: String,
+}
+
+#[derive(Serialize)]
+struct Report {
+    framework: &'static str,
+    arch: String,
+    batch: usize,
+    attack_steps: usize,
+    device: &'static str,
+    precision: String,
+    isa: String,
+    threads: usize,
+    step_seconds: Vec<f64>,
+    images_per_second: f64,
+    peak_rss_bytes: u64,
+    parameters: usize,
+}
+
+fn main() -> ExitCode {
+    experiments::main(|_: &Args| None, time)
+}
+
+fn time(args: &Args) -> Result<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    let device = args.device.open()?;
+    let mut net = Net::new(args.arch, [3, 32, 32], 10, 0, &device)?;
+    let sgd = Sgd::new(&net, SgdConfig::default())?;
+    let game = frameworks::pgd_at(Ball::grey_levels(8.), args.attack_steps);
+    let examples: Vec<u64> = (0..args.batch as u64).collect();
+    let keys = Keys { seed: 0, epoch: 0, examples: &examples };
+    let shape = (args.batch, 3, 32, 32).into();
+    let images = keys.draw("throughput", 0, &shape, &device, |key, out| kernels::fill_uniform(key, 0., 1., out))?;
+    let labels = Tensor::from_vec(examples.iter().map(|i| (i % 10) as u32).collect(), args.batch, &device)?;
+
+    let mut seconds = Vec::new();
+    for i in 0..args.warmup + args.iters {
+        let began = Instant::now();
+        let loss = game.loss(&net, &images, &labels, &keys)?;
+        sgd.step(&mut net, &loss.backward()?, 0.1)?;
+        if i >= args.warmup {
+            seconds.push(began.elapsed().as_secs_f64());
+        }
+    }
+    let mut sorted = seconds.clone();
+    sorted.sort_by(f64::total_cmp);
+    let report = Report {
+        framework: "i2fr",
+        arch: args.arch.to_string(),
+        batch: args.batch,
+        attack_steps: args.attack_steps,
+        device: "cpu",
+        precision: args.precision.clone(),
+        isa: format!("{:?}", kernels::isa()),
+        threads: rayon::current_num_threads(),
+        images_per_second: args.batch as f64 / sorted[sorted.len() / 2],
+        step_seconds: seconds,
+        peak_rss_bytes: peak_rss_bytes(),
+        parameters: net.parameters().trainable().map(|(_, var)| var.elem_count()).sum(),
+    };
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}

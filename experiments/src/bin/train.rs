@@ -1,0 +1,50 @@
+//! Trains one framework, with or without I2FR, and evaluates it.
+//!
+//! ```text
+//! cargo run --release --bin train -- --framework trades --i2fr --profile cpu --data-dir DIR
+//! ```
+
+use clap::Parser;
+use experiments::grid::{Grid, TableArgs};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+struct Args {
+    /// Framework: standard, pgd-at, trades, mart, alp, fast-at
+    #[arg(long, value_parser = known)]
+    framework: &'static str,
+    /// Add I2FR
+    #[arg(long)]
+    i2fr: bool,
+    #[command(flatten)]
+    table: TableArgs,
+}
+
+fn known(name: &str) -> Result<&'static str, String> {
+    let found = frameworks::ALL.iter().find(|(known, _)| *known == name);
+    let names = || frameworks::ALL.map(|(name, _)| name).join(", ");
+    found.map(|(name, _)| *name).ok_or_else(|| format!("unknown framework; known: {}", names()))
+}
+
+fn main() -> ExitCode {
+    experiments::main(
+        |args: &Args| Some(args.table.training.out.as_path()),
+        |args| {
+            let grid = Grid {
+                name: "train",
+                caption: "One framework",
+                rows: vec![(args.framework, args.i2fr)],
+                columns: &["clean", "pgd-20"],
+            };
+            if let Some(table) = grid.regenerate(&args.table)? {
+                print!("{}", table.markdown());
+            }
+            Ok(())
+        },
+    )
+}

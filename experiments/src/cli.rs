@@ -1,0 +1,257 @@
+//! The command line that every binary shares.
+
+use crate::profile::Profile;
+use attacks::{Ball, Norm};
+use clap::{Args, ValueEnum};
+use data::Name;
+use frameworks::{Place, Schedule};
+use i2fr::{I2fr, Reference};
+use models::Arch;
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// A radius as it was written, and what it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epsilon {
+    text: String,
+    value: f64,
+}
+
+impl Epsilon {
+    /// In pixel units.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// The ball of this radius.
+    pub fn ball(&self, norm: Norm) -> Ball {
+        Ball { norm, eps: self.value }
+    }
+}
+
+impl fmt::Display for Epsilon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Epsilon {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a radius; write a fraction such as 8/255 or a number such as 0.5");
+        let number = |s: &str| s.trim().parse::<f64>().map_err(|_| wrong());
+        let value = match text.split_once('/') {
+            Some((above, below)) => number(above)? / number(below)?,
+            None => number(text)?,
+        };
+        Ball::new(Norm::Linf, value).map_err(|e| e.to_string())?;
+        Ok(Self { text: text.trim().into(), value })
+    }
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best there is.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A graphics card by number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match (s, s.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(Ok(n))) => Ok(Self::Cuda(n)),
+            _ => Err(format!("unknown device `{s}`; known: auto, cpu, cuda, cuda:N")),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// When the device is not available in this build.
+    pub fn open(self) -> anyhow::Result<candle::Device> {
+        match self {
+            Self::Auto | Self::Cpu => Ok(candle::Device::Cpu),
+            Self::Cuda(_) => anyhow::bail!("this build has no CUDA support yet; use --device cpu"),
+        }
+    }
+}
+
+/// One of several parts of a grid, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    part: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// Whether the run at `position` belongs to this part.
+    pub fn contains(self, position: usize) -> bool {
+        position % self.of == self.part - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let parsed = s.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+        match parsed {
+            Some((part, of)) if (1..=of).contains(&part) => Ok(Self { part, of }),
+            _ => Err(format!("`{s}` is not a shard; write I/N with I from 1 to N, such as 1/4")),
+        }
+    }
+}
+
+/// Parses a whole number of at least 1.
+///
+/// # Errors
+/// When it is none.
+pub fn at_least_one(s: &str) -> Result<usize, String> {
+    match s.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(format!("`{s}` is not a whole number of at least 1")),
+    }
+}
+
+fn learning_rate(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(lr) if lr.is_finite() && lr > 0. => Ok(lr),
+        _ => Err(format!("`{s}` is not a learning rate: a number above 0")),
+    }
+}
+
+/// Data, network and training; what is not given comes from the profile.
+#[derive(Args, Clone, Debug)]
+pub struct TrainingArgs {
+    /// How much to spend: quick (minutes, no files), cpu (an evening, real CIFAR-10), gpu, paper
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
+    pub profile: Profile,
+    /// Data set: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist
+    #[arg(long)]
+    pub dataset: Option<Name>,
+    /// Local copy of the data set, in the Hub's or the original's layout
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Architecture: tiny, resnet8..56, resnet18, preact-resnet18, wrn-D-K, mnist-cnn, lenet5
+    #[arg(long)]
+    pub arch: Option<Arch>,
+    /// Device: auto, cpu, cuda[:N]
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Epochs
+    #[arg(long, value_parser = at_least_one)]
+    pub epochs: Option<usize>,
+    /// Training images (the first N; held-out ones are taken from them)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub train_examples: Option<usize>,
+    /// Test images (the first N)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub eval_examples: Option<usize>,
+    /// Images a step
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub batch: Option<usize>,
+    /// Peak learning rate
+    #[arg(long, value_parser = learning_rate)]
+    pub lr: Option<f64>,
+    /// Learning-rate schedule: piecewise, cosine, one-cycle, constant
+    #[arg(long)]
+    pub schedule: Option<Schedule>,
+    /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
+    #[arg(long, value_name = "K", value_parser = at_least_one)]
+    pub attack_steps: Option<usize>,
+    /// Norm of the threat model: linf, l2
+    #[arg(long, default_value = "linf")]
+    pub norm: Norm,
+    /// Radius of the threat model in pixel units: 8/255, 0.5, ...
+    #[arg(long, allow_negative_numbers = true)]
+    pub eps: Option<Epsilon>,
+    /// Folder for results
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Weights and variants of I2FR
+    #[command(flatten)]
+    pub i2fr: I2frArgs,
+}
+
+/// How features enter distances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Features {
+    /// Divided by their Euclidean norm.
+    L2,
+    /// As they are.
+    Raw,
+}
+
+/// What stands for a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ClassReference {
+    /// Every clean sample of the batch.
+    Pairs,
+    /// The mean of the class in the batch.
+    BatchMeans,
+    /// The mean of the class over training.
+    RunningMeans,
+}
+
+/// Options of the regulariser; the definitions are in the documentation of the `i2fr` crate.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "I2FR")]
+pub struct I2frArgs {
+    /// Where I2FR acts: generation, training, both
+    #[arg(long, value_name = "PLACE", default_value_t = Place::Both)]
+    pub i2fr_place: Place,
+    /// Weight of the distance to the own clean image
+    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
+    pub i2fr_intra_clean: f64,
+    /// Weight of the distance to the own class
+    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().intra_class)]
+    pub i2fr_intra_class: f64,
+    /// Weight of the closeness to other classes
+    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().inter)]
+    pub i2fr_inter: f64,
+    /// Squared distance at which another class is far enough
+    #[arg(long, value_name = "M", allow_negative_numbers = true, default_value_t = I2fr::default().margin)]
+    pub i2fr_margin: f64,
+    /// Features: l2 (divided by their norm) or raw
+    #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
+    pub i2fr_features: Features,
+    /// What stands for a class: pairs, batch-means, running-means
+    #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
+    pub i2fr_reference: ClassReference,
+    /// Weight of the past in running means
+    #[arg(long, value_name = "D", allow_negative_numbers = true, default_value_t = 0.9)]
+    pub i2fr_decay: f64,
+    /// Treat clean features as constants in training too
+    #[arg(long)]
+    pub i2fr_clean_constant: bool,
+}
+
+impl I2frArgs {
+    /// The regulariser they describe.
+    pub fn i2fr(&self) -> I2fr {
+        I2fr {
+            intra_clean: self.i2fr_intra_clean,
+            intra_class: self.i2fr_intra_class,
+            inter: self.i2fr_inter,
+            margin: self.i2fr_margin,
+            normalize: self.i2fr_features == Features::L2,
+            reference: match self.i2fr_reference {
+                ClassReference::Pairs => Reference::Pairs,
+                ClassReference::BatchMeans => Reference::BatchMeans,
+                ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay },
+            },
+            clean_gradient: !self.i2fr_clean_constant,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The resolved configuration of a run: everything its result depends on.
+
+use anyhow::{Context, Result};
+use attacks::{Ball, Norm};
+use frameworks::{Framework, Place, Schedule, SgdConfig};
+use i2fr::{I2fr, Reference};
+use models::{Arch, Net};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What determines a trained network. Its hash is the run's identity, so a run that two tables
+/// share is trained once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the command line, which documents them")]
+pub struct RunConfig {
+    pub dataset: String,
+    pub arch: String,
+    pub framework: String,
+    pub regularizer: Option<Regularizer>,
+    pub norm: String,
+    pub epsilon: String,
+    pub attack_steps: usize,
+    pub epochs: usize,
+    /// The first so many training images; 0: all.
+    pub train_examples: usize,
+    /// Of those, how many choose the best epoch instead of training.
+    pub held_out: usize,
+    pub batch: usize,
+    pub lr: f64,
+    pub schedule: String,
+    pub momentum: f64,
+    pub weight_decay: f64,
+    /// Random crop with padding 4, and flip.
+    pub augment: bool,
+    pub seed: u64,
+    pub device: String,
+    pub precision: String,
+}
+
+/// I2FR as a run uses it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of `i2fr::I2fr`, which documents them")]
+pub struct Regularizer {
+    pub place: String,
+    pub intra_clean: f64,
+    pub intra_class: f64,
+    pub inter: f64,
+    pub margin: f64,
+    pub normalize: bool,
+    /// `pairs`, `batch-means` or `running-means DECAY`.
+    pub reference: String,
+    pub clean_gradient: bool,
+}
+
+impl Regularizer {
+    /// I2FR with `options` at `place`.
+    pub fn new(options: &I2fr, place: Place) -> Self {
+        let I2fr { intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient } = *options;
+        let reference = match reference {
+            Reference::Pairs => "pairs".into(),
+            Reference::BatchMeans => "batch-means".into(),
+            Reference::RunningMeans { decay } => format!("running-means {decay}"),
+        };
+        let place = place.to_string();
+        Self { place, intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient }
+    }
+
+    fn options(&self) -> Result<I2fr> {
+        let Self { intra_clean, intra_class, inter, margin, normalize, clean_gradient, .. } = *self;
+        let reference = match self.reference.split_once(' ') {
+            None if self.reference == "pairs" => Reference::Pairs,
+            None if self.reference == "batch-means" => Reference::BatchMeans,
+            Some(("running-means", decay)) => Reference::RunningMeans { decay: decay.parse()? },
+            _ => anyhow::bail!("unknown class reference `{}`", self.reference),
+        };
+        Ok(I2fr { intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient })
+    }
+}
+
+impl RunConfig {
+    /// The run's name: readable parts, then a hash of the whole configuration.
+    pub fn id(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a configuration is plain data");
+        let hash: String = Sha256::digest(json).iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let suffix = if self.regularizer.is_some() { "-i2fr" } else { "" };
+        format!("{}{suffix}-{}-{}-s{}-{hash}", self.framework, self.dataset, self.arch, self.seed)
+    }
+
+    /// `none` or `i2fr`, as CSV files say it.
+    pub fn regularizer_name(&self) -> &'static str {
+        if self.regularizer.is_some() { "i2fr" } else { "none" }
+    }
+
+    /// The threat model.
+    ///
+    /// # Errors
+    /// When a stored configuration holds a norm or radius that is none.
+    pub fn ball(&self) -> Result<Ball> {
+        let norm: Norm = self.norm.parse().map_err(anyhow::Error::msg)?;
+        let eps: crate::cli::Epsilon = self.epsilon.parse().map_err(anyhow::Error::msg)?;
+        Ok(eps.ball(norm))
+    }
+
+    /// The framework, with its regulariser if it has one.
+    ///
+    /// # Errors
+    /// When a name is unknown or a weight is impossible.
+    pub fn game(&self) -> Result<Framework> {
+        let base = frameworks::named(&self.framework, self.ball()?, self.attack_steps)?;
+        match &self.regularizer {
+            None => Ok(base),
+            Some(r) => {
+                let place: Place = r.place.parse().map_err(anyhow::Error::msg)?;
+                Ok(base.regularized("I2FR", &r.options()?.objective()?, place))
+            }
+        }
+    }
+
+    /// A freshly initialised network for images of `shape` and `classes` classes.
+    ///
+    /// # Errors
+    /// When the architecture is unknown.
+    pub fn net(&self, shape: [usize; 3], classes: usize, device: &candle::Device) -> Result<Net> {
+        let arch: Arch = self.arch.parse()?;
+        Net::new(arch, shape, classes, self.seed, device).with_context(|| format!("building a {arch}"))
+    }
+
+    /// The learning-rate schedule.
+    ///
+    /// # Errors
+    /// When a stored configuration holds an unknown one.
+    pub fn schedule(&self) -> Result<Schedule> {
+        self.schedule.parse().map_err(anyhow::Error::msg)
+    }
+
+    /// The optimiser's constants.
+    pub fn sgd(&self) -> SgdConfig {
+        SgdConfig { momentum: self.momentum, weight_decay: self.weight_decay, nesterov: false }
+    }
+}

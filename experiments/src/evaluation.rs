@@ -1,0 +1,187 @@
+//! Attacking a trained run, and remembering what came of it, example by example.
+
+use crate::{
+    files,
+    interrupt::{self, Interrupted},
+    progress::Progress,
+    run::{Checkpoint, Run},
+};
+use anyhow::{Context, Result};
+use attacks::{Correct, Probe, clean_correct, robust_correct};
+use candle::Device;
+use data::{Dataset, Splits};
+use models::Model;
+use serde::{Deserialize, Serialize};
+use std::{path::Path, time::Instant};
+
+/// Images in one forward pass of an evaluation.
+const BATCH: usize = 250;
+
+/// The column and attack that means no attack.
+pub const CLEAN: &str = "clean";
+
+/// One attack on one checkpoint; a line of `evaluations.csv` in a run's folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// `best` or `last`.
+    pub checkpoint: String,
+    /// `clean`, `fgsm`, `pgd-20`, ...
+    pub attack: String,
+    /// Threat model: norm.
+    pub norm: String,
+    /// Threat model: radius as given.
+    pub epsilon: String,
+    /// The first so many test images.
+    pub examples: usize,
+    /// What it took.
+    pub seconds: f64,
+    /// A 1 for every example still classified correctly, else a 0, in order.
+    pub correct: String,
+}
+
+impl Outcome {
+    /// Share of examples still classified correctly, in percent.
+    pub fn percent(&self) -> f64 {
+        100. * self.correct.matches('1').count() as f64 / self.correct.len().max(1) as f64
+    }
+
+    /// Example by example.
+    pub fn flags(&self) -> Correct {
+        self.correct.bytes().map(|flag| flag == b'1').collect()
+    }
+}
+
+/// Measures `model` on clean (`probe` is `None`) or attacked images; `before` marks the examples that
+/// are worth attacking. Returns the flags and the seconds it took.
+///
+/// # Errors
+/// When the network fails, an attack breaks its threat model, or the user interrupts.
+pub fn measure(
+    model: &dyn Model,
+    data: &Dataset,
+    probe: Option<&Probe>,
+    before: &[bool],
+    seed: u64,
+    device: &Device,
+    title: &str,
+) -> Result<(Correct, f64)> {
+    let began = Instant::now();
+    let what = probe.map_or(CLEAN, |probe| &probe.name);
+    let mut progress = Progress::new(format!("{title}: {what}"), data.len());
+    let mut tell = |done| {
+        progress.at(done, String::new);
+        interrupt::check()
+    };
+    let correct = match probe {
+        None => clean_correct(model, data, BATCH, device, &mut tell)?,
+        Some(probe) => robust_correct(model, data, probe, before, seed, BATCH, device, &mut tell)?,
+    };
+    Ok((correct.ok_or(Interrupted)?, began.elapsed().as_secs_f64()))
+}
+
+/// The stored evaluations of a run.
+pub struct Evaluations<'a> {
+    run: &'a Run,
+    stored: Vec<Outcome>,
+}
+
+impl<'a> Evaluations<'a> {
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// When `evaluations.csv` is there but broken.
+    pub fn of(run: &'a Run) -> Result<Self> {
+        let path = run.folder().join("evaluations.csv");
+        let stored = if path.is_file() { files::read_csv(&path)? } else { Vec::new() };
+        Ok(Self { run, stored })
+    }
+
+    /// The outcome of `attack` on the first `examples` test images, if it is known.
+    pub fn get(&self, checkpoint: Checkpoint, attack: &str, examples: usize) -> Option<&Outcome> {
+        let config = self.run.config();
+        self.stored.iter().find(|o| {
+            o.checkpoint == checkpoint.name()
+                && o.attack == attack
+                && o.examples == examples
+                && (attack == CLEAN || (o.norm == config.norm && o.epsilon == config.epsilon))
+        })
+    }
+
+    /// The outcome of `attack` on the most test images, but at most `wanted` of them (0: any number).
+    pub fn get_at_most(&self, checkpoint: Checkpoint, attack: &str, wanted: usize) -> Option<&Outcome> {
+        let fits = |o: &&Outcome| o.attack == attack && (wanted == 0 || o.examples <= wanted);
+        let most = self.stored.iter().filter(fits).map(|o| o.examples).max()?;
+        self.get(checkpoint, attack, most)
+    }
+
+    /// Measures what is not known yet of `attacks` (which need not name `clean`) and stores each
+    /// outcome as soon as it is there.
+    ///
+    /// # Errors
+    /// When a network, an attack or a file fails, or the user interrupts.
+    pub fn complete(
+        &mut self,
+        checkpoint: Checkpoint,
+        attacks: &[&str],
+        examples: usize,
+        data: &Splits,
+        device: &Device,
+    ) -> Result<()> {
+        let missing = |attack: &&str| self.get(checkpoint, attack, examples).is_none();
+        let wanted: Vec<&str> =
+            [CLEAN].into_iter().chain(attacks.iter().copied().filter(|a| *a != CLEAN)).filter(missing).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let net = self.run.net(checkpoint, data, device)?;
+        let test = data.test.first(examples);
+        let config = self.run.config().clone();
+        for attack in wanted {
+            let probe = if attack == CLEAN { None } else { Some(Probe::named(attack, config.ball()?)?) };
+            let before = self.get(checkpoint, CLEAN, examples).map(Outcome::flags).unwrap_or_default();
+            let title = self.run.name();
+            let (correct, seconds) =
+                measure(&net.frozen(), &test, probe.as_ref(), &before, config.seed, device, &title)?;
+            let outcome = Outcome {
+                checkpoint: checkpoint.name().into(),
+                attack: attack.into(),
+                norm: config.norm.clone(),
+                epsilon: config.epsilon.clone(),
+                examples,
+                seconds,
+                correct: correct.iter().map(|hit| if *hit { '1' } else { '0' }).collect(),
+            };
+            tracing::info!("{title}: {attack} {:.2} % ({seconds:.1} s)", outcome.percent());
+            self.stored.push(outcome);
+            files::write_csv(&self.run.folder().join("evaluations.csv"), &self.stored)?;
+        }
+        let of_checkpoint: Vec<&Outcome> = self
+            .stored
+            .iter()
+            .filter(|o| o.checkpoint == checkpoint.name() && o.examples == examples && o.epsilon == config.epsilon)
+            .collect();
+        write_examples(&self.run.folder().join("examples.csv"), &test, &of_checkpoint)
+    }
+}
+
+/// Writes one line an example: index, label, whether it was right when clean, then one 0/1 column
+/// an attack (1 = still correct).
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[&Outcome]) -> Result<()> {
+    let clean = outcomes.iter().find(|o| o.attack == CLEAN).context("examples need a clean evaluation")?;
+    let attacked: Vec<&&Outcome> = outcomes.iter().filter(|o| o.attack != CLEAN).collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_field("index")?;
+    writer.write_field("label")?;
+    writer.write_field("clean_correct")?;
+    writer.write_record(attacked.iter().map(|o| o.attack.as_str()))?;
+    for i in 0..data.len() {
+        writer.write_field(data.index(i).to_string())?;
+        writer.write_field(data.label(i).to_string())?;
+        writer.write_field(&clean.correct[i..=i])?;
+        writer.write_record(attacked.iter().map(|o| &o.correct[i..=i]))?;
+    }
+    files::write(path, &writer.into_inner().context("a table in memory has no end of space")?)
+}

@@ -1,0 +1,255 @@
+//! A table as a grid of runs: plan it, fill it, render it.
+
+use crate::{
+    cli::{Shard, TrainingArgs},
+    config::{Regularizer, RunConfig},
+    evaluation::Evaluations,
+    profile,
+    report::{Cell, Column, Row, Table},
+    run::{Checkpoint, Run},
+};
+use anyhow::Result;
+use clap::Parser;
+use data::{Name, Splits};
+use std::{path::Path, process::ExitCode};
+
+/// Arguments of every table.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+pub struct TableArgs {
+    /// Data, network, training
+    #[command(flatten)]
+    pub training: TrainingArgs,
+    /// Seeds, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Only rows whose label or framework contains TEXT
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
+    /// Checkpoint whose accuracies the table shows
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    pub checkpoint: Checkpoint,
+    /// Print the runs, which of them are there already and what the others would take; do nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Do not train: render what stored runs give
+    #[arg(long)]
+    pub render_only: bool,
+    /// Train and evaluate only part I of N of the runs
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+/// A table of the paper: rows are trainings, columns are attacks.
+pub struct Grid {
+    /// `table1`, the name of its files.
+    pub name: &'static str,
+    /// What it shows.
+    pub caption: &'static str,
+    /// Framework, and whether I2FR is added.
+    pub rows: Vec<(&'static str, bool)>,
+    /// `clean` and attacks by name.
+    pub columns: &'static [&'static str],
+}
+
+/// A row with its run for every seed.
+struct Planned {
+    row: Row,
+    runs: Vec<Run>,
+}
+
+impl Grid {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(|args: &TableArgs| Some(args.training.out.as_path()), |args| self.work(args))
+    }
+
+    fn work(&self, args: &TableArgs) -> Result<()> {
+        let Some(table) = self.regenerate(args)? else { return Ok(()) };
+        for path in table.write(&args.training.out)? {
+            tracing::info!("wrote {}", path.display());
+        }
+        print!("{}", table.markdown());
+        Ok(())
+    }
+
+    /// Trains and evaluates what is missing, as `args` allow, and returns the table; `None` with `--plan`.
+    ///
+    /// # Errors
+    /// When a run fails, nothing is left to show, or the user interrupts.
+    pub fn regenerate(&self, args: &TableArgs) -> Result<Option<Table>> {
+        let planned = self.plan(args)?;
+        if args.plan {
+            self.print_plan(&planned, args);
+            return Ok(None);
+        }
+        if !args.render_only {
+            self.fill(&planned, args)?;
+        }
+        let table = self.table(&planned, args)?;
+        anyhow::ensure!(!table.cells.is_empty(), "there are no stored runs to show in {}", args.training.out.display());
+        Ok(Some(table))
+    }
+
+    fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+        let base = profile::resolve(&args.training);
+        let seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
+        let mut planned = Vec::new();
+        for &(framework, regularized) in &self.rows {
+            let regularizer =
+                regularized.then(|| Regularizer::new(&args.training.i2fr.i2fr(), args.training.i2fr.i2fr_place));
+            let config = RunConfig { framework: framework.into(), regularizer, ..base.clone() };
+            let row = Row {
+                framework: framework.into(),
+                regularizer: config.regularizer_name().into(),
+                label: config.game()?.name,
+            };
+            let named = |text: &String| framework.contains(text.as_str()) || row.label.contains(text.as_str());
+            if args.only.as_ref().is_none_or(named) {
+                let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
+                planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
+            }
+        }
+        let labels: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
+        let only = args.only.as_deref().unwrap_or_default();
+        anyhow::ensure!(!planned.is_empty(), "--only {only} leaves no row of {}; rows: {}", self.name, labels.join(", "));
+        Ok(planned)
+    }
+
+    /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
+    /// has every row with few seeds rather than few rows with every seed.
+    fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
+        let data = load(args)?;
+        let device = args.training.device.open()?;
+        let examples = examples(args, &data);
+        let seeds = planned.first().map_or(0, |p| p.runs.len());
+        let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
+        let ours: Vec<&&Run> = runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+        for (i, run) in ours.iter().enumerate() {
+            tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
+            run.train(&data, &device)?;
+            Evaluations::of(run)?.complete(args.checkpoint, self.columns, examples, &data, &device)?;
+        }
+        Ok(())
+    }
+
+    /// The table as stored runs give it.
+    fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
+        let base = profile::resolve(&args.training);
+        let mut cells = Vec::new();
+        for Planned { row, runs } in planned {
+            for run in runs.iter().filter(|run| run.trained()) {
+                let evaluations = Evaluations::of(run)?;
+                let wanted = profile::eval_examples(&args.training);
+                for attack in self.columns {
+                    if let Some(outcome) = evaluations.get_at_most(args.checkpoint, attack, wanted) {
+                        cells.push(Cell {
+                            table: self.name.into(),
+                            framework: row.framework.clone(),
+                            regularizer: row.regularizer.clone(),
+                            dataset: base.dataset.clone(),
+                            arch: base.arch.clone(),
+                            norm: base.norm.clone(),
+                            epsilon: base.epsilon.clone(),
+                            attack: (*attack).into(),
+                            checkpoint: args.checkpoint.name().into(),
+                            seed: run.config().seed,
+                            examples: outcome.examples,
+                            value_percent: outcome.percent(),
+                            run: run.config().id(),
+                            profile: args.training.profile.to_string(),
+                            seconds: outcome.seconds,
+                        });
+                    }
+                }
+            }
+        }
+        let column = |attack: &&str| Column { attack: (*attack).into(), label: column_label(attack) };
+        Ok(Table {
+            name: self.name.into(),
+            caption: self.caption.into(),
+            rows: planned.iter().map(|p| p.row.clone()).collect(),
+            columns: self.columns.iter().map(column).collect(),
+            cells,
+            notes: Vec::new(),
+        })
+    }
+
+    fn print_plan(&self, planned: &[Planned], args: &TableArgs) {
+        let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
+        println!("{}: {}", self.name, self.caption);
+        let mut position = 0;
+        for Planned { row, runs } in planned {
+            for run in runs {
+                let state = match (run.trained(), run.folder().join("resume.safetensors").is_file()) {
+                    (true, _) => "trained".to_owned(),
+                    (false, true) => format!("interrupted, {}", rate.estimate(run.config())),
+                    (false, false) => format!("to train, {}", rate.estimate(run.config())),
+                };
+                let ours = if in_shard(args, position) { "" } else { " (another shard)" };
+                println!("{:<20} seed {:<3} {state}{ours}  {}", row.label, run.config().seed, run.config().id());
+                position += 1;
+            }
+        }
+    }
+}
+
+fn in_shard(args: &TableArgs, position: usize) -> bool {
+    args.shard.is_none_or(|shard| shard.contains(position))
+}
+
+fn load(args: &TableArgs) -> Result<Splits> {
+    let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
+    Ok(data::load(dataset, args.training.data_dir.as_deref(), 0)?)
+}
+
+/// How many test images are attacked.
+fn examples(args: &TableArgs, data: &Splits) -> usize {
+    match profile::eval_examples(&args.training) {
+        0 => data.test.len(),
+        wanted => wanted.min(data.test.len()),
+    }
+}
+
+/// `pgd-20` as tables print it: `PGD-20`.
+fn column_label(attack: &str) -> String {
+    if attack == "clean" { "Clean".into() } else { attack.to_uppercase() }
+}
+
+/// How fast stored runs of the same kind trained.
+struct Rate(Option<f64>);
+
+impl Rate {
+    /// Forward-and-backward passes per image of one training step with `steps` attack steps.
+    fn passes(config: &RunConfig) -> f64 {
+        let steps = match config.framework.as_str() {
+            "standard" => 0,
+            "fast-at" => 1,
+            _ => config.attack_steps,
+        };
+        1. + steps as f64
+    }
+
+    fn of_stored_runs(out: &Path, like: &RunConfig) -> Self {
+        let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
+        let rates: Vec<f64> = folders
+            .filter_map(|folder| std::fs::read(folder.path().join("run.json")).ok())
+            .filter_map(|json| serde_json::from_slice::<crate::run::Record>(&json).ok())
+            .filter(|r| r.finished && r.config.arch == like.arch && r.config.dataset == like.dataset)
+            .map(|r| r.provenance.images_per_second * Self::passes(&r.config))
+            .collect();
+        Self((!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64))
+    }
+
+    fn estimate(&self, config: &RunConfig) -> String {
+        let images = if config.train_examples == 0 { "all".into() } else { config.train_examples.to_string() };
+        let work = format!("{} epochs of {images} images x {} passes", config.epochs, Self::passes(config));
+        match (self.0, config.train_examples) {
+            (Some(rate), n) if n > 0 => {
+                let seconds = (n * config.epochs) as f64 * Self::passes(config) / rate;
+                format!("about {:.0} min ({work})", (seconds / 60.).ceil())
+            }
+            _ => format!("{work}; no stored run of this kind to time it by"),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Ctrl-C and termination: stop at the next safe point, keep what is done.
+
+use std::{
+    fmt,
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// What a function returns as its error when the user stopped it.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted; run the same command again to go on")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Catches the signals. A second one ends the process at once, as files are only ever replaced whole.
+pub(crate) fn listen() {
+    // Without the handler the process simply ends at the first signal.
+    #[expect(clippy::exit, reason = "the user insists")]
+    let _ = ctrlc::set_handler(|| {
+        if ASKED.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Breaks once the user has asked to stop.
+pub(crate) fn check() -> ControlFlow<()> {
+    if ASKED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}

@@ -1,0 +1,18 @@
+//! What the binaries share: the command line, runs and their folders, evaluations, tables.
+//!
+//! This is the only crate that reads arguments, prints, or writes results.
+
+pub mod cli;
+pub mod config;
+pub mod evaluation;
+pub mod files;
+pub mod grid;
+pub mod interrupt;
+mod process;
+pub mod profile;
+mod progress;
+pub mod provenance;
+pub mod report;
+pub mod run;
+
+pub use process::main;

@@ -1,0 +1,47 @@
+//! What happens around every binary's work: logs, signals, exit codes.
+
+use crate::interrupt::{self, Interrupted};
+use clap::Parser;
+use std::{fs::OpenOptions, path::Path, process::ExitCode, sync::Mutex};
+use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Parses the arguments, runs `work`, and turns what it returns into the exit code: 0 done, 1 failed,
+/// 2 wrong usage, 130 interrupted. `out` names the results folder, where the log is kept.
+pub fn main<Args: Parser>(out: impl Fn(&Args) -> Option<&Path>, work: impl FnOnce(&Args) -> anyhow::Result<()>) -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Help and version are no errors; clap knows where each goes.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    interrupt::listen();
+    log_to(out(&args));
+    match work(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if e.is::<Interrupted>() => {
+            eprintln!("{e}");
+            ExitCode::from(130)
+        }
+        Err(e) => {
+            // One line, whatever a library put into its message.
+            let line: Vec<String> = format!("{e:#}").split_whitespace().map(str::to_owned).collect();
+            eprintln!("error: {}", line.join(" "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Progress goes to stderr, and with times to `OUT/log.txt`, where that can be written.
+fn log_to(out: Option<&Path>) {
+    let screen = fmt::layer().with_writer(std::io::stderr).without_time().with_level(false).with_target(false);
+    let file = out.and_then(|out| {
+        std::fs::create_dir_all(out).ok()?;
+        OpenOptions::new().create(true).append(true).open(out.join("log.txt")).ok()
+    });
+    let file = file.map(|file| fmt::layer().with_writer(Mutex::new(file)).with_ansi(false).with_target(false));
+    let level = LevelFilter::INFO;
+    // A subscriber that is there already (in tests) stays.
+    let _ = tracing_subscriber::registry().with(screen.with_filter(level)).with(file.with_filter(level)).try_init();
+}

@@ -1,0 +1,159 @@
+//! How much to spend on a run.
+
+use crate::{
+    cli::{Epsilon, TrainingArgs},
+    config::RunConfig,
+};
+use attacks::Norm;
+use clap::{ValueEnum, builder::PossibleValue};
+use data::Name;
+use frameworks::Schedule;
+use models::Arch;
+use std::fmt;
+
+/// A preset of data, network and effort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Embedded synthetic images, a whole grid in minutes on two cores; no network, no files.
+    Quick,
+    /// Real CIFAR-10, a small network, an evening on two cores.
+    Cpu,
+    /// ResNet-18, one run per ten minutes on one data-centre GPU.
+    Gpu,
+    /// The field's full recipe.
+    Paper,
+}
+
+/// What a profile stands for where the command line is silent.
+struct Preset {
+    dataset: Name,
+    arch: Arch,
+    epochs: usize,
+    /// Training images; 0: all.
+    train_examples: usize,
+    held_out: usize,
+    /// Test images; 0: all.
+    eval_examples: usize,
+    batch: usize,
+    lr: f64,
+    schedule: Schedule,
+    attack_steps: usize,
+    seeds: &'static [u64],
+}
+
+impl Profile {
+    fn preset(self) -> Preset {
+        match self {
+            Self::Quick => Preset {
+                dataset: Name::Synthetic,
+                arch: Arch::Tiny,
+                epochs: 12,
+                train_examples: 0,
+                held_out: 400,
+                eval_examples: 500,
+                batch: 100,
+                lr: 0.1,
+                schedule: Schedule::OneCycle,
+                attack_steps: 5,
+                seeds: &[0],
+            },
+            Self::Cpu => Preset {
+                dataset: Name::Cifar10,
+                arch: Arch::CifarResNet(8),
+                epochs: 10,
+                train_examples: 13_000,
+                held_out: 1_000,
+                eval_examples: 1_000,
+                batch: 128,
+                lr: 0.1,
+                schedule: Schedule::OneCycle,
+                attack_steps: 5,
+                seeds: &[0],
+            },
+            Self::Gpu => Preset {
+                dataset: Name::Cifar10,
+                arch: Arch::ResNet18,
+                epochs: 20,
+                train_examples: 0,
+                held_out: 1_000,
+                eval_examples: 0,
+                batch: 128,
+                lr: 0.1,
+                schedule: Schedule::OneCycle,
+                attack_steps: 10,
+                seeds: &[0],
+            },
+            Self::Paper => Preset {
+                dataset: Name::Cifar10,
+                arch: Arch::PreActResNet18,
+                epochs: 110,
+                train_examples: 0,
+                held_out: 1_000,
+                eval_examples: 0,
+                batch: 128,
+                lr: 0.1,
+                schedule: Schedule::Piecewise,
+                attack_steps: 10,
+                seeds: &[0, 1, 2],
+            },
+        }
+    }
+
+    /// Seeds where the command line names none.
+    pub fn seeds(self) -> Vec<u64> {
+        self.preset().seeds.to_vec()
+    }
+}
+
+/// A run's settings before framework, regulariser and seed are chosen.
+pub fn resolve(args: &TrainingArgs) -> RunConfig {
+    let preset = args.profile.preset();
+    let dataset = args.dataset.unwrap_or(preset.dataset);
+    let grey = dataset.shape()[0] == 1;
+    // A colour profile's network does not suit grey digits, and their literature has its own radius.
+    let arch = args.arch.unwrap_or(if grey { Arch::MnistCnn } else { preset.arch });
+    let eps = args.eps.clone().unwrap_or_else(|| default_eps(args.norm, grey));
+    RunConfig {
+        dataset: dataset.to_string(),
+        arch: arch.to_string(),
+        framework: String::new(),
+        regularizer: None,
+        norm: args.norm.to_string(),
+        epsilon: eps.to_string(),
+        attack_steps: args.attack_steps.unwrap_or(preset.attack_steps),
+        epochs: args.epochs.unwrap_or(preset.epochs),
+        train_examples: args.train_examples.unwrap_or(preset.train_examples),
+        held_out: preset.held_out,
+        batch: args.batch.unwrap_or(preset.batch),
+        lr: args.lr.unwrap_or(preset.lr),
+        schedule: args.schedule.unwrap_or(preset.schedule).to_string(),
+        momentum: 0.9,
+        weight_decay: 5e-4,
+        augment: !grey,
+        seed: 0,
+        device: "cpu".into(),
+        precision: "f32".into(),
+    }
+}
+
+/// How many test images an evaluation takes; 0: all.
+pub fn eval_examples(args: &TrainingArgs) -> usize {
+    args.eval_examples.unwrap_or(args.profile.preset().eval_examples)
+}
+
+/// The field's usual radius.
+fn default_eps(norm: Norm, grey: bool) -> Epsilon {
+    let text = match (norm, grey) {
+        (Norm::Linf, false) => "8/255",
+        (Norm::Linf, true) => "0.3",
+        (Norm::L2, false) => "0.5",
+        (Norm::L2, true) => "2",
+    };
+    text.parse().expect("a radius in the source is a radius")
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
+    }
+}

@@ -1,0 +1,56 @@
+//! Where a result comes from.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What `run.json` records beside the configuration. It never decides whether a run is reused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Commit the binary was built from.
+    pub commit: String,
+    /// Whether the checkout had changes when it was built.
+    pub dirty: bool,
+    /// SHA-256 of `Cargo.lock`.
+    pub cargo_lock_sha256: String,
+    /// SHA-256 of the training set's pixels and labels.
+    pub train_sha256: String,
+    /// SHA-256 of the test set's pixels and labels.
+    pub test_sha256: String,
+    /// Instruction set of the operators.
+    pub isa: String,
+    /// Threads.
+    pub threads: usize,
+    /// Seconds spent in training, over all resumptions.
+    pub train_seconds: f64,
+    /// Images trained on per second of it.
+    pub images_per_second: f64,
+    /// Largest resident memory of the process, bytes; 0 where the system does not tell.
+    pub peak_rss_bytes: u64,
+}
+
+impl Provenance {
+    /// What is known before the work starts.
+    pub fn now(data: &data::Splits) -> Self {
+        Self {
+            commit: env!("I2FR_COMMIT").into(),
+            dirty: env!("I2FR_DIRTY") == "true",
+            cargo_lock_sha256: hex(&Sha256::digest(include_bytes!("../../Cargo.lock"))),
+            train_sha256: data.train.sha256(),
+            test_sha256: data.test.sha256(),
+            isa: format!("{:?}", kernels::isa()),
+            threads: rayon::current_num_threads(),
+            ..Self::default()
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Largest resident memory of this process so far, bytes; 0 where the system does not tell.
+pub fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}

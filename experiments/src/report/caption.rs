@@ -1,0 +1,172 @@
+//! The conditions a number was measured under, without which it means nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Cell, Table, wilson};
+
+impl Table {
+    /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
+    pub(super) fn settings(&self) -> String {
+        if self.cells.is_empty() {
+            return "Nothing measured yet.".to_owned();
+        }
+        let seeds = self.distinct(|cell| format!("{:>20}", cell.seed));
+        let seeds: Vec<&str> = seeds.iter().map(|seed| seed.trim()).collect();
+        let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
+        let conditions = [
+            self.distinct(threat).join(" and "),
+            self.distinct(|cell| dataset(&cell.dataset)).join(", "),
+            self.distinct(|cell| arch(&cell.arch)).join(", "),
+            self.images(),
+            format!("{plural} {}", seeds.join(", ")),
+            format!(
+                "profile {}",
+                self.distinct(|cell| cell.profile.clone()).join(", ")
+            ),
+            self.distinct(|cell| selection(&cell.checkpoint)).join("; "),
+        ]
+        .join("; ");
+        format!("Accuracy in %; {conditions}.")
+    }
+
+    /// The caption as a sentence of its own.
+    pub(super) fn sentence(&self) -> String {
+        format!("{}.", self.caption.trim_end_matches('.'))
+    }
+
+    pub(super) fn has_intervals(&self) -> bool {
+        self.summaries().any(|summary| summary.half_width.is_some())
+    }
+
+    /// What follows from the settings, the table's own notes, and how to fill gaps.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let seeds = self
+            .summaries()
+            .map(|summary| summary.seeds)
+            .max()
+            .unwrap_or(0);
+        remarks.push(match seeds {
+            0 => String::new(),
+            1 => "One seed: no interval over runs.".to_owned(),
+            n => format!("± is half the 95 % interval of the mean over {n} seeds (Student)."),
+        });
+        for examples in self.by_examples().into_keys().rev() {
+            let (low, high) = wilson(50.0, examples);
+            remarks.push(format!(
+                "One test set of {} images: ±{:.1} points at 50 % (95 %, Wilson).",
+                grouped(examples),
+                (high - low) / 2.0
+            ));
+        }
+        remarks.extend(self.notes.iter().cloned());
+        let all = self.rows.len() * self.columns.len();
+        let missing = all - self.summaries().count();
+        if missing > 0 {
+            let profile = match &self.distinct(|cell| cell.profile.clone())[..] {
+                [profile] => format!(" -- --profile {profile}"),
+                _ => String::new(),
+            };
+            remarks.push(format!(
+                "— not measured yet ({missing} of {all}); `cargo run --release --bin {}{profile}` \
+                 fills the gaps and keeps what is there.",
+                self.name
+            ));
+        }
+        remarks.retain(|remark| !remark.is_empty());
+        remarks
+    }
+
+    fn summaries(&self) -> impl Iterator<Item = super::Summary> {
+        let columns = self.columns.len();
+        (0..self.rows.len() * columns).filter_map(move |i| self.value(i / columns, i % columns))
+    }
+
+    /// The attacks' labels by the number of images they were run on.
+    fn by_examples(&self) -> BTreeMap<usize, Vec<&str>> {
+        let mut by_examples = BTreeMap::<usize, Vec<&str>>::new();
+        for column in &self.columns {
+            for cell in self
+                .cells
+                .iter()
+                .filter(|cell| cell.attack == column.attack)
+            {
+                let labels = by_examples.entry(cell.examples).or_default();
+                if labels.last() != Some(&column.label.as_str()) {
+                    labels.push(&column.label);
+                }
+            }
+        }
+        by_examples
+    }
+
+    fn images(&self) -> String {
+        let by_examples = self.by_examples();
+        let several = by_examples.len() > 1;
+        let counts = by_examples
+            .iter()
+            .rev()
+            .map(|(&examples, labels)| match several {
+                true => format!("{} test images ({})", grouped(examples), labels.join(", ")),
+                false => format!("{} test images", grouped(examples)),
+            });
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    fn distinct(&self, text: impl Fn(&Cell) -> String) -> Vec<String> {
+        let mut texts: Vec<String> = self.cells.iter().map(text).collect();
+        texts.sort();
+        texts.dedup();
+        texts
+    }
+}
+
+/// `10,000` for 10000.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn threat(cell: &Cell) -> String {
+    let norm = match cell.norm.as_str() {
+        "linf" => "L∞",
+        "l2" => "L2",
+        other => other,
+    };
+    format!("{norm}, ε = {}", cell.epsilon)
+}
+
+fn selection(checkpoint: &str) -> String {
+    match checkpoint {
+        "best" => "checkpoint selected on held-out training images".to_owned(),
+        "last" => "last checkpoint".to_owned(),
+        other => format!("{other} checkpoint"),
+    }
+}
+
+fn dataset(name: &str) -> String {
+    let printed = match name {
+        "cifar10" => "CIFAR-10",
+        "cifar100" => "CIFAR-100",
+        "svhn" => "SVHN",
+        "mnist" => "MNIST",
+        "fashion-mnist" => "Fashion-MNIST",
+        "synthetic" => "synthetic images",
+        other => other,
+    };
+    printed.to_owned()
+}
+
+fn arch(name: &str) -> String {
+    match name.strip_prefix("resnet") {
+        Some(depth) => format!("ResNet-{depth}"),
+        None => name.to_owned(),
+    }
+}

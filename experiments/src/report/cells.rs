@@ -1,0 +1,105 @@
+//! The measurements: long form to keep, wide form to read.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Table;
+use crate::files;
+
+/// One line of `cells.csv`: one cell of a table and one seed. The fields are its columns, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The table's name, `table1`.
+    pub table: String,
+    /// How the network was trained: `standard`, `pgd-at`, `trades`, ...
+    pub framework: String,
+    /// `none` or `i2fr`.
+    pub regularizer: String,
+    /// The data set, `cifar10`.
+    pub dataset: String,
+    /// The network, `resnet18`.
+    pub arch: String,
+    /// The norm of the threat model: `linf` or `l2`.
+    pub norm: String,
+    /// Its radius as it was given, `8/255`.
+    pub epsilon: String,
+    /// `clean`, `fgsm`, `pgd-20`, ...
+    pub attack: String,
+    /// Which weights of the run: `best` or `last`.
+    pub checkpoint: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// The number of test images.
+    pub examples: usize,
+    /// Accuracy in per cent.
+    pub value_percent: f64,
+    /// The identifier of the run.
+    pub run: String,
+    /// The profile of the run.
+    pub profile: String,
+    /// What the evaluation took.
+    pub seconds: f64,
+}
+
+/// Reads a `cells.csv` back.
+///
+/// # Errors
+///
+/// If the file cannot be read or a line does not have the columns of [`Cell`].
+pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
+    files::read_csv(path).with_context(|| {
+        format!(
+            "no measurements in {}; run the table again, without --render-only",
+            path.display()
+        )
+    })
+}
+
+pub(super) fn long(cells: &[Cell]) -> Result<String> {
+    let mut writer = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(Vec::new());
+    // Written by hand, so that a table without cells has its header too.
+    writer.write_record([
+        "table",
+        "framework",
+        "regularizer",
+        "dataset",
+        "arch",
+        "norm",
+        "epsilon",
+        "attack",
+        "checkpoint",
+        "seed",
+        "examples",
+        "value_percent",
+        "run",
+        "profile",
+        "seconds",
+    ])?;
+    for cell in cells {
+        writer.serialize(cell)?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+pub(super) fn wide(table: &Table) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let pair = |attack: &str| [format!("{attack}_mean"), format!("{attack}_half_width")];
+    let header = table.columns.iter().flat_map(|column| pair(&column.attack));
+    writer.write_record(std::iter::once("label".to_owned()).chain(header))?;
+    for (row, named) in table.rows.iter().enumerate() {
+        let values = (0..table.columns.len()).flat_map(|column| {
+            let summary = table.value(row, column);
+            let text = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
+            [
+                text(summary.map(|s| s.mean)),
+                text(summary.and_then(|s| s.half_width)),
+            ]
+        });
+        writer.write_record(std::iter::once(named.label.clone()).chain(values))?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}

@@ -1,0 +1,62 @@
+//! The table for a README.
+
+use super::{BOLD, Table};
+
+pub(super) fn render(table: &Table) -> String {
+    let mut lines = vec![
+        format!("**{}.** {}", table.title(), table.sentence()),
+        String::new(),
+        table.settings(),
+        String::new(),
+    ];
+    let labels: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| escape(&column.label))
+        .collect();
+    lines.push(format!("| | {} |", labels.join(" | ")));
+    lines.push(format!("|---|{}", "---:|".repeat(labels.len())));
+    let best: Vec<Vec<usize>> = (0..labels.len()).map(|column| table.best(column)).collect();
+    for (row, named) in table.rows.iter().enumerate() {
+        let values: Vec<String> = (0..labels.len())
+            .map(|column| match table.value(row, column) {
+                None => "—".to_owned(),
+                Some(summary) => {
+                    let mut text = table.print(summary.mean);
+                    if let Some(half_width) = summary.half_width {
+                        text.push_str(&format!(" ± {}", table.print(half_width)));
+                    }
+                    if best[column].contains(&row) {
+                        format!("**{text}**")
+                    } else {
+                        text
+                    }
+                }
+            })
+            .collect();
+        lines.push(format!(
+            "| {} | {} |",
+            escape(&named.label),
+            values.join(" | ")
+        ));
+    }
+    if best.iter().any(|rows| !rows.is_empty()) {
+        lines.extend([String::new(), BOLD.to_owned()]);
+    }
+    for remark in table.remarks() {
+        lines.extend([String::new(), remark]);
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A bar would end the cell, a star or underscore would start emphasis.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if matches!(c, '|' | '*' | '_' | '\\' | '`' | '<') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

@@ -1,0 +1,196 @@
+//! A table is one value with several renderings: CSV, Markdown, LaTeX and a plot.
+//!
+//! The long form, [`Cell`], is what was measured; everything else is computed from it, so a table can
+//! be rendered again from its `cells.csv` ([`read_cells`]) without a single run.
+
+mod caption;
+mod cells;
+mod latex;
+mod markdown;
+mod plot;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::files;
+
+pub use cells::{Cell, read_cells};
+pub use statistics::{Summary, wilson};
+
+/// Training without a defence; its rows are a control and never the best of a column.
+const UNDEFENDED: &str = "standard";
+
+/// What bold numbers mean.
+const BOLD: &str = "Bold: the best defended value under each attack.";
+
+/// A table of the paper: what is shown, and every measurement behind it.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The stem of its files, `table1`.
+    pub name: String,
+    /// What the table compares, one sentence, in neutral words; the plot's title.
+    pub caption: String,
+    /// Top to bottom; rows of one framework stand together, the one without a regulariser first.
+    pub rows: Vec<Row>,
+    /// Left to right.
+    pub columns: Vec<Column>,
+    /// The measurements, one per cell and seed.
+    pub cells: Vec<Cell>,
+    /// Sentences to print below the table.
+    pub notes: Vec<String>,
+}
+
+/// One trained method.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// As in [`Cell::framework`].
+    pub framework: String,
+    /// As in [`Cell::regularizer`].
+    pub regularizer: String,
+    /// As printed, `PGD-AT + I2FR`.
+    pub label: String,
+}
+
+/// One way of measuring accuracy.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// As in [`Cell::attack`].
+    pub attack: String,
+    /// As printed, `PGD-20`.
+    pub label: String,
+}
+
+impl Row {
+    fn is_defended(&self) -> bool {
+        self.framework != UNDEFENDED
+    }
+
+    fn is_regularized(&self) -> bool {
+        self.regularizer != "none"
+    }
+}
+
+impl Table {
+    /// Mean and interval over the seeds of one cell; `None` if it was not measured.
+    ///
+    /// Where both checkpoints of a run were evaluated, the selected one (`best`) counts.
+    pub fn value(&self, row: usize, column: usize) -> Option<Summary> {
+        let (row, column) = (self.rows.get(row)?, self.columns.get(column)?);
+        let cells = self.cells.iter().filter(|cell| {
+            cell.framework == row.framework
+                && cell.regularizer == row.regularizer
+                && cell.attack == column.attack
+        });
+        let (best, last): (Vec<&Cell>, Vec<&Cell>) = cells.partition(|c| c.checkpoint == "best");
+        let counted = if best.is_empty() { last } else { best };
+        // A repeated seed is a repeated measurement, not a second sample.
+        let by_seed: BTreeMap<u64, f64> = counted
+            .iter()
+            .map(|cell| (cell.seed, cell.value_percent))
+            .collect();
+        Summary::of(&by_seed.into_values().collect::<Vec<_>>())
+    }
+
+    /// Writes every rendering below `out` and returns the paths: `NAME/cells.csv` and
+    /// `NAME.{csv,md,tex,svg,png}`.
+    ///
+    /// # Errors
+    ///
+    /// If a value is not a percentage, or a file cannot be written; each file is whole or untouched.
+    pub fn write(&self, out: &Path) -> Result<Vec<PathBuf>> {
+        for cell in &self.cells {
+            ensure!(
+                (0.0..=100.0).contains(&cell.value_percent),
+                "{}: {} of {} + {} (seed {}, run {}) is {} %, not between 0 and 100; \
+                 delete that run and repeat it",
+                self.name,
+                cell.attack,
+                cell.framework,
+                cell.regularizer,
+                cell.seed,
+                cell.run,
+                cell.value_percent
+            );
+        }
+        let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
+        let texts = [
+            (
+                out.join(&self.name).join("cells.csv"),
+                cells::long(&self.cells)?,
+            ),
+            (file("csv"), cells::wide(self)?),
+            (file("md"), markdown::render(self)),
+            (file("tex"), latex::render(self)),
+            (file("svg"), plot::svg(self)?),
+        ];
+        for folder in [out, &out.join(&self.name)] {
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!(
+                    "cannot make {}; choose another folder with --out",
+                    folder.display()
+                )
+            })?;
+        }
+        let mut written = Vec::new();
+        for (path, text) in texts {
+            files::write(&path, text.as_bytes())?;
+            written.push(path);
+        }
+        let png = file("png");
+        plot::png(self, &png).with_context(|| format!("cannot write {}", png.display()))?;
+        written.push(png);
+        Ok(written)
+    }
+
+    /// The table as Markdown, as in `NAME.md`.
+    pub fn markdown(&self) -> String {
+        markdown::render(self)
+    }
+
+    /// Values as text; two digits only where the test set is large enough to give them a meaning.
+    fn print(&self, value: f64) -> String {
+        let smallest = self
+            .cells
+            .iter()
+            .map(|cell| cell.examples)
+            .min()
+            .unwrap_or(0);
+        let digits = if smallest >= 10_000 { 2 } else { 1 };
+        format!("{value:.digits$}")
+    }
+
+    /// The rows with the best value of a column of attacked accuracy, as printed.
+    fn best(&self, column: usize) -> Vec<usize> {
+        if self.columns[column].attack == "clean" {
+            return Vec::new();
+        }
+        let means: Vec<(usize, f64)> = (0..self.rows.len())
+            .filter(|&row| self.rows[row].is_defended())
+            .filter_map(|row| Some((row, self.value(row, column)?.mean)))
+            .collect();
+        let Some(most) = means.iter().map(|&(_, mean)| mean).reduce(f64::max) else {
+            return Vec::new();
+        };
+        let tied = |mean: f64| self.print(mean) == self.print(most);
+        means
+            .into_iter()
+            .filter(|&(_, mean)| tied(mean))
+            .map(|(row, _)| row)
+            .collect()
+    }
+
+    /// `Table 1` for `table1`; other names as they are.
+    fn title(&self) -> String {
+        match self.name.strip_prefix("table") {
+            Some(number) if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) => {
+                format!("Table {number}")
+            }
+            _ => self.name.clone(),
+        }
+    }
+}

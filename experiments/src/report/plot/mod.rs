@@ -1,0 +1,305 @@
+//! The table as a picture: one panel per column, one mark per row, the rows of a framework together.
+//!
+//! Text is set in an embedded font, so the picture needs none installed; the SVG names a generic family
+//! and the layout leaves room for wider letters.
+
+mod mark;
+mod pen;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::drawing::IntoDrawingArea;
+
+use self::mark::Mark;
+use self::pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE};
+use super::{Summary, Table};
+
+const MARGIN: f64 = 26.0;
+/// The 0 to 100 % axis of a panel, and the room for numbers right of it.
+const AXIS: f64 = 106.0;
+const NUMBERS: f64 = 84.0;
+const ROW: f64 = 22.0;
+const GROUP_GAP: f64 = 10.0;
+const PANELS_ABREAST: usize = 5;
+/// Device pixels per unit in the bitmap, for sharp text on dense screens.
+const BITMAP_SCALE: f64 = 2.0;
+
+pub(super) fn svg(table: &Table) -> Result<String> {
+    pen::load_font()?;
+    let layout = Layout::of(table);
+    let mut text = String::new();
+    {
+        let size = (layout.width as u32, layout.height as u32);
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        draw(table, &layout, &Pen::new(&root, 1.0, false))?;
+        root.present()?;
+    }
+    Ok(text.replacen("<svg ", "<svg role=\"img\" ", 1))
+}
+
+/// Makes the file at `path` whole or not at all.
+pub(super) fn png(table: &Table, path: &Path) -> Result<()> {
+    // Plotters takes the format from the extension, so the mark of a temporary file stands in front.
+    let name = path
+        .file_name()
+        .context("the path names no file")?
+        .to_string_lossy();
+    let temporary = path.with_file_name(format!(".{}.{name}", std::process::id()));
+    let written = bitmap(table, &temporary).and_then(|()| {
+        File::open(&temporary)?.sync_all()?;
+        Ok(fs::rename(&temporary, path)?)
+    });
+    if written.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn bitmap(table: &Table, path: &Path) -> Result<()> {
+    pen::load_font()?;
+    let layout = Layout::of(table);
+    let size = [layout.width, layout.height].map(|length| (length * BITMAP_SCALE) as u32);
+    let root = BitMapBackend::new(path, size.into()).into_drawing_area();
+    draw(table, &layout, &Pen::new(&root, BITMAP_SCALE, true))?;
+    root.present()?;
+    Ok(())
+}
+
+struct Layout {
+    width: f64,
+    height: f64,
+    labels: f64,
+    abreast: usize,
+    title: Vec<String>,
+    footer: Vec<String>,
+    /// Where the first panel's title stands, and how far apart rows of panels are.
+    panels_top: f64,
+    panel_pitch: f64,
+    /// Rows from the top of a panel.
+    rows: Vec<f64>,
+}
+
+impl Layout {
+    fn of(table: &Table) -> Self {
+        let columns = table.columns.len().max(1);
+        let abreast = columns.div_ceil(columns.div_ceil(PANELS_ABREAST));
+        let widest = table.rows.iter().map(|row| pen::width(&row.label, 12.0));
+        // Heavy letters are wider than the light ones that were measured.
+        let labels = 1.1 * widest.fold(60.0, f64::max) + 16.0;
+        // Even a narrow table has a legend and a footer of readable lines.
+        let width = (2.0 * MARGIN + labels + abreast as f64 * (AXIS + NUMBERS)).max(680.0);
+        let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
+        let title = pen::wrap(&title, 17.0, 0.9 * (width - 2.0 * MARGIN));
+        let mut remarks = table.remarks();
+        if table.rows.iter().any(super::Row::is_regularized) && table.has_intervals() {
+            remarks.push("Grey difference: the intervals leave its sign open.".to_owned());
+        }
+        let footer = [table.settings(), remarks.join(" ")]
+            .iter()
+            .flat_map(|line| pen::wrap(&line.replace('`', ""), 10.5, width - 2.0 * MARGIN))
+            .collect::<Vec<_>>();
+        let mut rows = Vec::new();
+        let mut y = 34.0;
+        for (i, row) in table.rows.iter().enumerate() {
+            if i > 0 {
+                y += ROW;
+                if row.framework != table.rows[i - 1].framework {
+                    y += GROUP_GAP;
+                }
+            }
+            rows.push(y);
+        }
+        let panels_top = MARGIN + 24.0 * title.len() as f64 + 34.0;
+        let panel_pitch = y + 56.0;
+        let panels = columns.div_ceil(abreast) as f64 * panel_pitch;
+        let height = panels_top + panels + 15.0 * footer.len() as f64 + MARGIN - 6.0;
+        Self {
+            width,
+            height,
+            labels,
+            abreast,
+            title,
+            footer,
+            panels_top,
+            panel_pitch,
+            rows,
+        }
+    }
+}
+
+fn draw<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>) -> Result<()> {
+    pen.card(layout.width, layout.height)?;
+    let mut y = MARGIN + 6.0;
+    for line in &layout.title {
+        pen.strong(line, (MARGIN, y), 17.0, INK)?;
+        y += 24.0;
+    }
+    legend(table, pen, y + 2.0)?;
+    for column in 0..table.columns.len() {
+        let (down, across) = (column / layout.abreast, column % layout.abreast);
+        let top = layout.panels_top + down as f64 * layout.panel_pitch;
+        if across == 0 {
+            labels(table, layout, pen, top)?;
+        }
+        let left = MARGIN + layout.labels + across as f64 * (AXIS + NUMBERS);
+        panel(table, layout, pen, column, (left, top))?;
+    }
+    let first = layout.height - MARGIN + 8.0 - 15.0 * layout.footer.len() as f64;
+    for (i, line) in layout.footer.iter().enumerate() {
+        pen.text(
+            line,
+            (MARGIN, first + 15.0 * i as f64),
+            10.5,
+            MUTED,
+            Anchor::Left,
+        )?;
+    }
+    Ok(())
+}
+
+/// Names the marks that occur, and no others.
+fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> {
+    let mut entries = Vec::new();
+    if table.rows.iter().any(|row| !row.is_defended()) {
+        entries.push((Mark::Control, "undefended control".to_owned()));
+    }
+    if table.rows.iter().any(|row| Mark::of(row) == Mark::Plain) {
+        entries.push((Mark::Plain, "framework alone".to_owned()));
+    }
+    let regularized: Vec<_> = table
+        .rows
+        .iter()
+        .filter(|row| row.is_regularized())
+        .collect();
+    if !regularized.is_empty() {
+        let only_i2fr = regularized.iter().all(|row| row.regularizer == "i2fr");
+        let with = if only_i2fr {
+            "with I2FR"
+        } else {
+            "with a regulariser"
+        };
+        entries.push((
+            Mark::Regularized,
+            format!("{with}, and the difference in points"),
+        ));
+    }
+    let mut x = MARGIN + 6.0;
+    for (mark, text) in entries {
+        pen.mark(mark, (x, y))?;
+        pen.text(&text, (x + 12.0, y), 12.0, INK, Anchor::Left)?;
+        x += 12.0 + pen::width(&text, 12.0) + 26.0;
+    }
+    Ok(())
+}
+
+fn labels<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, top: f64) -> Result<()> {
+    for (i, (row, y)) in table.rows.iter().zip(&layout.rows).enumerate() {
+        let at = (MARGIN, top + y);
+        match row.is_regularized() {
+            true => pen.strong(&row.label, at, 12.0, ACCENT)?,
+            false => pen.text(&row.label, at, 12.0, INK, Anchor::Left)?,
+        }
+        if i > 0 && row.framework != table.rows[i - 1].framework {
+            let y = top + y - (ROW + GROUP_GAP) / 2.0;
+            pen.line((MARGIN, y), (layout.width - MARGIN, y), RULE, 1.0)?;
+        }
+    }
+    Ok(())
+}
+
+fn panel<B: DrawingBackend>(
+    table: &Table,
+    layout: &Layout,
+    pen: &Pen<B>,
+    column: usize,
+    (left, top): (f64, f64),
+) -> Result<()> {
+    let x = |percent: f64| left + AXIS * percent.clamp(0.0, 100.0) / 100.0;
+    let bottom = top + layout.rows.last().copied().unwrap_or(0.0) + ROW / 2.0 + 3.0;
+    pen.strong(&table.columns[column].label, (left, top + 6.0), 13.0, INK)?;
+    for tick in [0, 50, 100] {
+        let x = x(f64::from(tick));
+        pen.line((x, top + 20.0), (x, bottom), RAIL, 1.0)?;
+        let text = if tick == 100 {
+            "100 %".to_owned()
+        } else {
+            tick.to_string()
+        };
+        pen.text(&text, (x, bottom + 10.0), 10.0, MUTED, Anchor::Center)?;
+    }
+    for (row, y) in layout.rows.iter().enumerate() {
+        let (y, named) = (top + y, &table.rows[row]);
+        let Some(summary) = table.value(row, column) else {
+            pen.text("—", (x(0.0) + 6.0, y), 12.0, MUTED, Anchor::Left)?;
+            continue;
+        };
+        let mark = Mark::of(named);
+        pen.line((x(0.0), y), (x(summary.mean), y), mark.stem(), 2.0)?;
+        let half_width = summary.half_width.unwrap_or(0.0);
+        let (low, high) = (x(summary.mean - half_width), x(summary.mean + half_width));
+        // Shorter than the mark itself, an error bar is not seen.
+        if high - low > 2.0 {
+            pen.line((low, y), (high, y), mark.color(), 1.0)?;
+            for end in [low, high] {
+                pen.line((end, y - 4.0), (end, y + 4.0), mark.color(), 1.0)?;
+            }
+        }
+        pen.mark(mark, (x(summary.mean), y))?;
+        let number = high.max(x(summary.mean) + 4.0) + 6.0;
+        let before = plain_row(table, row).and_then(|plain| table.value(plain, column));
+        pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
+        pen.text(
+            &format!("{:.1}", summary.mean),
+            (number, y),
+            12.0,
+            INK,
+            Anchor::Left,
+        )?;
+        if let Some(before) = before {
+            let (text, color) = difference(before, summary);
+            pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
+        }
+    }
+    Ok(())
+}
+
+/// The row of the same framework without a regulariser, for a row with one.
+fn plain_row(table: &Table, row: usize) -> Option<usize> {
+    let named = &table.rows[row];
+    let plain = |other: &super::Row| other.framework == named.framework && !other.is_regularized();
+    if named.is_regularized() {
+        table.rows.iter().position(plain)
+    } else {
+        None
+    }
+}
+
+fn difference(before: Summary, after: Summary) -> (String, pen::Color) {
+    let points = ((after.mean - before.mean) * 10.0).round() / 10.0;
+    let half_widths = before.half_width.zip(after.half_width);
+    let open = half_widths.is_some_and(|(a, b)| a.hypot(b) >= (after.mean - before.mean).abs());
+    let text = match points {
+        p if p > 0.0 => format!("+{p:.1}"),
+        p if p < 0.0 => format!("−{:.1}", -p),
+        _ => "±0.0".to_owned(),
+    };
+    let color = match points {
+        p if open || p == 0.0 => MUTED,
+        p if p > 0.0 => ACCENT,
+        _ => LOSS,
+    };
+    (text, color)
+}
+
+/// Plotters' errors borrow from the backend, which does not live long enough.
+fn drawn<E: std::error::Error + Send + Sync>(
+    result: Result<(), plotters::drawing::DrawingAreaErrorKind<E>>,
+) -> Result<()> {
+    result.map_err(|e| anyhow!("cannot draw the plot: {e}"))
+}

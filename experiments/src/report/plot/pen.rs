@@ -1,0 +1,240 @@
+//! Lines, marks and text in units that both pictures share.
+
+use std::sync::OnceLock;
+
+use anyhow::{Result, ensure};
+use plotters::backend::DrawingBackend;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{
+    FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBColor, ShapeStyle, register_font,
+};
+
+use super::drawn;
+use super::mark::Mark;
+
+pub(super) type Color = RGBColor;
+
+const CARD: Color = RGBColor(0xfc, 0xfc, 0xfb);
+const EDGE: Color = RGBColor(0xd0, 0xd4, 0xd9);
+pub(super) const INK: Color = RGBColor(0x1f, 0x23, 0x28);
+pub(super) const MUTED: Color = RGBColor(0x62, 0x6a, 0x73);
+pub(super) const RAIL: Color = RGBColor(0xe0, 0xe3, 0xe7);
+pub(super) const RULE: Color = RGBColor(0xec, 0xee, 0xf0);
+// Okabe and Ito's blue and vermilion, told apart with any kind of colour vision; the rest is grey.
+pub(super) const ACCENT: Color = RGBColor(0x00, 0x72, 0xb2);
+pub(super) const LOSS: Color = RGBColor(0xc4, 0x4e, 0x00);
+pub(super) const PLAIN: Color = RGBColor(0x6e, 0x76, 0x80);
+pub(super) const CONTROL: Color = RGBColor(0x1f, 0x23, 0x28);
+
+/// Plotters counts a font's line, not its em.
+const LINE_PER_EM: f64 = 1.24;
+
+pub(super) fn faded(color: Color) -> Color {
+    let mix = |c: u8, card: u8| ((f64::from(c) + 2.0 * f64::from(card)) / 3.0) as u8;
+    RGBColor(
+        mix(color.0, CARD.0),
+        mix(color.1, CARD.1),
+        mix(color.2, CARD.2),
+    )
+}
+
+/// Makes the generic family an embedded font.
+pub(super) fn load_font() -> Result<()> {
+    static LOADED: OnceLock<bool> = OnceLock::new();
+    let loaded = LOADED.get_or_init(|| {
+        let font = epaint_default_fonts::UBUNTU_LIGHT;
+        register_font(FontFamily::SansSerif.as_str(), FontStyle::Normal, font).is_ok()
+    });
+    ensure!(
+        *loaded,
+        "the embedded font cannot be read; rebuild the program"
+    );
+    Ok(())
+}
+
+/// The width of a text, with room for a viewer's own, wider font.
+pub(super) fn width(text: &str, size: f64) -> f64 {
+    let font = FontDesc::new(FontFamily::SansSerif, size * LINE_PER_EM, FontStyle::Normal);
+    let measured = font
+        .box_size(text)
+        .map_or(0.0, |(width, _)| f64::from(width));
+    1.06 * measured.max(0.4 * size * text.chars().count() as f64)
+}
+
+/// Breaks a text at spaces into lines of at most `most` units.
+pub(super) fn wrap(text: &str, size: f64, most: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size) <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Anchor {
+    Left,
+    Center,
+}
+
+/// Draws on one backend.
+pub(super) struct Pen<'a, B: DrawingBackend> {
+    area: &'a DrawingArea<B, Shift>,
+    scale: f64,
+    /// Text becomes pixels of the embedded font here, not words for a viewer to set.
+    bitmap: bool,
+}
+
+impl<'a, B: DrawingBackend> Pen<'a, B> {
+    pub(super) fn new(area: &'a DrawingArea<B, Shift>, scale: f64, bitmap: bool) -> Self {
+        Self {
+            area,
+            scale,
+            bitmap,
+        }
+    }
+
+    /// An opaque ground with an edge, readable on light and dark pages.
+    pub(super) fn card(&self, width: f64, height: f64) -> Result<()> {
+        drawn(self.area.fill(&CARD))?;
+        let corners = [self.at((0.0, 0.0)), self.at((width - 1.0, height - 1.0))];
+        drawn(
+            self.area
+                .draw(&Rectangle::new(corners, self.stroke(EDGE, 1.0))),
+        )
+    }
+
+    pub(super) fn line(
+        &self,
+        from: (f64, f64),
+        to: (f64, f64),
+        color: Color,
+        width: f64,
+    ) -> Result<()> {
+        let points = vec![self.at(from), self.at(to)];
+        drawn(
+            self.area
+                .draw(&PathElement::new(points, self.stroke(color, width))),
+        )
+    }
+
+    pub(super) fn mark(&self, mark: Mark, (x, y): (f64, f64)) -> Result<()> {
+        let disc = |radius: f64, color: Color| {
+            let radius = (radius * self.scale).round() as i32;
+            drawn(self.area.draw(&Circle::new(
+                self.at((x, y)),
+                radius,
+                ShapeStyle::from(&color).filled(),
+            )))
+        };
+        match mark {
+            Mark::Control => {
+                let corners = [self.at((x - 3.5, y - 3.5)), self.at((x + 3.5, y + 3.5))];
+                let fill = ShapeStyle::from(&mark.color()).filled();
+                drawn(self.area.draw(&Rectangle::new(corners, fill)))
+            }
+            Mark::Plain => {
+                disc(4.0, mark.color())?;
+                disc(2.0, CARD)
+            }
+            Mark::Regularized => disc(4.0, mark.color()),
+        }
+    }
+
+    /// Clears the ground for a text of `width` units that starts at `at`.
+    pub(super) fn clear(&self, at: (f64, f64), width: f64) -> Result<()> {
+        let corners = [
+            self.at((at.0 - 2.0, at.1 - 7.0)),
+            self.at((at.0 + width, at.1 + 7.0)),
+        ];
+        drawn(
+            self.area
+                .draw(&Rectangle::new(corners, ShapeStyle::from(&CARD).filled())),
+        )
+    }
+
+    pub(super) fn strong(&self, text: &str, at: (f64, f64), size: f64, color: Color) -> Result<()> {
+        // The embedded font has one weight; a second stroke makes it heavier.
+        let style = if self.bitmap {
+            FontStyle::Normal
+        } else {
+            FontStyle::Bold
+        };
+        self.set(text, at, size, color, Anchor::Left, style)?;
+        if self.bitmap {
+            self.set(
+                text,
+                (at.0 + 1.0 / self.scale, at.1),
+                size,
+                color,
+                Anchor::Left,
+                style,
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(
+        &self,
+        text: &str,
+        at: (f64, f64),
+        size: f64,
+        color: Color,
+        anchor: Anchor,
+    ) -> Result<()> {
+        self.set(text, at, size, color, anchor, FontStyle::Normal)
+    }
+
+    fn set(
+        &self,
+        text: &str,
+        at: (f64, f64),
+        size: f64,
+        color: Color,
+        anchor: Anchor,
+        style: FontStyle,
+    ) -> Result<()> {
+        let horizontal = match anchor {
+            Anchor::Left => HPos::Left,
+            Anchor::Center => HPos::Center,
+        };
+        let font = FontDesc::new(
+            FontFamily::SansSerif,
+            size * LINE_PER_EM * self.scale,
+            style,
+        );
+        // Plotters sets a bitmap's glyphs above the middle it is asked for.
+        let at = if self.bitmap {
+            (at.0, at.1 + 0.22 * size)
+        } else {
+            at
+        };
+        let style = font
+            .into_text_style(self.area)
+            .pos(Pos::new(horizontal, VPos::Center));
+        drawn(self.area.draw(&Text::new(
+            text.to_owned(),
+            self.at(at),
+            style.color(&color),
+        )))
+    }
+
+    fn at(&self, (x, y): (f64, f64)) -> (i32, i32) {
+        (
+            (x * self.scale).round() as i32,
+            (y * self.scale).round() as i32,
+        )
+    }
+
+    fn stroke(&self, color: Color, width: f64) -> ShapeStyle {
+        ShapeStyle::from(&color).stroke_width((width * self.scale).round() as u32)
+    }
+}

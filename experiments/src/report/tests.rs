@@ -1,0 +1,260 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+pub(super) fn cell(
+    framework: &str,
+    regularizer: &str,
+    attack: &str,
+    seed: u64,
+    value: f64,
+) -> Cell {
+    Cell {
+        table: "table1".into(),
+        framework: framework.into(),
+        regularizer: regularizer.into(),
+        dataset: "cifar10".into(),
+        arch: "resnet18".into(),
+        norm: "linf".into(),
+        epsilon: "8/255".into(),
+        attack: attack.into(),
+        checkpoint: "best".into(),
+        seed,
+        examples: 1000,
+        value_percent: value,
+        run: "0123abcd".into(),
+        profile: "gpu".into(),
+        seconds: 1.5,
+    }
+}
+
+pub(super) fn row(framework: &str, regularizer: &str, label: &str) -> Row {
+    Row {
+        framework: framework.into(),
+        regularizer: regularizer.into(),
+        label: label.into(),
+    }
+}
+
+pub(super) fn column(attack: &str, label: &str) -> Column {
+    Column {
+        attack: attack.into(),
+        label: label.into(),
+    }
+}
+
+/// A control and one pair; two seeds, one of two attacks, one gap.
+pub(super) fn small() -> Table {
+    Table {
+        name: "table1".into(),
+        caption: "Accuracy with and without I2FR".into(),
+        rows: vec![
+            row("standard", "none", "Standard"),
+            row("pgd-at", "none", "PGD-AT"),
+            row("pgd-at", "i2fr", "PGD-AT + I2FR"),
+        ],
+        columns: vec![column("clean", "Clean"), column("pgd-20", "PGD-20")],
+        cells: vec![
+            cell("standard", "none", "clean", 0, 95.0),
+            cell("standard", "none", "pgd-20", 0, 60.0),
+            cell("pgd-at", "none", "clean", 0, 81.5),
+            cell("pgd-at", "none", "clean", 1, 82.5),
+            cell("pgd-at", "none", "pgd-20", 0, 48.0),
+            cell("pgd-at", "none", "pgd-20", 1, 49.0),
+            cell("pgd-at", "i2fr", "clean", 0, 83.0),
+        ],
+        notes: vec!["Made-up values, 100% & more_or_less.".into()],
+    }
+}
+
+#[test]
+fn a_cell_counts_each_seed_once_and_prefers_the_selected_checkpoint() {
+    let mut table = small();
+    let mut last = cell("pgd-at", "none", "pgd-20", 0, 1.0);
+    last.checkpoint = "last".into();
+    table.cells.push(last.clone());
+    table.cells.push(cell("pgd-at", "none", "pgd-20", 1, 50.0));
+    let summary = table.value(1, 1).unwrap();
+    assert_eq!((summary.mean, summary.seeds), (49.0, 2));
+    table.cells = vec![last];
+    assert_eq!(table.value(1, 1).unwrap().mean, 1.0);
+    assert_eq!(table.value(9, 0), None);
+    assert_eq!(table.value(0, 9), None);
+}
+
+#[test]
+fn markdown() {
+    insta::assert_snapshot!(markdown::render(&small()), @r#"
+    **Table 1.** Accuracy with and without I2FR.
+
+    Accuracy in %; L∞, ε = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.
+
+    | | Clean | PGD-20 |
+    |---|---:|---:|
+    | Standard | 95.0 | 60.0 |
+    | PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** |
+    | PGD-AT + I2FR | 83.0 | — |
+
+    Bold: the best defended value under each attack.
+
+    ± is half the 95 % interval of the mean over 2 seeds (Student).
+
+    One test set of 1,000 images: ±3.1 points at 50 % (95 %, Wilson).
+
+    Made-up values, 100% & more_or_less.
+
+    — not measured yet (1 of 6); `cargo run --release --bin table1 -- --profile gpu` fills the gaps and keeps what is there.
+    "#);
+}
+
+#[test]
+fn latex() {
+    insta::assert_snapshot!(latex::render(&small()), @r#"
+    \begin{table}
+      \centering
+      \caption{Accuracy with and without I2FR. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.}
+      \label{tab:table1}
+      \begin{tabular}{lrr}
+        \toprule
+        & Clean & PGD-20 \\
+        \midrule
+        Standard & 95.0 & 60.0 \\
+        \addlinespace
+        PGD-AT & 82.0 $\pm$ 6.4 & \textbf{48.5} $\pm$ 6.4 \\
+        PGD-AT + I2FR & 83.0 & --- \\
+        \bottomrule
+      \end{tabular}
+
+      \footnotesize Bold: the best defended value under each attack.
+
+      \footnotesize $\pm$ is half the 95 \% interval of the mean over 2 seeds (Student).
+
+      \footnotesize One test set of 1,000 images: $\pm$3.1 points at 50 \% (95 \%, Wilson).
+
+      \footnotesize Made-up values, 100\% \& more\_or\_less.
+
+      \footnotesize --- not measured yet (1 of 6); \texttt{cargo run -{}-release -{}-bin table1 -{}- -{}-profile gpu} fills the gaps and keeps what is there.
+    \end{table}
+    "#);
+}
+
+#[test]
+fn latex_escapes_special_characters() {
+    let mut table = small();
+    table.rows[0].label = r"a&b%c$d#e_f{g}~^\<".into();
+    let rendered = latex::render(&table);
+    let expected =
+        r"a\&b\%c\$d\#e\_f\{g\}\textasciitilde{}\textasciicircum{}\textbackslash{}$<$ & ";
+    assert!(rendered.contains(expected), "{rendered}");
+    table.rows[0].label = "a|b*c".into();
+    assert!(markdown::render(&table).contains(r"| a\|b\*c | 95.0 |"));
+}
+
+#[test]
+fn ties_are_all_bold_and_large_test_sets_get_two_digits() {
+    let mut table = small();
+    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 48.52));
+    assert_eq!(table.best(1), [1, 2]);
+    assert!(table.best(0).is_empty());
+    for cell in &mut table.cells {
+        cell.examples = 10_000;
+    }
+    assert_eq!(table.best(1), [2]);
+    assert!(markdown::render(&table).contains("| **48.52** |"));
+}
+
+#[test]
+fn wide_csv() {
+    insta::assert_snapshot!(cells::wide(&small()).unwrap(), @r#"
+    label,clean_mean,clean_half_width,pgd-20_mean,pgd-20_half_width
+    Standard,95.000,,60.000,
+    PGD-AT,82.000,6.353,48.500,6.353
+    PGD-AT + I2FR,83.000,,,
+    "#);
+}
+
+#[test]
+fn written_files_read_back_and_render_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("deep/results");
+    let table = small();
+    let written = table.write(&out).unwrap();
+    let names: Vec<_> = written
+        .iter()
+        .map(|path| path.strip_prefix(&out).unwrap())
+        .collect();
+    let expected = [
+        "table1/cells.csv",
+        "table1.csv",
+        "table1.md",
+        "table1.tex",
+        "table1.svg",
+        "table1.png",
+    ];
+    assert_eq!(names, expected.map(Path::new));
+    let first: Vec<Vec<u8>> = written.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(first[0].starts_with(
+        b"table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,\
+          value_percent,run,profile,seconds\ntable1,standard,none,cifar10,resnet18,linf,8/255,clean,\
+          best,0,1000,95.0,0123abcd,gpu,1.5\n"
+    ));
+    assert!(first[5].starts_with(b"\x89PNG\r\n\x1a\n"));
+    let cells = read_cells(&written[0]).unwrap();
+    assert_eq!(cells, table.cells);
+    let again = Table { cells, ..table }.write(&out).unwrap();
+    let second: Vec<Vec<u8>> = again.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(first == second, "the same cells give the same files");
+    assert_eq!(
+        fs::read_dir(&out).unwrap().count(),
+        6,
+        "nothing temporary is left"
+    );
+}
+
+#[test]
+fn a_table_without_cells_is_written_and_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table {
+        cells: Vec::new(),
+        ..small()
+    };
+    let written = table.write(folder.path()).unwrap();
+    assert!(read_cells(&written[0]).unwrap().is_empty());
+    assert!(markdown::render(&table).contains("— not measured yet (6 of 6)"));
+    let bare = Table {
+        rows: Vec::new(),
+        columns: Vec::new(),
+        ..table
+    };
+    bare.write(folder.path()).unwrap();
+}
+
+#[test]
+fn bad_values_and_files_are_refused_with_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for value in [f64::NAN, -0.1, 100.1, f64::INFINITY] {
+        let mut table = small();
+        table.cells[4].value_percent = value;
+        let text = table.write(folder.path()).unwrap_err().to_string();
+        assert!(
+            text.starts_with("table1: pgd-20 of pgd-at + none (seed 0, run 0123abcd)"),
+            "{text}"
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+    // A file where a folder is needed: refused even for root, whom permissions do not stop.
+    let file = folder.path().join("file");
+    fs::write(&file, "table,framework\nx,y\n").unwrap();
+    let text = format!("{:#}", small().write(&file.join("results")).unwrap_err());
+    assert!(
+        text.contains("file/results; choose another folder with --out"),
+        "{text}"
+    );
+    let text = format!("{:#}", read_cells(&file).unwrap_err());
+    assert!(
+        text.contains(&file.display().to_string()) && text.contains("missing field"),
+        "{text}"
+    );
+    assert!(read_cells(&folder.path().join("absent.csv")).is_err());
+}

@@ -1,0 +1,271 @@
+//! One run: its folder, and training it unless it is there already.
+
+use crate::{
+    config::RunConfig,
+    files,
+    interrupt::{self, Interrupted},
+    progress::Progress,
+    provenance::{Provenance, peak_rss_bytes},
+};
+use anyhow::{Context, Result};
+use attacks::{Pgd, Probe};
+use candle::{Device, Tensor};
+use data::{Augment, Splits};
+use frameworks::{Epoch, Resume, Trainer, TrainingConfig};
+use models::{Net, checkpoint};
+use objectives::{Pass, ce};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+/// Which weights of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Checkpoint {
+    /// Of the epoch that did best on held-out training images.
+    Best,
+    /// Of the last epoch.
+    Last,
+}
+
+impl Checkpoint {
+    /// As CSV files say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+        }
+    }
+}
+
+/// `run.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The run's identity.
+    pub id: String,
+    /// What it is.
+    pub config: RunConfig,
+    /// The framework in words: attack, what it ascends, what training descends.
+    pub game: String,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// Whether training is done.
+    pub finished: bool,
+}
+
+/// A line of `epochs.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct EpochRow {
+    epoch: usize,
+    lr: f64,
+    loss: f64,
+    held_out_clean_percent: f64,
+    held_out_robust_percent: f64,
+    best: bool,
+}
+
+/// A run's folder.
+#[derive(Clone, Debug)]
+pub struct Run {
+    config: RunConfig,
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run of `config` under the results folder `out`.
+    pub fn new(config: RunConfig, out: &Path) -> Self {
+        let folder = out.join("runs").join(config.id());
+        Self { config, folder }
+    }
+
+    /// What the run is.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// Where it is kept.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What `run.json` says, if there is one.
+    pub fn record(&self) -> Option<Record> {
+        serde_json::from_slice(&std::fs::read(self.folder.join("run.json")).ok()?).ok()
+    }
+
+    /// Whether training is done and its weights are there.
+    pub fn trained(&self) -> bool {
+        let weights = [Checkpoint::Best, Checkpoint::Last].map(|c| self.weights(c).is_file());
+        self.record().is_some_and(|record| record.finished && record.config == self.config) && weights == [true; 2]
+    }
+
+    fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
+        self.folder.join(format!("{}.safetensors", checkpoint.name()))
+    }
+
+    /// The trained network.
+    ///
+    /// # Errors
+    /// When its weights are missing or broken.
+    pub fn net(&self, checkpoint: Checkpoint, data: &Splits, device: &Device) -> Result<Net> {
+        let mut net = self.config.net(data.test.shape(), data.test.classes(), device)?;
+        let path = self.weights(checkpoint);
+        net.load(&checkpoint::read(&path)?).with_context(|| format!("{}", path.display()))?;
+        Ok(net)
+    }
+
+    /// Trains the run, or goes on where it was interrupted; does nothing when it is trained.
+    ///
+    /// # Errors
+    /// When training fails, a file cannot be written, or the user interrupts.
+    pub fn train(&self, data: &Splits, device: &Device) -> Result<()> {
+        if self.trained() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))?;
+        let mut trainer = self.trainer(data, device)?;
+        let mut provenance = Provenance::now(data);
+        let mut rows = self.resume(&mut trainer, &mut provenance)?;
+        self.write_record(&provenance, false)?;
+        let name = self.name();
+        tracing::info!("{name}: {}", self.config.game()?);
+        let mut progress = Progress::new(name.clone(), self.images_in_training(data));
+        while !trainer.finished() {
+            let began = Instant::now();
+            let number = trainer.epochs_done() + 1;
+            let epoch = trainer.epoch(&mut |step| {
+                let images = step.done as f64 / step.total as f64 * self.images_in_training(data) as f64;
+                progress.at(images as usize, || format!("epoch {number}/{}", self.config.epochs));
+                interrupt::check()
+            })?;
+            let Some(epoch) = epoch else { return Err(Interrupted.into()) };
+            provenance.train_seconds += began.elapsed().as_secs_f64();
+            rows.push(row(epoch));
+            self.save(&trainer, &rows, epoch.best, &provenance)?;
+            let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
+            let star = if best { " *" } else { "" };
+            tracing::info!("{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}");
+        }
+        provenance.images_per_second = self.images_in_training(data) as f64 / provenance.train_seconds.max(1e-9);
+        provenance.peak_rss_bytes = peak_rss_bytes();
+        self.write_record(&provenance, true)?;
+        files::remove(&self.resume_file())
+    }
+
+    /// How the run is called on screen.
+    pub fn name(&self) -> String {
+        let RunConfig { framework, seed, .. } = &self.config;
+        let plus = if self.config.regularizer.is_some() { " + i2fr" } else { "" };
+        format!("{framework}{plus} seed {seed}")
+    }
+
+    /// Images that training sees, over all epochs.
+    pub fn images_in_training(&self, data: &Splits) -> usize {
+        let all = data.train.len();
+        let used = if self.config.train_examples == 0 { all } else { self.config.train_examples.min(all) };
+        used.saturating_sub(self.config.held_out) * self.config.epochs
+    }
+
+    fn trainer(&self, data: &Splits, device: &Device) -> Result<Trainer> {
+        let config = &self.config;
+        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
+        // The split does not depend on the run's seed: every seed is chosen by the same images.
+        let (train, held_out) = all.hold_out(config.held_out, 0)?;
+        let game = config.game()?;
+        let ball = config.ball()?;
+        let selection = (config.framework != "standard").then(|| Probe {
+            name: "pgd-10".into(),
+            attack: Arc::new(Pgd::new(ball, 10)),
+            objective: ce(Pass::Adv),
+            ball,
+        });
+        let training = TrainingConfig {
+            epochs: config.epochs,
+            batch: config.batch,
+            lr: config.lr,
+            schedule: config.schedule()?,
+            sgd: config.sgd(),
+            augment: if config.augment { Augment::CIFAR } else { Augment::NONE },
+            seed: config.seed,
+            selection,
+        };
+        let net = config.net(data.train.shape(), data.train.classes(), device)?;
+        Ok(Trainer::new(game, training, net, train, held_out, device)?)
+    }
+
+    fn resume_file(&self) -> PathBuf {
+        self.folder.join("resume.safetensors")
+    }
+
+    fn write_record(&self, provenance: &Provenance, finished: bool) -> Result<()> {
+        let Self { config, folder } = self;
+        let game = config.game()?.to_string();
+        let record =
+            Record { id: config.id(), config: config.clone(), game, provenance: provenance.clone(), finished };
+        files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
+    }
+
+    /// Writes everything an interrupted run needs; `resume.safetensors` last, since it says how far it is.
+    fn save(&self, trainer: &Trainer, rows: &[EpochRow], best: bool, provenance: &Provenance) -> Result<()> {
+        let state = trainer.state()?;
+        let net = trainer.net();
+        let join = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+        let about = BTreeMap::from([
+            ("arch".to_owned(), net.arch().to_string()),
+            ("mean".to_owned(), join(&net.normalization().mean)),
+            ("std".to_owned(), join(&net.normalization().std)),
+            ("epoch".to_owned(), state.epochs.to_string()),
+        ]);
+        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+            if best || checkpoint == Checkpoint::Last {
+                checkpoint::write(&self.weights(checkpoint), &state.net, &about)?;
+            }
+        }
+        files::write_csv(&self.folder.join("epochs.csv"), rows)?;
+        let mut all = BTreeMap::new();
+        for (part, tensors) in [("net", &state.net), ("sgd", &state.sgd), ("memory", &state.memory)] {
+            all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
+        }
+        let about = BTreeMap::from([
+            ("epochs".to_owned(), state.epochs.to_string()),
+            ("best_percent".to_owned(), state.best_percent.map(|p| p.to_string()).unwrap_or_default()),
+            ("train_seconds".to_owned(), provenance.train_seconds.to_string()),
+        ]);
+        Ok(checkpoint::write(&self.resume_file(), &all, &about)?)
+    }
+
+    /// Puts the trainer where an interrupted run stood; returns the epochs so far.
+    fn resume(&self, trainer: &mut Trainer, provenance: &mut Provenance) -> Result<Vec<EpochRow>> {
+        let path = self.resume_file();
+        let same = self.record().is_some_and(|record| record.config == self.config);
+        if !same || !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let (tensors, about) = (checkpoint::read(&path)?, checkpoint::metadata(&path)?);
+        let part = |name: &str| -> BTreeMap<String, Tensor> {
+            let inside = |(key, tensor): (&String, &Tensor)| {
+                Some((key.strip_prefix(name)?.strip_prefix('/')?.to_owned(), tensor.clone()))
+            };
+            tensors.iter().filter_map(inside).collect()
+        };
+        let broken = || format!("{}: not a state to resume from; delete it to start the run anew", path.display());
+        let number = |key: &str| about.get(key).and_then(|text| text.parse::<f64>().ok());
+        let epochs = number("epochs").with_context(broken)? as usize;
+        provenance.train_seconds = number("train_seconds").with_context(broken)?;
+        let (net, sgd, memory) = (part("net"), part("sgd"), part("memory"));
+        let state = Resume { epochs, best_percent: number("best_percent"), net, sgd, memory };
+        trainer.resume(&state).with_context(broken)?;
+        let mut rows: Vec<EpochRow> = files::read_csv(&self.folder.join("epochs.csv"))?;
+        rows.truncate(epochs);
+        tracing::info!("{}: resuming after epoch {epochs}", self.name());
+        Ok(rows)
+    }
+}
+
+fn row(epoch: Epoch) -> EpochRow {
+    let Epoch { epoch, lr, loss, clean_percent, robust_percent, best } = epoch;
+    EpochRow { epoch, lr, loss, held_out_clean_percent: clean_percent, held_out_robust_percent: robust_percent, best }
+}
