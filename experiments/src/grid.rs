@@ -112,7 +112,12 @@ impl Grid {
         }
         let labels: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
         let only = args.only.as_deref().unwrap_or_default();
-        anyhow::ensure!(!planned.is_empty(), "--only {only} leaves no row of {}; rows: {}", self.name, labels.join(", "));
+        anyhow::ensure!(
+            !planned.is_empty(),
+            "--only {only} leaves no row of {}; rows: {}",
+            self.name,
+            labels.join(", ")
+        );
         Ok(planned)
     }
 
@@ -124,7 +129,8 @@ impl Grid {
         let examples = examples(args, &data);
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
-        let ours: Vec<&&Run> = runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+        let ours: Vec<&&Run> =
+            runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
         for (i, run) in ours.iter().enumerate() {
             tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
             run.train(&data, &device)?;

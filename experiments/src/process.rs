@@ -7,7 +7,10 @@ use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, 
 
 /// Parses the arguments, runs `work`, and turns what it returns into the exit code: 0 done, 1 failed,
 /// 2 wrong usage, 130 interrupted. `out` names the results folder, where the log is kept.
-pub fn main<Args: Parser>(out: impl Fn(&Args) -> Option<&Path>, work: impl FnOnce(&Args) -> anyhow::Result<()>) -> ExitCode {
+pub fn main<Args: Parser>(
+    out: impl Fn(&Args) -> Option<&Path>,
+    work: impl FnOnce(&Args) -> anyhow::Result<()>,
+) -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {

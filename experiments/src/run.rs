@@ -147,7 +147,9 @@ impl Run {
             self.save(&trainer, &rows, epoch.best, &provenance)?;
             let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
             let star = if best { " *" } else { "" };
-            tracing::info!("{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}");
+            tracing::info!(
+                "{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}"
+            );
         }
         provenance.images_per_second = self.images_in_training(data) as f64 / provenance.train_seconds.max(1e-9);
         provenance.peak_rss_bytes = peak_rss_bytes();
@@ -203,8 +205,7 @@ impl Run {
     fn write_record(&self, provenance: &Provenance, finished: bool) -> Result<()> {
         let Self { config, folder } = self;
         let game = config.game()?.to_string();
-        let record =
-            Record { id: config.id(), config: config.clone(), game, provenance: provenance.clone(), finished };
+        let record = Record { id: config.id(), config: config.clone(), game, provenance: provenance.clone(), finished };
         files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
     }
 

@@ -10,7 +10,7 @@ mod keys;
 mod pgd;
 mod suite;
 
-pub use ball::{Ball, BadRadius, Norm};
+pub use ball::{BadRadius, Ball, Norm};
 pub use evaluation::{Correct, Progress, clean_correct, robust_correct};
 pub use keys::Keys;
 pub use pgd::{Pgd, Start};

@@ -40,11 +40,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Each item as [`Dataset::batch`].
-    pub fn batches(
-        &self,
-        size: usize,
-        device: &Device,
-    ) -> impl Iterator<Item = Result<Batch, Error>> {
+    pub fn batches(&self, size: usize, device: &Device) -> impl Iterator<Item = Result<Batch, Error>> {
         let size = size.max(1);
         (0..self.len()).step_by(size).map(move |start| {
             let positions: Vec<usize> = (start..self.len().min(start + size)).collect();

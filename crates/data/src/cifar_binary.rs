@@ -17,23 +17,12 @@ struct Layout {
 
 const CIFAR10: Layout = Layout {
     folder: "cifar-10-batches-bin",
-    train: &[
-        "data_batch_1.bin",
-        "data_batch_2.bin",
-        "data_batch_3.bin",
-        "data_batch_4.bin",
-        "data_batch_5.bin",
-    ],
+    train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
     labels: 1,
 };
 
-const CIFAR100: Layout = Layout {
-    folder: "cifar-100-binary",
-    train: &["train.bin"],
-    test: "test.bin",
-    labels: 2,
-};
+const CIFAR100: Layout = Layout { folder: "cifar-100-binary", train: &["train.bin"], test: "test.bin", labels: 2 };
 
 fn files(name: Name) -> Option<Layout> {
     match name {
@@ -45,20 +34,9 @@ fn files(name: Name) -> Option<Layout> {
 
 /// What [`load`] looks for, for error messages.
 pub(crate) fn layout(name: Name) -> Option<String> {
-    let Layout {
-        folder,
-        train,
-        test,
-        ..
-    } = files(name)?;
-    let train = if let [first, .., last] = train {
-        format!("{first} .. {last}")
-    } else {
-        train.join("")
-    };
-    Some(format!(
-        "the original binary version's {train} and {test} in {folder}/ or in the folder itself"
-    ))
+    let Layout { folder, train, test, .. } = files(name)?;
+    let train = if let [first, .., last] = train { format!("{first} .. {last}") } else { train.join("") };
+    Some(format!("the original binary version's {train} and {test} in {folder}/ or in the folder itself"))
 }
 
 /// The data set in `dir`, or nothing if there are no binary batches of it. Any of the training
@@ -68,12 +46,7 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
         return Ok(None);
     };
     for dir in [dir.to_owned(), dir.join(layout.folder)] {
-        let train: Vec<PathBuf> = layout
-            .train
-            .iter()
-            .map(|file| dir.join(file))
-            .filter(|path| path.exists())
-            .collect();
+        let train: Vec<PathBuf> = layout.train.iter().map(|file| dir.join(file)).filter(|path| path.exists()).collect();
         let test = dir.join(layout.test);
         match (train.is_empty(), test.exists()) {
             (true, false) => {}
@@ -83,16 +56,9 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
                 return Ok(Some(Splits { train, test }));
             }
             (no_train, _) => {
-                let (what, looked_for) = if no_train {
-                    ("train", layout.train.join(", "))
-                } else {
-                    ("test", layout.test.to_owned())
-                };
-                return Err(Error::Missing {
-                    path: dir,
-                    what: format!("the {what} split is missing"),
-                    looked_for,
-                });
+                let (what, looked_for) =
+                    if no_train { ("train", layout.train.join(", ")) } else { ("test", layout.test.to_owned()) };
+                return Err(Error::Missing { path: dir, what: format!("the {what} split is missing"), looked_for });
             }
         }
     }
@@ -108,10 +74,7 @@ fn read(name: Name, files: &[PathBuf], label_bytes: usize) -> Result<Dataset, Er
             return Err(Error::Empty { path: path.clone() });
         }
         if bytes.len() % size != 0 {
-            let what = format!(
-                "size {} is not a multiple of the {size}-byte record",
-                bytes.len()
-            );
+            let what = format!("size {} is not a multiple of the {size}-byte record", bytes.len());
             return Err(Error::damaged(path, what));
         }
         for (row, record) in bytes.chunks_exact(size).enumerate() {

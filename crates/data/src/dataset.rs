@@ -38,31 +38,13 @@ impl Dataset {
             return mismatch("no examples".to_owned());
         }
         if pixels.len() != labels.len() * size {
-            return mismatch(format!(
-                "{} pixels do not make {} images of {size}",
-                pixels.len(),
-                labels.len()
-            ));
+            return mismatch(format!("{} pixels do not make {} images of {size}", pixels.len(), labels.len()));
         }
-        if let Some(i) = labels
-            .iter()
-            .position(|&l| usize::from(l) >= name.classes())
-        {
-            return mismatch(format!(
-                "label {} of example {i} is not below {}",
-                labels[i],
-                name.classes()
-            ));
+        if let Some(i) = labels.iter().position(|&l| usize::from(l) >= name.classes()) {
+            return mismatch(format!("label {} of example {i} is not below {}", labels[i], name.classes()));
         }
         let members = (0..labels.len()).collect();
-        Ok(Self {
-            split: Arc::new(Split {
-                name,
-                pixels,
-                labels,
-            }),
-            members,
-        })
+        Ok(Self { split: Arc::new(Split { name, pixels, labels }), members })
     }
 
     /// How many examples there are.
@@ -124,10 +106,7 @@ impl Dataset {
 
     /// The first `n` examples, in order; all of them if there are fewer.
     pub fn first(&self, n: usize) -> Self {
-        Self {
-            split: self.split.clone(),
-            members: self.members[..n.min(self.len())].into(),
-        }
+        Self { split: self.split.clone(), members: self.members[..n.min(self.len())].into() }
     }
 
     /// The examples at `positions`, in that order.
@@ -136,10 +115,7 @@ impl Dataset {
     /// If a position is not below [`Dataset::len`].
     pub fn select(&self, positions: &[usize]) -> Self {
         let members = positions.iter().map(|&i| self.members[i]).collect();
-        Self {
-            split: self.split.clone(),
-            members,
-        }
+        Self { split: self.split.clone(), members }
     }
 
     /// Splits off `n` examples for validation: `(train, held_out)`, each in the original order.
@@ -151,35 +127,20 @@ impl Dataset {
     /// [`Error::HoldOut`] if nothing would remain for training.
     pub fn hold_out(&self, n: usize, seed: u64) -> Result<(Self, Self), Error> {
         if n >= self.len() {
-            return Err(Error::HoldOut {
-                name: self.name(),
-                asked: n,
-                len: self.len(),
-            });
+            return Err(Error::HoldOut { name: self.name(), asked: n, len: self.len() });
         }
         let mut by_class: Vec<Vec<usize>> = vec![Vec::new(); self.classes()];
         for i in 0..self.len() {
             by_class[self.label(i) as usize].push(i);
         }
         for (class, positions) in (0u64..).zip(&mut by_class) {
-            let key = Key {
-                seed,
-                epoch: 0,
-                example: class,
-                restart: 0,
-            }
-            .domain("hold-out");
+            let key = Key { seed, epoch: 0, example: class, restart: 0 }.domain("hold-out");
             shuffle(positions, key);
         }
         let mut held = vec![false; self.len()];
         let mut left = n;
         while left > 0 {
-            for i in by_class
-                .iter_mut()
-                .filter_map(Vec::pop)
-                .take(left)
-                .collect::<Vec<_>>()
-            {
+            for i in by_class.iter_mut().filter_map(Vec::pop).take(left).collect::<Vec<_>>() {
                 held[i] = true;
                 left -= 1;
             }
@@ -193,22 +154,9 @@ impl Dataset {
     /// hold a single example, of which batch statistics cannot be taken.
     pub fn epoch(&self, seed: u64, epoch: u64, size: usize) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.len()).collect();
-        shuffle(
-            &mut order,
-            Key {
-                seed,
-                epoch,
-                example: 0,
-                restart: 0,
-            }
-            .domain("shuffle"),
-        );
+        shuffle(&mut order, Key { seed, epoch, example: 0, restart: 0 }.domain("shuffle"));
         let size = size.max(1);
-        order
-            .chunks(size)
-            .filter(|batch| batch.len() == size || batch.len() > 1)
-            .map(<[_]>::to_vec)
-            .collect()
+        order.chunks(size).filter(|batch| batch.len() == size || batch.len() > 1).map(<[_]>::to_vec).collect()
     }
 
     /// SHA-256, in hexadecimal, of the examples in order as CIFAR-10 binary records: one label
@@ -219,10 +167,7 @@ impl Dataset {
             hash.update([self.split.labels[self.members[i]]]);
             hash.update(self.pixels(i));
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// # Errors
@@ -230,11 +175,7 @@ impl Dataset {
     pub(crate) fn check(&self, positions: &[usize]) -> Result<(), Error> {
         match positions.iter().find(|&&i| i >= self.len()) {
             None => Ok(()),
-            Some(&position) => Err(Error::Position {
-                name: self.name(),
-                position,
-                len: self.len(),
-            }),
+            Some(&position) => Err(Error::Position { name: self.name(), position, len: self.len() }),
         }
     }
 }

@@ -79,9 +79,7 @@ pub enum Error {
         reason: String,
     },
     /// The Hub's client could not be set up.
-    #[error(
-        "{name}: the Hub's client cannot start ({reason}); check the HF_* variables or pass --data-dir DIR"
-    )]
+    #[error("{name}: the Hub's client cannot start ({reason}); check the HF_* variables or pass --data-dir DIR")]
     HubClient {
         /// The data set.
         name: Name,
@@ -95,9 +93,7 @@ pub enum Error {
         name: Name,
     },
     /// [`crate::Dataset::hold_out`] was asked for as many examples as there are, or more.
-    #[error(
-        "{name}: cannot hold out {asked} of {len} examples; at least one must remain for training"
-    )]
+    #[error("{name}: cannot hold out {asked} of {len} examples; at least one must remain for training")]
     HoldOut {
         /// The data set.
         name: Name,
@@ -131,24 +127,14 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            path: path.into(),
-            source,
-        }
+        Self::Io { path: path.into(), source }
     }
 
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
-        Self::Damaged {
-            path: path.into(),
-            what: what.into(),
-        }
+        Self::Damaged { path: path.into(), what: what.into() }
     }
 
     pub(crate) fn row(path: &Path, row: usize, what: impl Into<String>) -> Self {
-        Self::Row {
-            path: path.into(),
-            row,
-            what: what.into(),
-        }
+        Self::Row { path: path.into(), row, what: what.into() }
     }
 }

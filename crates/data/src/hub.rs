@@ -28,34 +28,20 @@ fn repository(name: Name) -> Option<(&'static str, &'static str)> {
 /// The data set from the cache, or from the Hub.
 pub(crate) fn load(name: Name) -> Result<Splits, Error> {
     let client = HFClientBuilder::new().retry_max_attempts(2).build();
-    let client = client.map_err(|e| Error::HubClient {
-        name,
-        reason: reason(&e),
-    })?;
+    let client = client.map_err(|e| Error::HubClient { name, reason: reason(&e) })?;
     let offline = std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0");
     load_with(name, client, offline)
 }
 
 fn load_with(name: Name, client: HFClient, offline: bool) -> Result<Splits, Error> {
-    let (Some((owner, repo)), Some(folder)) = (repository(name), parquet_images::folder(name))
-    else {
-        return Err(Error::HubClient {
-            name,
-            reason: "this set is not on the Hub".into(),
-        });
+    let (Some((owner, repo)), Some(folder)) = (repository(name), parquet_images::folder(name)) else {
+        return Err(Error::HubClient { name, reason: "this set is not on the Hub".into() });
     };
     let cache = client.cache_dir().to_owned();
-    let client = HFClientSync::from_inner(client).map_err(|e| Error::HubClient {
-        name,
-        reason: reason(&e),
-    })?;
+    let client = HFClientSync::from_inner(client).map_err(|e| Error::HubClient { name, reason: reason(&e) })?;
     let dataset = client.dataset(owner, repo);
-    let failed = |reason: String| Error::Hub {
-        name,
-        repository: format!("{owner}/{repo}"),
-        cache: cache.clone(),
-        reason,
-    };
+    let failed =
+        |reason: String| Error::Hub { name, repository: format!("{owner}/{repo}"), cache: cache.clone(), reason };
     let cached = dataset.snapshot_download().local_files_only(true).send();
     if let Ok(snapshot) = cached {
         match from_folder(name, &snapshot) {
@@ -66,17 +52,10 @@ fn load_with(name: Name, client: HFClient, offline: bool) -> Result<Splits, Erro
     if offline {
         return Err(failed(format!("{OFFLINE} is set")));
     }
-    let bar = Bar {
-        message: format!("downloading {name}"),
-        ..Bar::default()
-    };
+    let bar = Bar { message: format!("downloading {name}"), ..Bar::default() };
     let snapshot = dataset
         .snapshot_download()
-        .allow_patterns(
-            ["train", "test"]
-                .map(|split| format!("{folder}/{split}-*.parquet"))
-                .into(),
-        )
+        .allow_patterns(["train", "test"].map(|split| format!("{folder}/{split}-*.parquet")).into())
         .progress(Progress::new(bar))
         .send()
         .map_err(|e| failed(reason(&e)))?;
@@ -113,19 +92,11 @@ impl ProgressHandler for Bar {
                 *bar = Some(progress::bar(*total_bytes, self.message.clone(), true));
             }
             DownloadEvent::Progress { files: changed } => {
-                files.extend(
-                    changed
-                        .iter()
-                        .map(|file| (file.filename.clone(), file.bytes_completed)),
-                );
-                bar.iter()
-                    .for_each(|bar| bar.set_position(files.values().sum()));
+                files.extend(changed.iter().map(|file| (file.filename.clone(), file.bytes_completed)));
+                bar.iter().for_each(|bar| bar.set_position(files.values().sum()));
             }
-            DownloadEvent::AggregateProgress {
-                bytes_completed, ..
-            } => {
-                bar.iter()
-                    .for_each(|bar| bar.set_position(*bytes_completed));
+            DownloadEvent::AggregateProgress { bytes_completed, .. } => {
+                bar.iter().for_each(|bar| bar.set_position(*bytes_completed));
             }
             DownloadEvent::Complete => bar.iter().for_each(ProgressBar::finish_and_clear),
         }
@@ -138,34 +109,19 @@ mod tests {
 
     /// A client whose cache is `dir` and whose Hub refuses every connection.
     fn client(dir: &std::path::Path) -> HFClient {
-        let builder = HFClientBuilder::new()
-            .cache_dir(dir)
-            .endpoint("http://127.0.0.1:9");
+        let builder = HFClientBuilder::new().cache_dir(dir).endpoint("http://127.0.0.1:9");
         builder.retry_max_attempts(0).build().unwrap()
     }
 
     #[test]
     fn without_cache_and_network_the_error_says_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let message = load_with(Name::Cifar10, client(dir.path()), false)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.starts_with("cifar10: not in the Hugging Face cache"),
-            "{message}"
-        );
-        assert!(
-            message.contains(&dir.path().display().to_string()),
-            "{message}"
-        );
+        let message = load_with(Name::Cifar10, client(dir.path()), false).unwrap_err().to_string();
+        assert!(message.starts_with("cifar10: not in the Hugging Face cache"), "{message}");
+        assert!(message.contains(&dir.path().display().to_string()), "{message}");
         assert!(message.contains("uoft-cs/cifar10"), "{message}");
-        assert!(
-            message.ends_with("pass --data-dir DIR with a local copy, or connect to the network"),
-            "{message}"
-        );
-        let message = load_with(Name::Cifar10, client(dir.path()), true)
-            .unwrap_err()
-            .to_string();
+        assert!(message.ends_with("pass --data-dir DIR with a local copy, or connect to the network"), "{message}");
+        let message = load_with(Name::Cifar10, client(dir.path()), true).unwrap_err().to_string();
         assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
     }
 
@@ -180,11 +136,7 @@ mod tests {
         std::fs::write(repo.join("refs/main"), commit).unwrap();
         // The snapshot folder is read with the same detection as a local copy; idx files are shortest.
         for (part, label) in [("train", 3), ("t10k", 4)] {
-            let images = [
-                &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..],
-                &[7; 784],
-            ]
-            .concat();
+            let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[7; 784]].concat();
             std::fs::write(snapshot.join(format!("{part}-images-idx3-ubyte")), images).unwrap();
             let labels = [0, 0, 8, 1, 0, 0, 0, 1, label];
             std::fs::write(snapshot.join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();

@@ -32,29 +32,15 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
         return Ok(None);
     };
     for dir in [dir.to_owned(), dir.join(folder)] {
-        let names = [
-            "train-images-idx3-ubyte",
-            "train-labels-idx1-ubyte",
-            "t10k-images-idx3-ubyte",
-            "t10k-labels-idx1-ubyte",
-        ];
+        let names =
+            ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
         let found = names.map(|file| find(&dir, file));
-        if let [
-            Some(train_images),
-            Some(train_labels),
-            Some(test_images),
-            Some(test_labels),
-        ] = &found
-        {
+        if let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = &found {
             let train = read(name, train_images, train_labels)?;
             let test = read(name, test_images, test_labels)?;
             return Ok(Some(Splits { train, test }));
         }
-        if let Some(missing) = found
-            .iter()
-            .any(Option::is_some)
-            .then(|| found.iter().position(Option::is_none))
-        {
+        if let Some(missing) = found.iter().any(Option::is_some).then(|| found.iter().position(Option::is_none)) {
             let file = missing.map_or("", |i| names[i]);
             return Err(Error::Missing {
                 path: dir,
@@ -67,9 +53,7 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
 }
 
 fn find(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))]
-        .into_iter()
-        .find(|path| path.exists())
+    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }
 
 fn read(name: Name, images: &Path, labels: &Path) -> Result<Dataset, Error> {
@@ -81,14 +65,9 @@ fn read(name: Name, images: &Path, labels: &Path) -> Result<Dataset, Error> {
         return Err(Error::damaged(labels, what));
     }
     if n == 0 {
-        return Err(Error::Empty {
-            path: images.into(),
-        });
+        return Err(Error::Empty { path: images.into() });
     }
-    if let Some(row) = bytes
-        .iter()
-        .position(|&label| usize::from(label) >= name.classes())
-    {
+    if let Some(row) = bytes.iter().position(|&label| usize::from(label) >= name.classes()) {
         let what = format!("label {} is not in 0..{}", bytes[row], name.classes());
         return Err(Error::row(labels, row, what));
     }
@@ -100,11 +79,8 @@ fn read(name: Name, images: &Path, labels: &Path) -> Result<Dataset, Error> {
 fn body(path: &Path, magic: [u8; 4], shape: &[usize]) -> Result<(usize, Vec<u8>), Error> {
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let compressed = path.extension().is_some_and(|e| e == "gz");
-    let mut reader: Box<dyn Read> = if compressed {
-        Box::new(MultiGzDecoder::new(std::io::BufReader::new(file)))
-    } else {
-        Box::new(file)
-    };
+    let mut reader: Box<dyn Read> =
+        if compressed { Box::new(MultiGzDecoder::new(std::io::BufReader::new(file))) } else { Box::new(file) };
     let unreadable = |e: std::io::Error| {
         if compressed || e.kind() == std::io::ErrorKind::UnexpectedEof {
             let kind = if compressed { "a gzip" } else { "an idx" };
@@ -133,16 +109,9 @@ fn body(path: &Path, magic: [u8; 4], shape: &[usize]) -> Result<(usize, Vec<u8>)
     }
     let expected = n as u64 * shape.iter().product::<usize>() as u64;
     let mut bytes = Vec::new();
-    reader
-        .take(expected + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    reader.take(expected + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 != expected {
-        let than = if (bytes.len() as u64) < expected {
-            "truncated: fewer"
-        } else {
-            "more"
-        };
+        let than = if (bytes.len() as u64) < expected { "truncated: fewer" } else { "more" };
         let what = format!("{than} bytes than the {expected} its header's {n} examples need");
         return Err(Error::damaged(path, what));
     }

@@ -40,15 +40,11 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
     let missing = |what: String| Error::Missing {
         path: dir.into(),
         what,
-        looked_for: [
-            parquet_images::layout(name),
-            cifar_binary::layout(name),
-            idx::layout(name),
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; or "),
+        looked_for: [parquet_images::layout(name), cifar_binary::layout(name), idx::layout(name)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; or "),
     };
     match std::fs::metadata(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

@@ -24,14 +24,8 @@ pub enum Name {
 
 impl Name {
     /// Every data set, in the order the command line lists them.
-    pub const ALL: [Self; 6] = [
-        Self::Synthetic,
-        Self::Cifar10,
-        Self::Cifar100,
-        Self::Svhn,
-        Self::Mnist,
-        Self::FashionMnist,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Synthetic, Self::Cifar10, Self::Cifar100, Self::Svhn, Self::Mnist, Self::FashionMnist];
 
     /// The command line's spelling.
     pub const fn as_str(self) -> &'static str {
@@ -83,39 +77,16 @@ impl FromStr for Name {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str() == given)
-            .ok_or_else(|| Error::UnknownName {
-                given: given.to_owned(),
-            })
+            .ok_or_else(|| Error::UnknownName { given: given.to_owned() })
     }
 }
 
-const CIFAR10: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+const CIFAR10: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-const FASHION: [&str; 10] = [
-    "t-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-];
+const FASHION: [&str; 10] =
+    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
 
 #[rustfmt::skip]
 const CIFAR100: [&str; 100] = [
@@ -139,10 +110,7 @@ mod tests {
     fn every_name_reads_back() {
         for name in Name::ALL {
             assert_eq!(name.to_string().parse::<Name>().unwrap(), name);
-            assert_eq!(
-                name.classes(),
-                if name == Name::Cifar100 { 100 } else { 10 }
-            );
+            assert_eq!(name.classes(), if name == Name::Cifar100 { 100 } else { 10 });
         }
     }
 

@@ -29,9 +29,7 @@ pub(crate) fn folder(name: Name) -> Option<&'static str> {
 /// What [`load`] looks for, for error messages.
 pub(crate) fn layout(name: Name) -> Option<String> {
     let (folder, _) = place(name)?;
-    Some(format!(
-        "the Hub's {{train,test}}-*.parquet in {folder}/ or in the folder itself"
-    ))
+    Some(format!("the Hub's {{train,test}}-*.parquet in {folder}/ or in the folder itself"))
 }
 
 /// The data set in `dir`, or nothing if there are no Parquet files of it.
@@ -63,25 +61,11 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
     Ok(None)
 }
 
-fn read_split(
-    name: Name,
-    dir: &Path,
-    files: &[PathBuf],
-    label: &'static str,
-) -> Result<Dataset, Error> {
-    let shards: Vec<_> = files
-        .iter()
-        .map(|path| Shard::open(path, label))
-        .collect::<Result<_, _>>()?;
+fn read_split(name: Name, dir: &Path, files: &[PathBuf], label: &'static str) -> Result<Dataset, Error> {
+    let shards: Vec<_> = files.iter().map(|path| Shard::open(path, label)).collect::<Result<_, _>>()?;
     let rows: u64 = shards.iter().map(Shard::rows).sum();
     if rows == 0 {
-        return Err(Error::Empty {
-            path: if let [file] = files {
-                file.clone()
-            } else {
-                dir.into()
-            },
-        });
+        return Err(Error::Empty { path: if let [file] = files { file.clone() } else { dir.into() } });
     }
     let bar = progress::bar(rows, format!("decoding {name}"), false);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());

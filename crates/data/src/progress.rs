@@ -9,9 +9,6 @@ pub(crate) fn bar(total: u64, message: String, bytes: bool) -> ProgressBar {
     } else {
         "{msg} [{bar:30}] {pos}/{len} {per_sec} ETA {eta}"
     };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total)
-        .with_style(style.progress_chars("=> "))
-        .with_message(message)
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style.progress_chars("=> ")).with_message(message)
 }

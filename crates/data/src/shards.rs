@@ -11,10 +11,7 @@ pub(crate) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
         let entry = entry.map_err(|e| Error::io(dir, e))?;
         if let Some(name) = entry.file_name().to_str()
             && let Some(stem) = name.strip_suffix(".parquet")
-            && (stem == split
-                || stem
-                    .strip_prefix(split)
-                    .is_some_and(|rest| rest.starts_with('-')))
+            && (stem == split || stem.strip_prefix(split).is_some_and(|rest| rest.starts_with('-')))
         {
             names.push(name.to_owned());
         }

@@ -63,31 +63,17 @@ const SIZE: usize = 3 * SIDE * SIDE;
 
 /// Draws the data set that belongs to `seed`: labels are 0, 1, .., 9, 0, 1, ... in both splits.
 pub(crate) fn splits(seed: u64) -> Splits {
-    Splits {
-        train: split(seed, "synthetic train", TRAIN),
-        test: split(seed, "synthetic test", TEST),
-    }
+    Splits { train: split(seed, "synthetic train", TRAIN), test: split(seed, "synthetic test", TEST) }
 }
 
 fn split(seed: u64, part: &str, n: usize) -> Dataset {
     let labels: Vec<u8> = (0..CLASS_NAMES.len() as u8).cycle().take(n).collect();
     let mut pixels = vec![0; n * SIZE];
-    pixels
-        .par_chunks_exact_mut(SIZE)
-        .zip(&labels)
-        .enumerate()
-        .for_each(|(i, (out, &class))| {
-            let key = Key {
-                seed,
-                epoch: 0,
-                example: i as u64,
-                restart: 0,
-            }
-            .domain(part);
-            draw(key, usize::from(class), out);
-        });
-    Dataset::new(Name::Synthetic, pixels, labels)
-        .expect("n images of the declared shape, labels below ten")
+    pixels.par_chunks_exact_mut(SIZE).zip(&labels).enumerate().for_each(|(i, (out, &class))| {
+        let key = Key { seed, epoch: 0, example: i as u64, restart: 0 }.domain(part);
+        draw(key, usize::from(class), out);
+    });
+    Dataset::new(Name::Synthetic, pixels, labels).expect("n images of the declared shape, labels below ten")
 }
 
 /// Draws one image of `class` into `out`, `(3, SIDE, SIDE)`.
@@ -108,12 +94,7 @@ fn draw(key: Key, class: usize, out: &mut [u8]) {
     let radius = uniform(&mut rng, RADIUS);
     let reach = SIDE as f32 / 2.0 - 0.9 * radius;
     let centre = [0; 2].map(|_| SIDE as f32 / 2.0 + uniform(&mut rng, [-reach, reach]));
-    let placed = figure::Placed {
-        class,
-        centre,
-        radius,
-        angle: uniform(&mut rng, [-ROTATION, ROTATION]),
-    };
+    let placed = figure::Placed { class, centre, radius, angle: uniform(&mut rng, [-ROTATION, ROTATION]) };
     let contrast = (uniform(&mut rng, CONTRAST.map(f32::ln))).exp();
     let tint = direction(&mut rng).map(|t| t * contrast);
     let occluder = occluder(&mut rng, centre, radius);
@@ -123,11 +104,7 @@ fn draw(key: Key, class: usize, out: &mut [u8]) {
     for y in 0..SIDE {
         for x in 0..SIDE {
             let hidden = occluder.as_ref().filter(|o| o.covers(x as f32, y as f32));
-            let cover = if hidden.is_some() {
-                0.0
-            } else {
-                placed.cover(x as f32, y as f32)
-            };
+            let cover = if hidden.is_some() { 0.0 } else { placed.cover(x as f32, y as f32) };
             for channel in 0..3 {
                 let i = (channel * SIDE + y) * SIDE + x;
                 let value = base[channel]
@@ -135,9 +112,7 @@ fn draw(key: Key, class: usize, out: &mut [u8]) {
                     + cover * tint[channel]
                     + hidden.map_or(0.0, |o| o.tint[channel])
                     + grain.at(x as f32, y as f32);
-                out[i] = ((value * brightness + image[i]) * 255.0)
-                    .round()
-                    .clamp(0.0, 255.0) as u8;
+                out[i] = ((value * brightness + image[i]) * 255.0).round().clamp(0.0, 255.0) as u8;
             }
         }
     }
@@ -159,9 +134,7 @@ fn shade(rng: &mut impl Rng) -> Vec<f32> {
     let (sin, cos) = uniform(rng, [0.0, std::f32::consts::TAU]).sin_cos();
     let rise = uniform(rng, [0.0, GRADIENT]) / SIDE as f32;
     let middle = (SIDE as f32 - 1.0) / 2.0;
-    (0..SIDE * SIDE)
-        .map(|i| rise * (((i % SIDE) as f32 - middle) * cos + ((i / SIDE) as f32 - middle) * sin))
-        .collect()
+    (0..SIDE * SIDE).map(|i| rise * (((i % SIDE) as f32 - middle) * cos + ((i / SIDE) as f32 - middle) * sin)).collect()
 }
 
 fn blob(rng: &mut impl Rng, background: &mut [f32]) {
@@ -209,11 +182,7 @@ fn occluder(rng: &mut impl Rng, centre: [f32; 2], radius: f32) -> Option<Occlude
             let half = uniform(rng, sides) / 2.0;
             [middle - half, middle + half]
         });
-        Occluder {
-            x,
-            y,
-            tint: direction(rng).map(|t| t * 0.2),
-        }
+        Occluder { x, y, tint: direction(rng).map(|t| t * 0.2) }
     })
 }
 
@@ -240,14 +209,10 @@ mod tests {
         for (part, n) in [(&train, TRAIN), (&test, TEST)] {
             assert_eq!(part.len(), n);
             for class in 0..10 {
-                assert_eq!(
-                    part.labels().iter().filter(|&&l| l == class).count(),
-                    n / 10
-                );
+                assert_eq!(part.labels().iter().filter(|&&l| l == class).count(), n / 10);
             }
         }
-        let seen: std::collections::HashSet<&[u8]> =
-            (0..train.len()).map(|i| train.pixels(i)).collect();
+        let seen: std::collections::HashSet<&[u8]> = (0..train.len()).map(|i| train.pixels(i)).collect();
         assert_eq!(seen.len(), TRAIN);
         assert!((0..test.len()).all(|i| !seen.contains(test.pixels(i))));
     }

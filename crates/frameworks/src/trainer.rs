@@ -168,7 +168,11 @@ impl Trainer {
             lr = self.config.lr * self.config.schedule.factor(done, total);
             let loss = self.step(positions, number, lr)?;
             if !loss.is_finite() {
-                candle::bail!("training diverged in epoch {}, step {}: the loss is {loss}; lower --lr", number + 1, i + 1)
+                candle::bail!(
+                    "training diverged in epoch {}, step {}: the loss is {loss}; lower --lr",
+                    number + 1,
+                    i + 1
+                )
             }
             sum += loss;
             if progress(Step { done: done + 1, total, examples: positions.len(), loss }).is_break() {

@@ -1,6 +1,6 @@
 //! One number added per channel.
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
 use crate::parallel::{ranges, tasks};
 use crate::relu::{mask, rectify};
@@ -54,27 +54,28 @@ impl CustomOp2 for Bias {
 
 /// The sum of all rows of `c` numbers, in a fixed order.
 fn column_sums(t: &Tensor, c: usize) -> Result<Tensor> {
-    read("bias", t, |x| {
-        let rows = x.len() / c;
-        let parts = rows.div_ceil(256).clamp(1, 32);
-        let mut sums = vec![0.0f64; parts * c];
-        let per = rows.div_ceil(parts);
-        {
-            let slots: Vec<_> = sums.chunks_mut(c).map(std::sync::Mutex::new).collect();
-            tasks(parts, x.len() / 4, |part| {
-                let rows = &x[(part * per).min(rows) * c..((part + 1) * per).min(rows) * c];
-                let mut total = slots[part].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                for row in rows.chunks_exact(c) {
-                    for (t, &v) in total.iter_mut().zip(row) {
-                        *t += f64::from(v);
-                    }
+    let t = t.contiguous()?;
+    let x = view("bias", &t)?;
+    let x: &[f32] = &x;
+    let rows = x.len() / c;
+    let parts = rows.div_ceil(256).clamp(1, 32);
+    let mut sums = vec![0.0f64; parts * c];
+    let per = rows.div_ceil(parts);
+    {
+        let slots: Vec<_> = sums.chunks_mut(c).map(std::sync::Mutex::new).collect();
+        tasks(parts, x.len() / 4, |part| {
+            let rows = &x[(part * per).min(rows) * c..((part + 1) * per).min(rows) * c];
+            let mut total = slots[part].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for row in rows.chunks_exact(c) {
+                for (t, &v) in total.iter_mut().zip(row) {
+                    *t += f64::from(v);
                 }
-            });
-        }
-        tensor(c, |out| {
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = sums.iter().skip(i).step_by(c).sum::<f64>() as f32;
             }
-        })
-    })?
+        });
+    }
+    tensor(c, |out| {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = sums.iter().skip(i).step_by(c).sum::<f64>() as f32;
+        }
+    })
 }

@@ -82,9 +82,8 @@ mod tests {
         let g = rows(5, 3, 2.1)?.as_detached_tensor();
         let ours = squared_distances(&a, &b)?;
         let theirs = a.unsqueeze(1)?.broadcast_sub(&b.unsqueeze(0)?)?.sqr()?.sum(2)?;
-        let near = |x: &Tensor, y: &Tensor| -> Result<bool> {
-            Ok((x - y)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-4)
-        };
+        let near =
+            |x: &Tensor, y: &Tensor| -> Result<bool> { Ok((x - y)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-4) };
         assert!(near(&ours, &theirs)?);
         let (ours, theirs) = ((ours * &g)?.sum_all()?.backward()?, (theirs * &g)?.sum_all()?.backward()?);
         for v in [&a, &b] {

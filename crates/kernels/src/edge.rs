@@ -1,6 +1,6 @@
 //! Into the channels-last world and out of it.
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
 use crate::parallel::ranges;
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -12,9 +12,7 @@ use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 /// Not f32 on the CPU, not four dimensions, or `mean` and `std` without one number per channel.
 pub fn enter(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<Tensor> {
     check("enter", &[images])?;
-    let &[_, c, h, w] = images.dims() else {
-        bail!("enter: expected images (N, C, H, W), got {:?}", images.shape())
-    };
+    let &[_, c, h, w] = images.dims() else { bail!("enter: expected images (N, C, H, W), got {:?}", images.shape()) };
     if mean.len() != c || std.len() != c {
         bail!("enter: images {:?} with {} means and {} deviations", images.shape(), mean.len(), std.len())
     }
@@ -45,10 +43,11 @@ impl CustomOp1 for Enter {
         if !x.track_op() {
             return Ok(None);
         }
-        let back = |dy: &[f32]| {
-            tensor(x.shape(), |dx| transpose_each(dy, dx, self.pixels, self.c, |v, _, channel| v / self.std[channel]))
-        };
-        Ok(Some(read("enter", dy, back)??))
+        let dy = dy.contiguous()?;
+        let dy = view("enter", &dy)?;
+        let scale = |v, _, channel: usize| v / self.std[channel];
+        let dx = tensor(x.shape(), |dx| transpose_each(&dy, dx, self.pixels, self.c, scale))?;
+        Ok(Some(dx))
     }
 }
 
@@ -83,14 +82,22 @@ impl CustomOp1 for Flatten {
         if !x.track_op() {
             return Ok(None);
         }
-        let back = |dy: &[f32]| tensor(x.shape(), |dx| transpose_each(dy, dx, self.c, self.pixels, |v, _, _| v));
-        Ok(Some(read("flatten", dy, back)??))
+        let dy = dy.contiguous()?;
+        let dy = view("flatten", &dy)?;
+        let dx = tensor(x.shape(), |dx| transpose_each(&dy, dx, self.c, self.pixels, |v, _, _| v))?;
+        Ok(Some(dx))
     }
 }
 
 /// Each example of `from`, a (rows, columns) matrix, to a (columns, rows) matrix of
 /// `f(value, row, column)`.
-fn transpose_each(from: &[f32], to: &mut [f32], rows: usize, columns: usize, f: impl Fn(f32, usize, usize) -> f32 + Sync) {
+fn transpose_each(
+    from: &[f32],
+    to: &mut [f32],
+    rows: usize,
+    columns: usize,
+    f: impl Fn(f32, usize, usize) -> f32 + Sync,
+) {
     let size = rows * columns;
     if size == 0 {
         return;

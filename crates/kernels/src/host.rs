@@ -2,12 +2,18 @@
 
 use crate::memory::unfilled;
 use candle::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
+use std::ops::{Deref, Range};
 
 /// An error unless every tensor holds 32-bit floats on the CPU.
 pub(crate) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
     for t in tensors {
         if t.dtype() != DType::F32 || !t.device().is_cpu() {
-            bail!("{op}: expected f32 on the CPU, got {:?} on {:?}, shape {:?}", t.dtype(), t.device().location(), t.shape())
+            bail!(
+                "{op}: expected f32 on the CPU, got {:?} on {:?}, shape {:?}",
+                t.dtype(),
+                t.device().location(),
+                t.shape()
+            )
         }
     }
     Ok(())
@@ -21,13 +27,33 @@ pub(crate) fn floats<'a>(op: &str, storage: &'a CpuStorage, layout: &Layout) -> 
     }
 }
 
-/// Runs `f` on the floats of a tensor, in row-major order.
-pub(crate) fn read<R>(op: &str, t: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
-    let t = t.contiguous()?;
+/// A contiguous tensor's floats, readable while this lives.
+pub(crate) struct View<G> {
+    storage: G,
+    range: Range<usize>,
+}
+
+/// Looks into a contiguous tensor.
+pub(crate) fn view<'a>(op: &str, t: &'a Tensor) -> Result<View<impl Deref<Target = Storage> + use<'a>>> {
     let (storage, layout) = t.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(s) => Ok(f(floats(op, s, layout)?)),
+    let range = match &*storage {
+        Storage::Cpu(s) => {
+            floats(op, s, layout)?;
+            let (start, end) = layout.contiguous_offsets().unwrap_or_default();
+            start..end
+        }
         _ => bail!("{op}: expected a tensor on the CPU"),
+    };
+    Ok(View { storage, range })
+}
+
+impl<G: Deref<Target = Storage>> Deref for View<G> {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(v)) => &v[self.range.clone()],
+            _ => unreachable!("checked when the view was made"),
+        }
     }
 }
 

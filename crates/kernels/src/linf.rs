@@ -68,7 +68,13 @@ mod tests {
     #[test]
     fn stays_in_the_ball_and_in_the_box() -> Result<()> {
         let t = |v: &[f32]| Tensor::new(v, &Device::Cpu);
-        let out = linf_step(&t(&[0.5, 0.5, 0.99, 0.0])?, &t(&[1.0, 0.0, 3.0, -2.0])?, &t(&[0.4, 0.5, 0.95, 0.0])?, 0.25, 0.125)?;
+        let out = linf_step(
+            &t(&[0.5, 0.5, 0.99, 0.0])?,
+            &t(&[1.0, 0.0, 3.0, -2.0])?,
+            &t(&[0.4, 0.5, 0.95, 0.0])?,
+            0.25,
+            0.125,
+        )?;
         assert_eq!(out.to_vec1::<f32>()?, [0.525, 0.5, 1.0, 0.0]);
         Ok(())
     }

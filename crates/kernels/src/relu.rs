@@ -1,8 +1,8 @@
 //! The rectifier.
 
-use crate::host::{check, floats, produce, read, tensor};
-use crate::parallel::ranges;
+use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
+use crate::parallel::ranges;
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 /// `max(x, 0)` of any shape. The derivative at 0 is 0, as in PyTorch (candle's own has 1 there).
@@ -51,19 +51,17 @@ pub(crate) fn rectify(x: f32) -> f32 {
 
 /// `dy` where `y > 0`, else 0.
 pub(crate) fn mask(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
-    read("relu", y, |y| {
-        read("relu", dy, |dy| {
-            tensor(dy.len(), |dx| {
-                let out = Out::new(dx);
-                ranges(dy.len(), 1 << 12, dy.len() / 8, |a, b| {
-                    // SAFETY: all three are equally long; a..b is this task's alone.
-                    let dx = unsafe { core::slice::from_raw_parts_mut(out.at(a), b - a) };
-                    for ((dx, &y), &dy) in dx.iter_mut().zip(&y[a..b]).zip(&dy[a..b]) {
-                        *dx = if y > 0.0 { dy } else { 0.0 };
-                    }
-                });
-            })
-        })
-    })???
-    .reshape(dy.shape())
+    let (y, dy) = (y.contiguous()?, dy.contiguous()?);
+    let (y, grad) = (view("relu", &y)?, view("relu", &dy)?);
+    let (y, grad): (&[f32], &[f32]) = (&y, &grad);
+    tensor(dy.shape(), |dx| {
+        let out = Out::new(dx);
+        ranges(grad.len(), 1 << 12, grad.len() / 8, |a, b| {
+            // SAFETY: all three are equally long; a..b is this task's alone.
+            let dx = unsafe { core::slice::from_raw_parts_mut(out.at(a), b - a) };
+            for ((dx, &y), &g) in dx.iter_mut().zip(&y[a..b]).zip(&grad[a..b]) {
+                *dx = if y > 0.0 { g } else { 0.0 };
+            }
+        });
+    })
 }

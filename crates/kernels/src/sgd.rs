@@ -1,9 +1,9 @@
 //! The update of stochastic gradient descent, in place.
 
 use crate::host::check;
-use candle::{CpuStorage, InplaceOp3, Layout, Result, Tensor, bail};
 use crate::memory::Out;
 use crate::parallel::ranges;
+use candle::{CpuStorage, InplaceOp3, Layout, Result, Tensor, bail};
 
 /// The constants of one step of SGD, named as in PyTorch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +43,15 @@ impl InplaceOp3 for Velocity {
         "sgd_step"
     }
 
-    fn cpu_fwd(&self, v: &mut CpuStorage, lv: &Layout, w: &CpuStorage, lw: &Layout, g: &CpuStorage, lg: &Layout) -> Result<()> {
+    fn cpu_fwd(
+        &self,
+        v: &mut CpuStorage,
+        lv: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<()> {
         let (momentum, decay) = (self.0.momentum as f32, self.0.weight_decay as f32);
         update((v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
     }
@@ -54,7 +62,15 @@ impl InplaceOp3 for Descend {
         "sgd_step"
     }
 
-    fn cpu_fwd(&self, w: &mut CpuStorage, lw: &Layout, v: &CpuStorage, lv: &Layout, g: &CpuStorage, lg: &Layout) -> Result<()> {
+    fn cpu_fwd(
+        &self,
+        w: &mut CpuStorage,
+        lw: &Layout,
+        v: &CpuStorage,
+        lv: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> Result<()> {
         let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
         let (lr, momentum, decay) = (lr as f32, momentum as f32, weight_decay as f32);
         if nesterov {

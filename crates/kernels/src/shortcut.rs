@@ -1,6 +1,6 @@
 //! The parameter-free shortcut of CIFAR ResNets ("option A").
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
 use crate::parallel::ranges;
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -66,25 +66,26 @@ impl CustomOp1 for ShortcutA {
         let (c, channels, s) = (self.c, self.channels, self.stride);
         let before = (channels - c) / 2;
         let line = self.w * c;
-        let back = |dy: &[f32]| {
-            tensor(x.shape(), |dx| {
-                let (out, len) = (Out::new(dx), dx.len());
-                ranges(self.n * self.h, 8, len / 4, |first, end| {
-                    for r in first..end {
-                        // SAFETY: row r of dx is this task's alone.
-                        let dx = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
-                        dx.fill(0.0);
-                        let (n, y) = (r / self.h, r % self.h);
-                        if y.is_multiple_of(s) {
-                            let dy = &dy[(n * self.oh + y / s) * self.ow * channels..];
-                            for (dx, dy) in dx.chunks_mut(c * s).zip(dy.chunks_exact(channels)) {
-                                dx[..c].copy_from_slice(&dy[before..before + c]);
-                            }
+        let dy = dy.contiguous()?;
+        let dy = view("shortcut_a", &dy)?;
+        let dy: &[f32] = &dy;
+        let dx = tensor(x.shape(), |dx| {
+            let (out, len) = (Out::new(dx), dx.len());
+            ranges(self.n * self.h, 8, len / 4, |first, end| {
+                for r in first..end {
+                    // SAFETY: row r of dx is this task's alone.
+                    let dx = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
+                    dx.fill(0.0);
+                    let (n, y) = (r / self.h, r % self.h);
+                    if y.is_multiple_of(s) {
+                        let dy = &dy[(n * self.oh + y / s) * self.ow * channels..];
+                        for (dx, dy) in dx.chunks_mut(c * s).zip(dy.chunks_exact(channels)) {
+                            dx[..c].copy_from_slice(&dy[before..before + c]);
                         }
                     }
-                });
-            })
-        };
-        Ok(Some(read("shortcut_a", dy, back)??))
+                }
+            });
+        })?;
+        Ok(Some(dx))
     }
 }

@@ -53,7 +53,11 @@ impl Normalization {
         let spread = |v: Vec<f32>| if v.len() == 1 { vec![v[0]; channels] } else { v };
         let fitted = Self { mean: spread(self.mean), std: spread(self.std) };
         if fitted.mean.len() != channels || fitted.std.len() != channels {
-            candle::bail!("normalisation: {} means and {} deviations for {channels} channels", fitted.mean.len(), fitted.std.len())
+            candle::bail!(
+                "normalisation: {} means and {} deviations for {channels} channels",
+                fitted.mean.len(),
+                fitted.std.len()
+            )
         }
         if !fitted.std.iter().all(|s| *s > 0. && s.is_finite()) || !fitted.mean.iter().all(|m| m.is_finite()) {
             candle::bail!("normalisation: deviations must be positive and all values finite")

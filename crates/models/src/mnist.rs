@@ -21,7 +21,10 @@ impl MnistCnn {
     pub(crate) fn new(mut at: Scope<'_>, [c, h, w]: [usize; 3], classes: usize) -> Result<Self> {
         let geometry = Conv2d { stride: 2, padding: 1 };
         Ok(Self {
-            convs: [BiasedConv::new(at.at(0), [c, 16], 4, geometry)?, BiasedConv::new(at.at(2), [16, 32], 4, geometry)?],
+            convs: [
+                BiasedConv::new(at.at(0), [c, 16], 4, geometry)?,
+                BiasedConv::new(at.at(2), [16, 32], 4, geometry)?,
+            ],
             hidden: Linear::new(at.at(5), [32 * (h / 4) * (w / 4), 100])?,
             linear: Linear::new(at.at(7), [100, classes])?,
         })

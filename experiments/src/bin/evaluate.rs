@@ -124,7 +124,8 @@ fn load(args: &Args, test: &data::Dataset, device: &candle::Device) -> anyhow::R
 
 /// The normalisation our own checkpoints carry.
 fn stored(metadata: &BTreeMap<String, String>) -> Option<Normalization> {
-    let numbers = |key: &str| metadata.get(key)?.split(',').map(|number| number.parse::<f32>().ok()).collect();
+    let numbers =
+        |key: &str| metadata.get(key)?.split(',').map(|number| number.parse().ok()).collect::<Option<Vec<f32>>>();
     Some(Normalization { mean: numbers("mean")?, std: numbers("std")? })
 }
 

@@ -19,10 +19,7 @@ impl Table {
             self.distinct(|cell| arch(&cell.arch)).join(", "),
             self.images(),
             format!("{plural} {}", seeds.join(", ")),
-            format!(
-                "profile {}",
-                self.distinct(|cell| cell.profile.clone()).join(", ")
-            ),
+            format!("profile {}", self.distinct(|cell| cell.profile.clone()).join(", ")),
             self.distinct(|cell| selection(&cell.checkpoint)).join("; "),
         ]
         .join("; ");
@@ -41,11 +38,7 @@ impl Table {
     /// What follows from the settings, the table's own notes, and how to fill gaps.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        let seeds = self
-            .summaries()
-            .map(|summary| summary.seeds)
-            .max()
-            .unwrap_or(0);
+        let seeds = self.summaries().map(|summary| summary.seeds).max().unwrap_or(0);
         remarks.push(match seeds {
             0 => String::new(),
             1 => "One seed: no interval over runs.".to_owned(),
@@ -86,11 +79,7 @@ impl Table {
     fn by_examples(&self) -> BTreeMap<usize, Vec<&str>> {
         let mut by_examples = BTreeMap::<usize, Vec<&str>>::new();
         for column in &self.columns {
-            for cell in self
-                .cells
-                .iter()
-                .filter(|cell| cell.attack == column.attack)
-            {
+            for cell in self.cells.iter().filter(|cell| cell.attack == column.attack) {
                 let labels = by_examples.entry(cell.examples).or_default();
                 if labels.last() != Some(&column.label.as_str()) {
                     labels.push(&column.label);
@@ -103,13 +92,10 @@ impl Table {
     fn images(&self) -> String {
         let by_examples = self.by_examples();
         let several = by_examples.len() > 1;
-        let counts = by_examples
-            .iter()
-            .rev()
-            .map(|(&examples, labels)| match several {
-                true => format!("{} test images ({})", grouped(examples), labels.join(", ")),
-                false => format!("{} test images", grouped(examples)),
-            });
+        let counts = by_examples.iter().rev().map(|(&examples, labels)| match several {
+            true => format!("{} test images ({})", grouped(examples), labels.join(", ")),
+            false => format!("{} test images", grouped(examples)),
+        });
         counts.collect::<Vec<_>>().join(", ")
     }
 

@@ -49,18 +49,12 @@ pub struct Cell {
 ///
 /// If the file cannot be read or a line does not have the columns of [`Cell`].
 pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
-    files::read_csv(path).with_context(|| {
-        format!(
-            "no measurements in {}; run the table again, without --render-only",
-            path.display()
-        )
-    })
+    files::read_csv(path)
+        .with_context(|| format!("no measurements in {}; run the table again, without --render-only", path.display()))
 }
 
 pub(super) fn long(cells: &[Cell]) -> Result<String> {
-    let mut writer = csv::WriterBuilder::new()
-        .has_headers(false)
-        .from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     // Written by hand, so that a table without cells has its header too.
     writer.write_record([
         "table",
@@ -94,10 +88,7 @@ pub(super) fn wide(table: &Table) -> Result<String> {
         let values = (0..table.columns.len()).flat_map(|column| {
             let summary = table.value(row, column);
             let text = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
-            [
-                text(summary.map(|s| s.mean)),
-                text(summary.and_then(|s| s.half_width)),
-            ]
+            [text(summary.map(|s| s.mean)), text(summary.and_then(|s| s.half_width))]
         });
         writer.write_record(std::iter::once(named.label.clone()).chain(values))?;
     }

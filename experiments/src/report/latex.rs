@@ -6,28 +6,15 @@ pub(super) fn render(table: &Table) -> String {
     let mut lines = vec![
         "\\begin{table}".to_owned(),
         "  \\centering".to_owned(),
-        format!(
-            "  \\caption{{{} {}}}",
-            escape(&table.sentence()),
-            escape(&table.settings())
-        ),
+        format!("  \\caption{{{} {}}}", escape(&table.sentence()), escape(&table.settings())),
         format!("  \\label{{tab:{}}}", table.name),
-        format!(
-            "  \\begin{{tabular}}{{l{}}}",
-            "r".repeat(table.columns.len())
-        ),
+        format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(table.columns.len())),
         "    \\toprule".to_owned(),
     ];
-    let header: String = table
-        .columns
-        .iter()
-        .map(|column| format!(" & {}", escape(&column.label)))
-        .collect();
+    let header: String = table.columns.iter().map(|column| format!(" & {}", escape(&column.label))).collect();
     lines.push(format!("   {header} \\\\"));
     lines.push("    \\midrule".to_owned());
-    let best: Vec<Vec<usize>> = (0..table.columns.len())
-        .map(|column| table.best(column))
-        .collect();
+    let best: Vec<Vec<usize>> = (0..table.columns.len()).map(|column| table.best(column)).collect();
     for (row, named) in table.rows.iter().enumerate() {
         if row > 0 && named.framework != table.rows[row - 1].framework {
             lines.push("    \\addlinespace".to_owned());
@@ -41,11 +28,7 @@ pub(super) fn render(table: &Table) -> String {
             };
             let mean = table.print(summary.mean);
             let bold = best.contains(&row);
-            line.push_str(&if bold {
-                format!("\\textbf{{{mean}}}")
-            } else {
-                mean
-            });
+            line.push_str(&if bold { format!("\\textbf{{{mean}}}") } else { mean });
             if let Some(half_width) = summary.half_width {
                 line.push_str(&format!(" $\\pm$ {}", table.print(half_width)));
             }
@@ -53,10 +36,7 @@ pub(super) fn render(table: &Table) -> String {
         lines.push(line + " \\\\");
     }
     lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}".to_owned()]);
-    let bold = best
-        .iter()
-        .any(|rows| !rows.is_empty())
-        .then(|| BOLD.to_owned());
+    let bold = best.iter().any(|rows| !rows.is_empty()).then(|| BOLD.to_owned());
     for remark in bold.into_iter().chain(table.remarks()) {
         lines.push(format!("\n  \\footnotesize {}", with_code(&remark)));
     }

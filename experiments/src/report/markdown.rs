@@ -3,17 +3,9 @@
 use super::{BOLD, Table};
 
 pub(super) fn render(table: &Table) -> String {
-    let mut lines = vec![
-        format!("**{}.** {}", table.title(), table.sentence()),
-        String::new(),
-        table.settings(),
-        String::new(),
-    ];
-    let labels: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| escape(&column.label))
-        .collect();
+    let mut lines =
+        vec![format!("**{}.** {}", table.title(), table.sentence()), String::new(), table.settings(), String::new()];
+    let labels: Vec<String> = table.columns.iter().map(|column| escape(&column.label)).collect();
     lines.push(format!("| | {} |", labels.join(" | ")));
     lines.push(format!("|---|{}", "---:|".repeat(labels.len())));
     let best: Vec<Vec<usize>> = (0..labels.len()).map(|column| table.best(column)).collect();
@@ -26,19 +18,11 @@ pub(super) fn render(table: &Table) -> String {
                     if let Some(half_width) = summary.half_width {
                         text.push_str(&format!(" ± {}", table.print(half_width)));
                     }
-                    if best[column].contains(&row) {
-                        format!("**{text}**")
-                    } else {
-                        text
-                    }
+                    if best[column].contains(&row) { format!("**{text}**") } else { text }
                 }
             })
             .collect();
-        lines.push(format!(
-            "| {} | {} |",
-            escape(&named.label),
-            values.join(" | ")
-        ));
+        lines.push(format!("| {} | {} |", escape(&named.label), values.join(" | ")));
     }
     if best.iter().any(|rows| !rows.is_empty()) {
         lines.extend([String::new(), BOLD.to_owned()]);

@@ -82,17 +82,12 @@ impl Table {
     pub fn value(&self, row: usize, column: usize) -> Option<Summary> {
         let (row, column) = (self.rows.get(row)?, self.columns.get(column)?);
         let cells = self.cells.iter().filter(|cell| {
-            cell.framework == row.framework
-                && cell.regularizer == row.regularizer
-                && cell.attack == column.attack
+            cell.framework == row.framework && cell.regularizer == row.regularizer && cell.attack == column.attack
         });
         let (best, last): (Vec<&Cell>, Vec<&Cell>) = cells.partition(|c| c.checkpoint == "best");
         let counted = if best.is_empty() { last } else { best };
         // A repeated seed is a repeated measurement, not a second sample.
-        let by_seed: BTreeMap<u64, f64> = counted
-            .iter()
-            .map(|cell| (cell.seed, cell.value_percent))
-            .collect();
+        let by_seed: BTreeMap<u64, f64> = counted.iter().map(|cell| (cell.seed, cell.value_percent)).collect();
         Summary::of(&by_seed.into_values().collect::<Vec<_>>())
     }
 
@@ -119,22 +114,15 @@ impl Table {
         }
         let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
         let texts = [
-            (
-                out.join(&self.name).join("cells.csv"),
-                cells::long(&self.cells)?,
-            ),
+            (out.join(&self.name).join("cells.csv"), cells::long(&self.cells)?),
             (file("csv"), cells::wide(self)?),
             (file("md"), markdown::render(self)),
             (file("tex"), latex::render(self)),
             (file("svg"), plot::svg(self)?),
         ];
         for folder in [out, &out.join(&self.name)] {
-            std::fs::create_dir_all(folder).with_context(|| {
-                format!(
-                    "cannot make {}; choose another folder with --out",
-                    folder.display()
-                )
-            })?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}; choose another folder with --out", folder.display()))?;
         }
         let mut written = Vec::new();
         for (path, text) in texts {
@@ -154,12 +142,7 @@ impl Table {
 
     /// Values as text; two digits only where the test set is large enough to give them a meaning.
     fn print(&self, value: f64) -> String {
-        let smallest = self
-            .cells
-            .iter()
-            .map(|cell| cell.examples)
-            .min()
-            .unwrap_or(0);
+        let smallest = self.cells.iter().map(|cell| cell.examples).min().unwrap_or(0);
         let digits = if smallest >= 10_000 { 2 } else { 1 };
         format!("{value:.digits$}")
     }
@@ -177,11 +160,7 @@ impl Table {
             return Vec::new();
         };
         let tied = |mean: f64| self.print(mean) == self.print(most);
-        means
-            .into_iter()
-            .filter(|&(_, mean)| tied(mean))
-            .map(|(row, _)| row)
-            .collect()
+        means.into_iter().filter(|&(_, mean)| tied(mean)).map(|(row, _)| row).collect()
     }
 
     /// `Table 1` for `table1`; other names as they are.

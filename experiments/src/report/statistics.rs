@@ -5,10 +5,9 @@ const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// The two-sided 95 % points of Student's distribution with 1, 2, ... degrees of freedom.
 const STUDENT: [f64; 30] = [
-    12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306_00, 2.262_16,
-    2.228_14, 2.200_99, 2.178_81, 2.160_37, 2.144_79, 2.131_45, 2.119_91, 2.109_82, 2.100_92,
-    2.093_02, 2.085_96, 2.079_61, 2.073_87, 2.068_66, 2.063_90, 2.059_54, 2.055_53, 2.051_83,
-    2.048_41, 2.045_23, 2.042_27,
+    12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306_00, 2.262_16, 2.228_14, 2.200_99,
+    2.178_81, 2.160_37, 2.144_79, 2.131_45, 2.119_91, 2.109_82, 2.100_92, 2.093_02, 2.085_96, 2.079_61, 2.073_87,
+    2.068_66, 2.063_90, 2.059_54, 2.055_53, 2.051_83, 2.048_41, 2.045_23, 2.042_27,
 ];
 
 /// What a cell says over its seeds.
@@ -35,11 +34,7 @@ impl Summary {
             let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
             student(seeds - 1) * (squares / (count - 1.0) / count).sqrt()
         });
-        Some(Self {
-            mean,
-            half_width,
-            seeds,
-        })
+        Some(Self { mean, half_width, seeds })
     }
 }
 
@@ -47,8 +42,7 @@ fn student(freedom: usize) -> f64 {
     STUDENT.get(freedom - 1).copied().unwrap_or_else(|| {
         // The first terms of the expansion around the normal point: exact to four digits from here.
         let (z, n) = (NORMAL, freedom as f64);
-        z + (z.powi(3) + z) / (4.0 * n)
-            + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n * n)
+        z + (z.powi(3) + z) / (4.0 * n) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * n * n)
     })
 }
 
@@ -64,10 +58,7 @@ pub fn wilson(percent: f64, examples: usize) -> (f64, f64) {
     let center = (p + NORMAL * NORMAL / (2.0 * n)) / weight;
     let spread = (p * (1.0 - p) / n + NORMAL * NORMAL / (4.0 * n * n)).sqrt();
     let half = NORMAL / weight * spread;
-    (
-        (100.0 * (center - half)).max(0.0),
-        (100.0 * (center + half)).min(100.0),
-    )
+    ((100.0 * (center - half)).max(0.0), (100.0 * (center + half)).min(100.0))
 }
 
 #[cfg(test)]

@@ -3,13 +3,7 @@ use std::path::Path;
 
 use super::*;
 
-pub(super) fn cell(
-    framework: &str,
-    regularizer: &str,
-    attack: &str,
-    seed: u64,
-    value: f64,
-) -> Cell {
+pub(super) fn cell(framework: &str, regularizer: &str, attack: &str, seed: u64, value: f64) -> Cell {
     Cell {
         table: "table1".into(),
         framework: framework.into(),
@@ -30,18 +24,11 @@ pub(super) fn cell(
 }
 
 pub(super) fn row(framework: &str, regularizer: &str, label: &str) -> Row {
-    Row {
-        framework: framework.into(),
-        regularizer: regularizer.into(),
-        label: label.into(),
-    }
+    Row { framework: framework.into(), regularizer: regularizer.into(), label: label.into() }
 }
 
 pub(super) fn column(attack: &str, label: &str) -> Column {
-    Column {
-        attack: attack.into(),
-        label: label.into(),
-    }
+    Column { attack: attack.into(), label: label.into() }
 }
 
 /// A control and one pair; two seeds, one of two attacks, one gap.
@@ -144,8 +131,7 @@ fn latex_escapes_special_characters() {
     let mut table = small();
     table.rows[0].label = r"a&b%c$d#e_f{g}~^\<".into();
     let rendered = latex::render(&table);
-    let expected =
-        r"a\&b\%c\$d\#e\_f\{g\}\textasciitilde{}\textasciicircum{}\textbackslash{}$<$ & ";
+    let expected = r"a\&b\%c\$d\#e\_f\{g\}\textasciitilde{}\textasciicircum{}\textbackslash{}$<$ & ";
     assert!(rendered.contains(expected), "{rendered}");
     table.rows[0].label = "a|b*c".into();
     assert!(markdown::render(&table).contains(r"| a\|b\*c | 95.0 |"));
@@ -180,18 +166,8 @@ fn written_files_read_back_and_render_again() {
     let out = folder.path().join("deep/results");
     let table = small();
     let written = table.write(&out).unwrap();
-    let names: Vec<_> = written
-        .iter()
-        .map(|path| path.strip_prefix(&out).unwrap())
-        .collect();
-    let expected = [
-        "table1/cells.csv",
-        "table1.csv",
-        "table1.md",
-        "table1.tex",
-        "table1.svg",
-        "table1.png",
-    ];
+    let names: Vec<_> = written.iter().map(|path| path.strip_prefix(&out).unwrap()).collect();
+    let expected = ["table1/cells.csv", "table1.csv", "table1.md", "table1.tex", "table1.svg", "table1.png"];
     assert_eq!(names, expected.map(Path::new));
     let first: Vec<Vec<u8>> = written.iter().map(|path| fs::read(path).unwrap()).collect();
     assert!(first[0].starts_with(
@@ -205,28 +181,17 @@ fn written_files_read_back_and_render_again() {
     let again = Table { cells, ..table }.write(&out).unwrap();
     let second: Vec<Vec<u8>> = again.iter().map(|path| fs::read(path).unwrap()).collect();
     assert!(first == second, "the same cells give the same files");
-    assert_eq!(
-        fs::read_dir(&out).unwrap().count(),
-        6,
-        "nothing temporary is left"
-    );
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 6, "nothing temporary is left");
 }
 
 #[test]
 fn a_table_without_cells_is_written_and_read_back() {
     let folder = tempfile::tempdir().unwrap();
-    let table = Table {
-        cells: Vec::new(),
-        ..small()
-    };
+    let table = Table { cells: Vec::new(), ..small() };
     let written = table.write(folder.path()).unwrap();
     assert!(read_cells(&written[0]).unwrap().is_empty());
     assert!(markdown::render(&table).contains("— not measured yet (6 of 6)"));
-    let bare = Table {
-        rows: Vec::new(),
-        columns: Vec::new(),
-        ..table
-    };
+    let bare = Table { rows: Vec::new(), columns: Vec::new(), ..table };
     bare.write(folder.path()).unwrap();
 }
 
@@ -237,24 +202,15 @@ fn bad_values_and_files_are_refused_with_a_name() {
         let mut table = small();
         table.cells[4].value_percent = value;
         let text = table.write(folder.path()).unwrap_err().to_string();
-        assert!(
-            text.starts_with("table1: pgd-20 of pgd-at + none (seed 0, run 0123abcd)"),
-            "{text}"
-        );
+        assert!(text.starts_with("table1: pgd-20 of pgd-at + none (seed 0, run 0123abcd)"), "{text}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
     // A file where a folder is needed: refused even for root, whom permissions do not stop.
     let file = folder.path().join("file");
     fs::write(&file, "table,framework\nx,y\n").unwrap();
     let text = format!("{:#}", small().write(&file.join("results")).unwrap_err());
-    assert!(
-        text.contains("file/results; choose another folder with --out"),
-        "{text}"
-    );
+    assert!(text.contains("file/results; choose another folder with --out"), "{text}");
     let text = format!("{:#}", read_cells(&file).unwrap_err());
-    assert!(
-        text.contains(&file.display().to_string()) && text.contains("missing field"),
-        "{text}"
-    );
+    assert!(text.contains(&file.display().to_string()) && text.contains("missing field"), "{text}");
     assert!(read_cells(&folder.path().join("absent.csv")).is_err());
 }

@@ -31,42 +31,24 @@ impl<'a> Shard<'a> {
                 .map_err(|e| Error::damaged(path, format!("truncated or not a parquet file ({e})")))
         })?;
         let schema = reader.metadata().file_metadata().schema_descr();
-        let image = column(
-            path,
-            schema,
-            &["img.bytes", "image.bytes", "img", "image"],
-            &[Type::BYTE_ARRAY],
-        )?;
+        let image = column(path, schema, &["img.bytes", "image.bytes", "img", "image"], &[Type::BYTE_ARRAY])?;
         let label = column(path, schema, &[label_name], &[Type::INT64, Type::INT32])?;
-        let shard = Self {
-            path,
-            reader,
-            image,
-            label,
-            label_name,
-        };
+        let shard = Self { path, reader, image, label, label_name };
         shard.check_extents()?;
         Ok(shard)
     }
 
     /// Refuses column chunks that claim to lie outside the file, at which the parquet crate panics.
     fn check_extents(&self) -> Result<(), Error> {
-        let bytes = std::fs::metadata(self.path)
-            .map_err(|e| Error::io(self.path, e))?
-            .len();
+        let bytes = std::fs::metadata(self.path).map_err(|e| Error::io(self.path, e))?.len();
         for (i, group) in self.reader.metadata().row_groups().iter().enumerate() {
             let inside = |column: usize| {
                 let chunk = group.columns().get(column)?;
-                let start = chunk
-                    .dictionary_page_offset()
-                    .unwrap_or(chunk.data_page_offset());
-                let end = u64::try_from(start)
-                    .ok()?
-                    .checked_add(u64::try_from(chunk.compressed_size()).ok()?)?;
+                let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+                let end = u64::try_from(start).ok()?.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?;
                 (end <= bytes).then_some(())
             };
-            if group.num_rows() < 0 || inside(self.image).is_none() || inside(self.label).is_none()
-            {
+            if group.num_rows() < 0 || inside(self.image).is_none() || inside(self.label).is_none() {
                 let what = format!("truncated or damaged: row group {i} lies outside the file");
                 return Err(Error::damaged(self.path, what));
             }
@@ -102,15 +84,13 @@ impl<'a> Shard<'a> {
             }
             let start = pixels.len();
             pixels.resize(start + images.len() * size, 0);
-            let failure = pixels[start..]
-                .par_chunks_exact_mut(size)
-                .zip(&images)
-                .enumerate()
-                .find_map_first(|(i, (out, png))| {
+            let failure = pixels[start..].par_chunks_exact_mut(size).zip(&images).enumerate().find_map_first(
+                |(i, (out, png))| {
                     bar.inc(1);
                     let what = png_image::decode(png.data(), name.shape(), out).err()?;
                     Some(Error::row(self.path, row + i, what))
-                });
+                },
+            );
             if let Some(error) = failure {
                 return Err(error);
             }
@@ -121,10 +101,7 @@ impl<'a> Shard<'a> {
 
     /// The undecoded images and the labels of a row group that begins at `row`.
     fn group(&self, group: usize, row: usize) -> Result<(Vec<ByteArray>, Vec<i64>), Error> {
-        let group = self
-            .reader
-            .get_row_group(group)
-            .map_err(|e| self.unreadable(row, &e))?;
+        let group = self.reader.get_row_group(group).map_err(|e| self.unreadable(row, &e))?;
         let (images, labels) = (self.images(&*group, row)?, self.labels(&*group, row)?);
         if images.len() != labels.len() {
             let what = format!("{} images but {} labels", images.len(), labels.len());
@@ -135,41 +112,24 @@ impl<'a> Shard<'a> {
 
     fn images(&self, group: &dyn RowGroupReader, row: usize) -> Result<Vec<ByteArray>, Error> {
         match self.column_of(group, self.image, row)? {
-            ColumnReader::ByteArrayColumnReader(reader) => {
-                self.values(reader, group, self.image, "image", row)
-            }
-            _ => Err(Error::damaged(
-                self.path,
-                "the image column changes its type",
-            )),
+            ColumnReader::ByteArrayColumnReader(reader) => self.values(reader, group, self.image, "image", row),
+            _ => Err(Error::damaged(self.path, "the image column changes its type")),
         }
     }
 
     fn labels(&self, group: &dyn RowGroupReader, row: usize) -> Result<Vec<i64>, Error> {
         match self.column_of(group, self.label, row)? {
-            ColumnReader::Int64ColumnReader(reader) => {
-                self.values(reader, group, self.label, self.label_name, row)
-            }
+            ColumnReader::Int64ColumnReader(reader) => self.values(reader, group, self.label, self.label_name, row),
             ColumnReader::Int32ColumnReader(reader) => {
                 let values = self.values(reader, group, self.label, self.label_name, row)?;
                 Ok(values.into_iter().map(i64::from).collect())
             }
-            _ => Err(Error::damaged(
-                self.path,
-                "the label column changes its type",
-            )),
+            _ => Err(Error::damaged(self.path, "the label column changes its type")),
         }
     }
 
-    fn column_of(
-        &self,
-        group: &dyn RowGroupReader,
-        i: usize,
-        row: usize,
-    ) -> Result<ColumnReader, Error> {
-        group
-            .get_column_reader(i)
-            .map_err(|e| self.unreadable(row, &e))
+    fn column_of(&self, group: &dyn RowGroupReader, i: usize, row: usize) -> Result<ColumnReader, Error> {
+        group.get_column_reader(i).map_err(|e| self.unreadable(row, &e))
     }
 
     /// Every value of one column of a row group that begins at `row`; an absent one is an error.
@@ -182,11 +142,7 @@ impl<'a> Shard<'a> {
         row: usize,
     ) -> Result<Vec<T::T>, Error> {
         let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-        let defined = group
-            .metadata()
-            .column(column)
-            .column_descr()
-            .max_def_level();
+        let defined = group.metadata().column(column).column_descr().max_def_level();
         let (mut values, mut levels) = (Vec::new(), Vec::new());
         let mut read = 0;
         while read < rows {
@@ -201,11 +157,7 @@ impl<'a> Shard<'a> {
             read += records;
         }
         if let Some(i) = levels.iter().position(|&level| level < defined) {
-            return Err(Error::row(
-                self.path,
-                row + i,
-                format!("the {what} is null"),
-            ));
+            return Err(Error::row(self.path, row + i, format!("the {what} is null")));
         }
         Ok(values)
     }
@@ -217,51 +169,24 @@ impl<'a> Shard<'a> {
 
 /// Turns a panic of the parquet crate, which some damaged pages cause, into an error.
 fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::damaged(
-            path,
-            "damaged: the parquet reader cannot make sense of it",
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::damaged(path, "damaged: the parquet reader cannot make sense of it")))
 }
 
 /// The leaf column with one of `names`, none of them inside a list.
-fn column(
-    path: &Path,
-    schema: &SchemaDescriptor,
-    names: &[&str],
-    types: &[Type],
-) -> Result<usize, Error> {
-    let wrong = |what| {
-        Err(Error::Schema {
-            path: path.into(),
-            what,
-        })
-    };
-    let found = names.iter().find_map(|name| {
-        schema
-            .columns()
-            .iter()
-            .position(|c| c.path().string() == *name)
-    });
+fn column(path: &Path, schema: &SchemaDescriptor, names: &[&str], types: &[Type]) -> Result<usize, Error> {
+    let wrong = |what| Err(Error::Schema { path: path.into(), what });
+    let found = names.iter().find_map(|name| schema.columns().iter().position(|c| c.path().string() == *name));
     let Some(i) = found else {
         let has: Vec<_> = schema.columns().iter().map(|c| c.path().string()).collect();
-        return wrong(format!(
-            "no column {}; the file has {}",
-            names.join(" or "),
-            has.join(", ")
-        ));
+        return wrong(format!("no column {}; the file has {}", names.join(" or "), has.join(", ")));
     };
     let column = schema.column(i);
     if !types.contains(&column.physical_type()) || column.max_rep_level() > 0 {
         return wrong(format!(
             "column {} is {}{}, expected {types:?}",
             column.path().string(),
-            if column.max_rep_level() > 0 {
-                "a list of "
-            } else {
-                ""
-            },
+            if column.max_rep_level() > 0 { "a list of " } else { "" },
             column.physical_type()
         ));
     }

@@ -81,21 +81,13 @@ impl Grain {
     /// The grain of `class`, at most `largest` strong.
     pub(super) fn draw(rng: &mut impl Rng, class: usize, largest: f32) -> Self {
         let phase = [0; 2].map(|_| rng.random::<f32>() * TAU);
-        Self {
-            frequency: FREQUENCIES[class],
-            phase,
-            amplitude: largest * (0.5 + 0.5 * rng.random::<f32>()),
-        }
+        Self { frequency: FREQUENCIES[class], phase, amplitude: largest * (0.5 + 0.5 * rng.random::<f32>()) }
     }
 
     /// Its value at pixel (x, y).
     pub(super) fn at(&self, x: f32, y: f32) -> f32 {
         let wave = |frequency: f32, t: f32, phase: f32| {
-            if frequency == 0.0 {
-                1.0
-            } else {
-                (TAU * frequency * t + phase).sin()
-            }
+            if frequency == 0.0 { 1.0 } else { (TAU * frequency * t + phase).sin() }
         };
         let [fx, fy] = self.frequency;
         self.amplitude * wave(fx, x, self.phase[0]) * wave(fy, y, self.phase[1])
@@ -117,22 +109,13 @@ mod tests {
     #[test]
     fn every_figure_covers_a_fair_part_of_its_square() {
         for class in 0..10 {
-            assert!(
-                (0.15..0.6).contains(&area(class)),
-                "class {class}: {}",
-                area(class)
-            );
+            assert!((0.15..0.6).contains(&area(class)), "class {class}: {}", area(class));
         }
     }
 
     #[test]
     fn cover_is_full_inside_and_nothing_far_away() {
-        let disc = Placed {
-            class: 0,
-            centre: [16.0, 16.0],
-            radius: 8.0,
-            angle: 0.1,
-        };
+        let disc = Placed { class: 0, centre: [16.0, 16.0], radius: 8.0, angle: 0.1 };
         assert_eq!(disc.cover(16.0, 16.0), 1.0);
         assert_eq!(disc.cover(0.0, 0.0), 0.0);
         assert_eq!(disc.cover(16.0, 25.0), 0.0);

@@ -15,25 +15,10 @@ fn folder(suffix: &str) -> (TempDir, PathBuf, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let images = dir.path().join(format!("train-images-idx3-ubyte{suffix}"));
     let labels = dir.path().join(format!("train-labels-idx1-ubyte{suffix}"));
-    idx(
-        &images,
-        IMAGES,
-        &[2, 28, 28],
-        &[[1; 784], [2; 784]].concat(),
-    );
+    idx(&images, IMAGES, &[2, 28, 28], &[[1; 784], [2; 784]].concat());
     idx(&labels, LABELS, &[2], &[8, 9]);
-    idx(
-        &dir.path().join("t10k-images-idx3-ubyte.gz"),
-        IMAGES,
-        &[1, 28, 28],
-        &[3; 784],
-    );
-    idx(
-        &dir.path().join("t10k-labels-idx1-ubyte.gz"),
-        LABELS,
-        &[1],
-        &[7],
-    );
+    idx(&dir.path().join("t10k-images-idx3-ubyte.gz"), IMAGES, &[1, 28, 28], &[3; 784]);
+    idx(&dir.path().join("t10k-labels-idx1-ubyte.gz"), LABELS, &[1], &[7]);
     (dir, images, labels)
 }
 
@@ -47,10 +32,7 @@ fn compressed_and_plain_files_are_read() {
         let (dir, ..) = folder(suffix);
         for name in [Name::Mnist, Name::FashionMnist] {
             let splits = load(name, Some(dir.path()), 0).unwrap();
-            assert_eq!(
-                (splits.train.labels(), splits.test.labels()),
-                (vec![8, 9], vec![7])
-            );
+            assert_eq!((splits.train.labels(), splits.test.labels()), (vec![8, 9], vec![7]));
             assert_eq!(splits.train.pixels(1), [2; 784]);
             assert_eq!(splits.train.shape(), [1, 28, 28]);
         }
@@ -89,19 +71,13 @@ fn truncated_and_missing_files_are_named() {
     let whole = std::fs::read(&images).unwrap();
     std::fs::write(&images, &whole[..whole.len() - 9]).unwrap();
     let told = message(dir.path());
-    assert!(
-        told.contains("train-images-idx3-ubyte.gz: truncated or not a gzip file ("),
-        "{told}"
-    );
+    assert!(told.contains("train-images-idx3-ubyte.gz: truncated or not a gzip file ("), "{told}");
     std::fs::write(&images, b"plain text").unwrap();
     assert!(message(dir.path()).contains("truncated or not a gzip file"));
 
     std::fs::remove_file(&labels).unwrap();
     let told = message(dir.path());
-    assert!(
-        told.ends_with("looked for train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz"),
-        "{told}"
-    );
+    assert!(told.ends_with("looked for train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz"), "{told}");
 
     let (dir, images, _) = folder("");
     std::fs::write(&images, [0, 0, 8]).unwrap();

@@ -9,18 +9,8 @@ use crate::files::{CIFAR10, Row, parquet, plain, png};
 
 fn folder(train: &[Row], test: &[Row]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    parquet(
-        &dir.path().join("train-00000-of-00001.parquet"),
-        CIFAR10,
-        train,
-        2,
-    );
-    parquet(
-        &dir.path().join("test-00000-of-00001.parquet"),
-        CIFAR10,
-        test,
-        2,
-    );
+    parquet(&dir.path().join("train-00000-of-00001.parquet"), CIFAR10, train, 2);
+    parquet(&dir.path().join("test-00000-of-00001.parquet"), CIFAR10, test, 2);
     dir
 }
 
@@ -33,15 +23,9 @@ fn message(name: Name, dir: &Path) -> String {
 
 #[track_caller]
 fn bad_train_row(row: Row, expected: &str) {
-    let dir = folder(
-        &[plain(1, 1), plain(2, 2), plain(3, 3), row],
-        &[plain(4, 4)],
-    );
+    let dir = folder(&[plain(1, 1), plain(2, 2), plain(3, 3), row], &[plain(4, 4)]);
     let message = message(Name::Cifar10, dir.path());
-    assert!(
-        message.contains("train-00000-of-00001.parquet: row 3 (counting from 0): "),
-        "{message}"
-    );
+    assert!(message.contains("train-00000-of-00001.parquet: row 3 (counting from 0): "), "{message}");
     assert!(message.contains(expected), "{message}");
 }
 
@@ -63,57 +47,32 @@ fn shards_are_read_in_name_order_from_the_hubs_folder_too() {
     let dir = tempfile::tempdir().unwrap();
     let inner = dir.path().join("plain_text");
     std::fs::create_dir(&inner).unwrap();
-    parquet(
-        &inner.join("train-00001-of-00002.parquet"),
-        CIFAR10,
-        &[plain(3, 3)],
-        2,
-    );
-    parquet(
-        &inner.join("train-00000-of-00002.parquet"),
-        CIFAR10,
-        &[plain(1, 1), plain(2, 2)],
-        2,
-    );
-    parquet(
-        &inner.join("test-00000-of-00001.parquet"),
-        CIFAR10,
-        &[plain(4, 4)],
-        2,
-    );
+    parquet(&inner.join("train-00001-of-00002.parquet"), CIFAR10, &[plain(3, 3)], 2);
+    parquet(&inner.join("train-00000-of-00002.parquet"), CIFAR10, &[plain(1, 1), plain(2, 2)], 2);
+    parquet(&inner.join("test-00000-of-00001.parquet"), CIFAR10, &[plain(4, 4)], 2);
     let splits = load(Name::Cifar10, Some(dir.path()), 0).unwrap();
     assert_eq!(splits.train.labels(), [1, 2, 3]);
     assert_eq!(splits.train.pixels(2)[0], 3);
 
     std::fs::remove_file(inner.join("train-00001-of-00002.parquet")).unwrap();
     let message = message(Name::Cifar10, dir.path());
-    assert!(
-        message.contains("1 of 2 train files are here; looked for train-00001-of-00002.parquet"),
-        "{message}"
-    );
+    assert!(message.contains("1 of 2 train files are here; looked for train-00001-of-00002.parquet"), "{message}");
 }
 
 #[test]
 fn other_sets_have_their_own_columns() {
     let dir = tempfile::tempdir().unwrap();
-    let schema =
-        "message schema { optional group image { optional binary bytes; optional binary path; }
+    let schema = "message schema { optional group image { optional binary bytes; optional binary path; }
                   optional int64 label; }";
     for split in ["train", "test"] {
         let path = dir.path().join(format!("{split}-00000-of-00001.parquet"));
         parquet(&path, schema, &[(Some(png(28, 28, &[9])), 5)], 1);
     }
     let splits = load(Name::Mnist, Some(dir.path()), 0).unwrap();
-    assert_eq!(
-        (splits.train.pixels(0), splits.train.label(0)),
-        (&[9; 784][..], 5)
-    );
+    assert_eq!((splits.train.pixels(0), splits.train.label(0)), (&[9; 784][..], 5));
 
     let message = message(Name::Cifar100, dir.path());
-    assert!(
-        message.contains("no column fine_label; the file has image.bytes, image.path, label"),
-        "{message}"
-    );
+    assert!(message.contains("no column fine_label; the file has image.bytes, image.path, label"), "{message}");
 }
 
 #[test]
@@ -127,18 +86,9 @@ fn a_cell_must_be_a_png_image() {
 
 #[test]
 fn an_image_must_have_the_right_size_and_colours() {
-    bad_train_row(
-        (Some(png(28, 32, &[1, 2, 3])), 1),
-        "the image is 28x32, expected 32x32",
-    );
-    bad_train_row(
-        (Some(png(32, 32, &[1])), 1),
-        "the image is L8, expected Rgb8",
-    );
-    bad_train_row(
-        (Some(png(32, 32, &[1, 2, 3, 4])), 1),
-        "the image is Rgba8, expected Rgb8",
-    );
+    bad_train_row((Some(png(28, 32, &[1, 2, 3])), 1), "the image is 28x32, expected 32x32");
+    bad_train_row((Some(png(32, 32, &[1])), 1), "the image is L8, expected Rgb8");
+    bad_train_row((Some(png(32, 32, &[1, 2, 3, 4])), 1), "the image is Rgba8, expected Rgb8");
 }
 
 #[test]
@@ -166,18 +116,10 @@ fn a_truncated_or_foreign_file_is_named() {
     let dir = folder(&[plain(1, 1)], &[plain(4, 4)]);
     let test = dir.path().join("test-00000-of-00001.parquet");
     let whole = std::fs::read(&test).unwrap();
-    for content in [
-        &whole[..whole.len() / 2],
-        b"",
-        b"hello, this is not parquet",
-        &whole[..whole.len() - 1],
-    ] {
+    for content in [&whole[..whole.len() / 2], b"", b"hello, this is not parquet", &whole[..whole.len() - 1]] {
         std::fs::write(&test, content).unwrap();
         let message = message(Name::Cifar10, dir.path());
-        assert!(
-            message.contains("test-00000-of-00001.parquet: truncated or not a parquet file ("),
-            "{message}"
-        );
+        assert!(message.contains("test-00000-of-00001.parquet: truncated or not a parquet file ("), "{message}");
         assert!(message.ends_with("download it again"), "{message}");
     }
 }
@@ -201,10 +143,7 @@ fn damage_anywhere_is_an_error_or_harmless_but_never_a_panic() {
 fn an_empty_file_holds_no_examples() {
     let dir = folder(&[], &[plain(4, 4)]);
     let error = load(Name::Cifar10, Some(dir.path()), 0).unwrap_err();
-    assert!(
-        matches!(&error, Error::Empty { path } if path.ends_with("train-00000-of-00001.parquet")),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Empty { path } if path.ends_with("train-00000-of-00001.parquet")), "{error}");
 }
 
 #[test]
@@ -212,28 +151,12 @@ fn columns_of_another_type_or_name_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let train = dir.path().join("train.parquet");
     parquet(&dir.path().join("test.parquet"), CIFAR10, &[plain(4, 4)], 1);
-    parquet(
-        &train,
-        "message s { optional binary picture; optional int64 label; }",
-        &[plain(1, 1)],
-        1,
-    );
+    parquet(&train, "message s { optional binary picture; optional int64 label; }", &[plain(1, 1)], 1);
     let told = message(Name::Cifar10, dir.path());
-    assert!(
-        told.contains("no column img.bytes or image.bytes or img or image; the file has picture"),
-        "{told}"
-    );
-    parquet(
-        &train,
-        "message s { optional binary img; optional binary label; }",
-        &[(None, 1)],
-        1,
-    );
+    assert!(told.contains("no column img.bytes or image.bytes or img or image; the file has picture"), "{told}");
+    parquet(&train, "message s { optional binary img; optional binary label; }", &[(None, 1)], 1);
     let told = message(Name::Cifar10, dir.path());
-    assert!(
-        told.contains("column label is BYTE_ARRAY, expected"),
-        "{told}"
-    );
+    assert!(told.contains("column label is BYTE_ARRAY, expected"), "{told}");
 }
 
 #[test]
@@ -241,34 +164,17 @@ fn a_missing_split_or_folder_is_named() {
     let dir = folder(&[plain(1, 1)], &[plain(4, 4)]);
     std::fs::remove_file(dir.path().join("test-00000-of-00001.parquet")).unwrap();
     let told = message(Name::Cifar10, dir.path());
-    assert!(
-        told.ends_with("the test split is missing; looked for test-*.parquet"),
-        "{told}"
-    );
+    assert!(told.ends_with("the test split is missing; looked for test-*.parquet"), "{told}");
 
     let told = message(Name::Cifar10, &dir.path().join("nowhere"));
-    assert!(
-        told.contains("nowhere: no such folder; looked for the Hub's {train,test}-*.parquet"),
-        "{told}"
-    );
-    let told = message(
-        Name::Cifar10,
-        &dir.path().join("train-00000-of-00001.parquet"),
-    );
+    assert!(told.contains("nowhere: no such folder; looked for the Hub's {train,test}-*.parquet"), "{told}");
+    let told = message(Name::Cifar10, &dir.path().join("train-00000-of-00001.parquet"));
     assert!(told.contains("not a folder"), "{told}");
 
     let empty = tempfile::tempdir().unwrap();
     let told = message(Name::Cifar10, empty.path());
-    assert!(
-        told.contains("no cifar10 data in this folder; looked for"),
-        "{told}"
-    );
-    for file in [
-        "plain_text/",
-        "data_batch_1.bin",
-        "test_batch.bin",
-        "cifar-10-batches-bin/",
-    ] {
+    assert!(told.contains("no cifar10 data in this folder; looked for"), "{told}");
+    for file in ["plain_text/", "data_batch_1.bin", "test_batch.bin", "cifar-10-batches-bin/"] {
         assert!(told.contains(file), "{told}");
     }
     for name in [Name::Cifar100, Name::Svhn, Name::Mnist, Name::FashionMnist] {

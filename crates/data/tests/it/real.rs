@@ -18,11 +18,7 @@ fn folder(name: &str) -> Option<PathBuf> {
 fn counts(set: &Dataset, expected: usize) {
     assert_eq!(set.len(), expected * set.classes());
     for class in 0..set.classes() as u32 {
-        assert_eq!(
-            set.labels().iter().filter(|&&label| label == class).count(),
-            expected,
-            "class {class}"
-        );
+        assert_eq!(set.labels().iter().filter(|&&label| label == class).count(), expected, "class {class}");
     }
 }
 
@@ -30,16 +26,11 @@ fn means(set: &Dataset) -> Vec<f64> {
     let [channels, height, width] = set.shape();
     let mut sums = vec![0u64; channels];
     for i in 0..set.len() {
-        for (sum, plane) in sums
-            .iter_mut()
-            .zip(set.pixels(i).chunks_exact(height * width))
-        {
+        for (sum, plane) in sums.iter_mut().zip(set.pixels(i).chunks_exact(height * width)) {
             *sum += plane.iter().map(|&p| u64::from(p)).sum::<u64>();
         }
     }
-    sums.iter()
-        .map(|&sum| sum as f64 / (set.len() * height * width) as f64 / 255.0)
-        .collect()
+    sums.iter().map(|&sum| sum as f64 / (set.len() * height * width) as f64 / 255.0).collect()
 }
 
 #[test]
@@ -48,15 +39,9 @@ fn cifar10_has_the_published_counts_and_means() {
     let Splits { train, test } = load(Name::Cifar10, Some(&dir), 0).unwrap();
     counts(&train, 5_000);
     counts(&test, 1_000);
-    for (set, expected) in [
-        (&train, [0.49140, 0.48216, 0.44653]),
-        (&test, [0.49422, 0.48513, 0.45041]),
-    ] {
+    for (set, expected) in [(&train, [0.49140, 0.48216, 0.44653]), (&test, [0.49422, 0.48513, 0.45041])] {
         for (found, expected) in means(set).into_iter().zip(expected) {
-            assert!(
-                (found - expected).abs() < 1e-4,
-                "{found} against {expected}"
-            );
+            assert!((found - expected).abs() < 1e-4, "{found} against {expected}");
         }
     }
 }
@@ -74,17 +59,9 @@ fn cifar10_packs_into_the_known_batches() {
     ];
     for (i, expected) in batches.into_iter().enumerate() {
         let batch: Vec<usize> = (i * 10_000..(i + 1) * 10_000).collect();
-        assert_eq!(
-            train.select(&batch).sha256(),
-            expected,
-            "data_batch_{}",
-            i + 1
-        );
+        assert_eq!(train.select(&batch).sha256(), expected, "data_batch_{}", i + 1);
     }
-    assert_eq!(
-        test.sha256(),
-        "123ca0dad8f960344d9149742165d4215093c84c8c4bdc5922af93b614bdb501"
-    );
+    assert_eq!(test.sha256(), "123ca0dad8f960344d9149742165d4215093c84c8c4bdc5922af93b614bdb501");
 }
 
 #[test]
@@ -94,20 +71,11 @@ fn binary_and_parquet_agree_pixel_for_pixel() {
     };
     let small = load(Name::Cifar10, Some(&small), 0).unwrap();
     let whole = load(Name::Cifar10, Some(&whole), 0).unwrap();
-    for (small, whole, each) in [
-        (small.train, whole.train, 200),
-        (small.test, whole.test, 100),
-    ] {
+    for (small, whole, each) in [(small.train, whole.train, 200), (small.test, whole.test, 100)] {
         counts(&small, each);
-        let known: HashMap<&[u8], u32> = (0..whole.len())
-            .map(|i| (whole.pixels(i), whole.label(i)))
-            .collect();
+        let known: HashMap<&[u8], u32> = (0..whole.len()).map(|i| (whole.pixels(i), whole.label(i))).collect();
         for i in 0..small.len() {
-            assert_eq!(
-                known.get(small.pixels(i)),
-                Some(&small.label(i)),
-                "example {i}"
-            );
+            assert_eq!(known.get(small.pixels(i)), Some(&small.label(i)), "example {i}");
         }
     }
 }
@@ -118,19 +86,11 @@ fn mnist_has_the_published_counts() {
     let Splits { train, test } = load(Name::Mnist, Some(&dir), 0).unwrap();
     let counts = |set: &Dataset| {
         let mut counts = [0; 10];
-        set.labels()
-            .iter()
-            .for_each(|&label| counts[label as usize] += 1);
+        set.labels().iter().for_each(|&label| counts[label as usize] += 1);
         counts
     };
-    assert_eq!(
-        counts(&train),
-        [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    );
-    assert_eq!(
-        counts(&test),
-        [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    );
+    assert_eq!(counts(&train), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    assert_eq!(counts(&test), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
     assert!((means(&train)[0] - 0.1307).abs() < 1e-4);
     assert!((means(&test)[0] - 0.1325).abs() < 1e-4);
 }

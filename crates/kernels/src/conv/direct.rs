@@ -1,7 +1,7 @@
 //! Convolution as a matrix product that is never written down (implicit GEMM), for every kernel,
 //! stride and number of channels.
 
-use super::tile::{self, MAX_ROWS, Panels, Rows, Target};
+use super::tile::{self, Panels, Rows, Target};
 use super::window::{Staged, Window};
 use crate::isa::Isa;
 use crate::memory::{Out, with_scratch};
@@ -23,7 +23,13 @@ pub(super) struct Product {
 
 /// Weights for [`Product`]: for each panel `kh * kw * c` rows of its registers, zeros where a
 /// register reaches beyond the last column. `weight(tap row, tap column * c + channel, column)`.
-pub(super) fn pack(isa: Isa, kh: usize, run: usize, columns: usize, weight: impl Fn(usize, usize, usize) -> f32 + Sync + Send) -> Vec<f32> {
+pub(super) fn pack(
+    isa: Isa,
+    kh: usize,
+    run: usize,
+    columns: usize,
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync + Send,
+) -> Vec<f32> {
     let panels = Panels { columns, lanes: lanes(isa) };
     let depth = kh * run;
     let mut packed = vec![0.0; depth * panels.padded()];
@@ -57,7 +63,7 @@ impl Product {
         }
         let depth = win.kh * win.kw * win.c;
         assert!(x.len() == images * win.image() && packed.len() >= depth * self.columns);
-        let per = win.rows_per_task(rows, 8 * MAX_ROWS, 192 << 10);
+        let per = win.rows_per_task(rows, 112, 192 << 10);
         let work = rows * win.gw * depth * self.columns.div_ceil(lanes(isa));
         tasks(rows.div_ceil(per), work, |task| {
             let (first, end) = (task * per, ((task + 1) * per).min(rows));
@@ -88,38 +94,35 @@ impl Kernel for Band<'_> {
         let p = self.product;
         let win = &p.window;
         let panels = Panels { columns: p.columns, lanes: S::LANES };
-        let positions = self.staged.starts.len() * win.gw;
         let depth = win.kw * win.c;
         for panel in 0..panels.count() {
             let registers = panels.registers(panel);
             let start = panels.start(panel);
             let most = if registers == 2 { S::ROWS_WIDE } else { S::ROWS_NARROW };
-            let blocks = positions.div_ceil(most);
-            let (mut row, mut gx) = (0, 0);
-            for b in 0..blocks {
-                let (from, to) = tile::block(positions, b, blocks);
-                let mut left = Rows {
-                    start: [core::ptr::null(); MAX_ROWS],
-                    count: to - from,
-                    taps: win.kh,
-                    tap_stride: self.staged.tap_stride,
-                    depth,
-                };
-                let mut out = Target { start: [core::ptr::null_mut(); MAX_ROWS], columns: p.columns - start };
-                // SAFETY: row and gx walk over the staged rows; the target position is in the
-                // image, and the panel's weights are there (see `Product::run`).
-                unsafe {
-                    for i in 0..to - from {
-                        left.start[i] = self.staged.starts[row].add(gx * self.staged.step);
-                        let (image, gy) = ((self.first + row) / win.gh, (self.first + row) % win.gh);
-                        let pixel = (image * p.h + p.y0 + gy * p.step) * p.w + p.x0 + gx * p.step;
-                        out.start[i] = self.y.at(pixel * p.columns + start);
-                        gx += 1;
-                        if gx == win.gw {
-                            (row, gx) = (row + 1, 0);
-                        }
+            let blocks = win.gw.div_ceil(most);
+            // SAFETY: windows and pixels are inside the images, the panel's weights are there (see
+            // `Product::run`).
+            unsafe {
+                let packed = self.packed.add(win.kh * depth * start);
+                for (r, windows) in (self.first..).zip(&self.staged.starts) {
+                    let row = (r / win.gh * p.h + p.y0 + r % win.gh * p.step) * p.w + p.x0;
+                    for b in 0..blocks {
+                        let (from, to) = tile::block(win.gw, b, blocks);
+                        let left = Rows {
+                            start: windows.add(from * self.staged.step),
+                            count: to - from,
+                            stride: self.staged.step,
+                            taps: win.kh,
+                            tap_stride: self.staged.tap_stride,
+                            depth,
+                        };
+                        let out = Target {
+                            start: self.y.at((row + from * p.step) * p.columns + start),
+                            stride: p.step * p.columns,
+                            columns: p.columns - start,
+                        };
+                        tile::multiply(s, &left, packed, registers, &out);
                     }
-                    tile::multiply(s, &left, self.packed.add(win.kh * depth * start), registers, &out);
                 }
             }
         }

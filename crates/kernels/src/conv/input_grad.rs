@@ -20,6 +20,9 @@ pub(super) enum InputGradWeights {
     Columns(Vec<f32>),
 }
 
+/// The most input channels for which [`InputGradWeights::Columns`] is thought of.
+const SLACK: usize = 8;
+
 /// One of the `stride` residues along one axis.
 struct Class {
     /// Taps `residue, residue + stride, ...` of the kernel.
@@ -45,7 +48,7 @@ impl Shape {
     /// Whether [`InputGradWeights::Columns`] needs less than half of the arithmetic.
     fn by_columns(&self, lanes: usize) -> bool {
         let taps = self.k * self.k;
-        2 * (taps * self.i).next_multiple_of(lanes) <= taps * self.i.next_multiple_of(lanes)
+        self.i <= SLACK && 2 * (taps * self.i).next_multiple_of(lanes) <= taps * self.i.next_multiple_of(lanes)
     }
 
     pub(super) fn pack_input_grad(&self, isa: Isa, w: &[f32]) -> InputGradWeights {
@@ -117,60 +120,73 @@ impl Shape {
     fn column_sums(&self, isa: Isa, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
         let (i, k) = (self.i, self.k);
         let columns = k * k * i;
-        let window = Window {
-            h: self.oh,
-            w: self.ow,
-            c: self.o,
-            kh: 1,
-            kw: 1,
-            stride: 1,
-            top: 0,
-            left: 0,
-            gh: self.oh,
-            gw: self.ow,
-        };
-        let product = Product { window, h: self.oh, w: self.ow, y0: 0, x0: 0, step: 1, columns };
+        // All pixels of an image as one row.
+        let pixels = self.oh * self.ow;
+        let window = Window { h: 1, w: pixels, c: self.o, kh: 1, kw: 1, stride: 1, top: 0, left: 0, gh: 1, gw: pixels };
+        let product = Product { window, h: 1, w: pixels, y0: 0, x0: 0, step: 1, columns };
         let (input, output) = (self.h * self.w * i, self.oh * self.ow * self.o);
         let out = Out::new(dx);
-        tasks(self.n, self.n * (output * k * k * i).div_ceil(8), |n| {
-            with_scratch(self.oh * self.ow * columns, |taps| {
-                // SAFETY: the scratch holds one image of `columns` channels; image n of dx is this
-                // task's alone.
+        let (rows_of, columns_of) = (self.readers(self.h, self.oh), self.readers(self.w, self.ow));
+        tasks(self.n, self.n * output * columns / 8, |n| {
+            with_scratch(pixels * columns + SLACK, |scratch| {
+                // SAFETY: the scratch holds one image of `columns` channels and the slack; image n
+                // of dx is this task's alone.
                 let (taps, image) = unsafe {
-                    product.run(isa, 1, &dy[n * output..][..output], packed, Out::from(taps));
+                    product.run(isa, 1, &dy[n * output..][..output], packed, Out::from(scratch));
+                    scratch.add(pixels * columns).write_bytes(0, SLACK);
                     (
-                        core::slice::from_raw_parts(taps, self.oh * self.ow * columns),
+                        core::slice::from_raw_parts(scratch, pixels * columns + SLACK),
                         core::slice::from_raw_parts_mut(out.at(n * input), input),
                     )
                 };
-                image.fill(0.0);
-                self.add_taps(taps, image);
+                if i <= 4 {
+                    self.gather::<4>(taps, &rows_of, &columns_of, image);
+                } else {
+                    self.gather::<SLACK>(taps, &rows_of, &columns_of, image);
+                }
             })
         });
     }
 
-    /// Adds each tap's value to the pixel it was read from.
-    fn add_taps(&self, taps: &[f32], image: &mut [f32]) {
-        let (i, k, s, p) = (self.i, self.k, self.stride, self.padding);
-        for oy in 0..self.oh {
-            for ky in 0..k {
-                let Some(y) = (oy * s + ky).checked_sub(p).filter(|y| *y < self.h) else { continue };
-                let row = &mut image[y * self.w * i..][..self.w * i];
-                for ox in 0..self.ow {
-                    let tap = &taps[(oy * self.ow + ox) * k * k * i + ky * k * i..][..k * i];
-                    // Kernel columns that fall inside the image.
-                    let from = p.saturating_sub(ox * s);
-                    let until = (self.w + p).saturating_sub(ox * s).min(k);
-                    if from < until {
-                        let x = ox * s + from - p;
-                        let (tap, row) = (&tap[from * i..until * i], &mut row[x * i..]);
-                        for (r, t) in row.iter_mut().zip(tap) {
-                            *r += t;
+    /// For each of `size` pixels along an axis of the input the (output, tap) pairs that read it.
+    fn readers(&self, size: usize, out: usize) -> Vec<Vec<(usize, usize)>> {
+        let reads = |x: usize| {
+            let pairs = (0..self.k).filter_map(move |tap| {
+                let start = (x + self.padding).checked_sub(tap)?;
+                (start.is_multiple_of(self.stride) && start / self.stride < out).then_some((start / self.stride, tap))
+            });
+            pairs.collect()
+        };
+        (0..size).map(reads).collect()
+    }
+
+    /// Sums for each pixel the values of the taps that read it, `W >= i` floats at a time: what is
+    /// too much lies in `taps` too, thanks to the slack, and is not stored.
+    fn gather<const W: usize>(
+        &self,
+        taps: &[f32],
+        rows_of: &[Vec<(usize, usize)>],
+        columns_of: &[Vec<(usize, usize)>],
+        image: &mut [f32],
+    ) {
+        let (i, k) = (self.i, self.k);
+        let columns = k * k * i;
+        let offsets: Vec<Vec<usize>> =
+            columns_of.iter().map(|c| c.iter().map(|(ox, kx)| ox * columns + kx * i).collect()).collect();
+        for (line, rows) in image.chunks_exact_mut(self.w * i).zip(rows_of) {
+            for (pixel, offsets) in line.chunks_exact_mut(i).zip(&offsets) {
+                let mut sum = [0.0f32; W];
+                for (oy, ky) in rows {
+                    let row = &taps[oy * self.ow * columns + ky * k * i..];
+                    for &offset in offsets {
+                        let values: &[f32; W] = row[offset..offset + W].try_into().expect("W floats");
+                        for (s, v) in sum.iter_mut().zip(values) {
+                            *s += v;
                         }
                     }
                 }
+                pixel.copy_from_slice(&sum[..i]);
             }
         }
     }
 }
-

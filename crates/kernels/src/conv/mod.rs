@@ -16,13 +16,13 @@ mod weight_grad;
 mod window;
 mod winograd;
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, direct_only, isa};
 use crate::memory::Out;
 use candle::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 pub use packing::Packing;
+use packing::{BackwardForm, Forms, made_once};
 pub use passes::ConvPasses;
-use packing::Forms;
 use std::sync::Arc;
 use window::Window;
 
@@ -125,15 +125,8 @@ impl Shape {
 
     fn direct_forward(&self, isa: Isa, x: &[f32], packed: &[f32], y: &mut [f32]) {
         assert_eq!(y.len(), self.n * self.oh * self.ow * self.o);
-        let product = direct::Product {
-            window: self.window(),
-            h: self.oh,
-            w: self.ow,
-            y0: 0,
-            x0: 0,
-            step: 1,
-            columns: self.o,
-        };
+        let product =
+            direct::Product { window: self.window(), h: self.oh, w: self.ow, y0: 0, x0: 0, step: 1, columns: self.o };
         // SAFETY: y has the asserted size, `run` checks x and the weights.
         unsafe { product.run(isa, self.n, x, packed, Out::new(y)) }
     }
@@ -154,11 +147,22 @@ struct Convolution {
 }
 
 impl Convolution {
-    fn forward(&self, x: &[f32], w: &[f32], y: &mut [f32]) {
-        let packed = self.forms.forward.get_or_init(|| match self.algorithm {
+    fn pack_forward(&self, w: &[f32]) -> Vec<f32> {
+        match self.algorithm {
             Algorithm::Winograd => winograd::pack_forward(self.isa, &self.shape, w),
             Algorithm::Direct => self.shape.pack_forward(self.isa, w),
-        });
+        }
+    }
+
+    fn pack_backward(&self, w: &[f32]) -> BackwardForm {
+        match self.algorithm {
+            Algorithm::Winograd => BackwardForm::Winograd(winograd::pack_backward(self.isa, &self.shape, w)),
+            Algorithm::Direct => BackwardForm::Direct(self.shape.pack_input_grad(self.isa, w)),
+        }
+    }
+
+    fn forward(&self, x: &[f32], w: &[f32], y: &mut [f32]) {
+        let packed = made_once(&self.forms.forward, || self.pack_forward(w));
         match self.algorithm {
             Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y),
             Algorithm::Direct => self.shape.direct_forward(self.isa, x, packed, y),
@@ -166,16 +170,9 @@ impl Convolution {
     }
 
     fn input_grad(&self, dy: &[f32], w: &[f32], dx: &mut [f32]) {
-        match self.algorithm {
-            Algorithm::Winograd => {
-                let pack = || winograd::pack_backward(self.isa, &self.shape, w);
-                let packed = self.forms.winograd_backward.get_or_init(pack);
-                winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx)
-            }
-            Algorithm::Direct => {
-                let packed = self.forms.direct_backward.get_or_init(|| self.shape.pack_input_grad(self.isa, w));
-                self.shape.direct_input_grad(self.isa, dy, packed, dx)
-            }
+        match made_once(&self.forms.backward, || self.pack_backward(w)) {
+            BackwardForm::Winograd(packed) => winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx),
+            BackwardForm::Direct(packed) => self.shape.direct_input_grad(self.isa, dy, packed, dx),
         }
     }
 
@@ -199,20 +196,20 @@ impl CustomOp2 for Convolution {
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        read(NAME, dy, |dy| {
-            let dx = if x.track_op() {
-                let grad = |w: &[f32]| tensor(x.shape(), |dx| self.input_grad(dy, w, dx));
-                Some(read(NAME, w, grad)??)
-            } else {
-                None
-            };
-            let dw = if w.track_op() {
-                let grad = |x: &[f32]| tensor(w.shape(), |dw| self.weight_grad(x, dy, dw));
-                Some(read(NAME, x, grad)??)
-            } else {
-                None
-            };
-            Ok((dx, dw))
-        })?
+        let dy = dy.contiguous()?;
+        let dy = view(NAME, &dy)?;
+        let dx = if x.track_op() {
+            let w = view(NAME, w)?;
+            Some(tensor(x.shape(), |dx| self.input_grad(&dy, &w, dx))?)
+        } else {
+            None
+        };
+        let dw = if w.track_op() {
+            let x = view(NAME, x)?;
+            Some(tensor(w.shape(), |dw| self.weight_grad(&x, &dy, dw))?)
+        } else {
+            None
+        };
+        Ok((dx, dw))
     }
 }

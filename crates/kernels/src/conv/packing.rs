@@ -19,14 +19,29 @@ type Origin = ([usize; 4], Algorithm, Isa);
 pub(super) struct Forms {
     origin: Origin,
     pub(super) forward: OnceLock<Vec<f32>>,
-    pub(super) winograd_backward: OnceLock<Vec<f32>>,
-    pub(super) direct_backward: OnceLock<InputGradWeights>,
+    pub(super) backward: OnceLock<BackwardForm>,
+}
+
+/// Weights rearranged for the input gradient.
+pub(super) enum BackwardForm {
+    Winograd(Vec<f32>),
+    Direct(InputGradWeights),
 }
 
 impl std::fmt::Debug for Forms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Forms").field("origin", &self.origin).finish_non_exhaustive()
     }
+}
+
+/// The value in `cell`, made by `make` if there is none. Not `get_or_init`: `make` uses rayon, whose
+/// thread could take up a task that waits for the same cell, for ever. Two threads may do the work
+/// twice instead.
+pub(super) fn made_once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if cell.get().is_none() {
+        let _ = cell.set(make());
+    }
+    cell.get().unwrap_or_else(|| unreachable!("just set"))
 }
 
 impl Packing {
@@ -38,14 +53,8 @@ impl Packing {
     pub(super) fn forms(&self, shape: &Shape, algorithm: Algorithm, isa: Isa) -> Result<Arc<Forms>> {
         let origin = ([shape.o, shape.i, shape.k, shape.stride], algorithm, isa);
         let mut held = self.lock();
-        let forms = held.get_or_insert_with(|| {
-            Arc::new(Forms {
-                origin,
-                forward: OnceLock::new(),
-                winograd_backward: OnceLock::new(),
-                direct_backward: OnceLock::new(),
-            })
-        });
+        let forms =
+            held.get_or_insert_with(|| Arc::new(Forms { origin, forward: OnceLock::new(), backward: OnceLock::new() }));
         if forms.origin != origin {
             bail!("{NAME}: this packing holds weights of (O, I, K, stride) {:?}, not {:?}", forms.origin.0, origin.0)
         }

@@ -23,6 +23,11 @@ impl ConvPasses {
         let s = &self.0.shape;
         [s.n, s.oh, s.ow, s.o]
     }
+    /// Rearranges the weights for forward pass and input gradient, and forgets them.
+    pub fn pack(&self, weight: &[f32]) {
+        self.0.pack_forward(weight);
+        self.0.pack_backward(weight);
+    }
     /// `y` from `x`.
     pub fn forward(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
         self.0.forward(x, weight, y);

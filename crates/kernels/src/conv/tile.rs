@@ -7,9 +7,6 @@
 
 use crate::simd::Simd;
 
-/// The most rows any instruction set's tile has.
-pub(super) const MAX_ROWS: usize = 14;
-
 /// How `columns` output channels are cut into panels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Panels {
@@ -58,18 +55,20 @@ macro_rules! with_rows {
 }
 
 /// The left-hand rows of a product: row `i` is, for each of `taps`, `depth` floats from
-/// `rows[i] + tap * tap_stride` on.
+/// `start + i * stride + tap * tap_stride` on.
 pub(super) struct Rows {
-    pub(super) start: [*const f32; MAX_ROWS],
+    pub(super) start: *const f32,
     pub(super) count: usize,
+    pub(super) stride: usize,
     pub(super) taps: usize,
     pub(super) tap_stride: usize,
     pub(super) depth: usize,
 }
 
-/// Where a tile of a product goes: row `i` to `start[i]`, `columns` floats of it.
+/// Where a tile of a product goes: `columns` floats from `start + i * stride` on for row `i`.
 pub(super) struct Target {
-    pub(super) start: [*mut f32; MAX_ROWS],
+    pub(super) start: *mut f32,
+    pub(super) stride: usize,
     pub(super) columns: usize,
 }
 
@@ -98,25 +97,40 @@ unsafe fn multiply_tile<S: Simd, const M: usize, const NV: usize>(s: S, rows: &R
     unsafe {
         let mut acc = [[s.zero(); NV]; M];
         let mut b = panel;
-        for tap in 0..rows.taps {
-            let shift = tap * rows.tap_stride;
-            for c in shift..shift + rows.depth {
-                let mut right = [s.zero(); NV];
+        let stride = rows.stride;
+        // Three rows share a pointer (the processor adds one or two strides for free): one for each
+        // row would not fit into the general registers, and the compiler then spills the tile too.
+        let mut thirds = [rows.start; 5];
+        for i in 1..5 {
+            thirds[i] = rows.start.wrapping_add(3 * i * stride);
+        }
+        // One loop over all taps: of a loop inside a loop the compiler keeps the tile in memory.
+        let mut left_in_tap = rows.depth;
+        for _ in 0..rows.taps * rows.depth {
+            let mut right = [s.zero(); NV];
+            for v in 0..NV {
+                right[v] = s.load(b.add(v * S::LANES));
+            }
+            for i in 0..M {
+                let left = s.splat(*thirds[i / 3].add(i % 3 * stride));
                 for v in 0..NV {
-                    right[v] = s.load(b.add(v * S::LANES));
+                    acc[i][v] = s.mul_add(left, right[v], acc[i][v]);
                 }
-                for i in 0..M {
-                    let left = s.splat(*rows.start[i].add(c));
-                    for v in 0..NV {
-                        acc[i][v] = s.mul_add(left, right[v], acc[i][v]);
-                    }
-                }
-                b = b.add(NV * S::LANES);
+            }
+            b = b.add(NV * S::LANES);
+            left_in_tap -= 1;
+            let mut on = 1;
+            if left_in_tap == 0 {
+                on = rows.tap_stride.wrapping_sub(rows.depth).wrapping_add(1);
+                left_in_tap = rows.depth;
+            }
+            for p in &mut thirds {
+                *p = p.wrapping_add(on);
             }
         }
         for i in 0..M {
             for v in 0..NV {
-                let p = out.start[i].add(v * S::LANES);
+                let p = out.start.add(i * out.stride + v * S::LANES);
                 let n = out.columns - v * S::LANES;
                 if n >= S::LANES {
                     s.store(p, acc[i][v]);
@@ -144,7 +158,14 @@ pub(super) struct Runs<'a> {
 /// All that is read and written by this formula is readable and writable; `rows` is at most the
 /// instruction set's number for `registers`.
 #[inline(always)]
-pub(super) unsafe fn outer<S: Simd>(s: S, runs: &Runs<'_>, shift: (usize, usize), rows: usize, registers: usize, out: (*mut f32, usize, bool)) {
+pub(super) unsafe fn outer<S: Simd>(
+    s: S,
+    runs: &Runs<'_>,
+    shift: (usize, usize),
+    rows: usize,
+    registers: usize,
+    out: (*mut f32, usize, bool),
+) {
     // SAFETY: handed on to the caller.
     unsafe {
         if registers == 2 {

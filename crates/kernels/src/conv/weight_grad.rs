@@ -21,8 +21,11 @@ impl Shape {
         let run = self.k * self.i;
         let size = self.k * run * width;
         let rows = self.n * self.oh;
+        if rows == 0 {
+            return dw.fill(0.0);
+        }
         // The number of partial sums depends on the shape only: same bits for any thread count.
-        let parts = (PARTIAL_BYTES / (4 * size)).clamp(1, 16).min(rows.max(1));
+        let parts = (PARTIAL_BYTES / (4 * size)).clamp(1, 16).min(rows);
         let groups = 8usize.div_ceil(parts).min(panels.count());
         let mut sums = unfilled(parts * size);
         let out = Out::new(&mut sums);
@@ -49,7 +52,16 @@ impl Shape {
                         };
                         let staged = window.stage(x.as_ptr(), r, r_end, scratch.add(copied));
                         let sums = out.at(part * size);
-                        let band = Band { shape: self, staged: &staged, dy: start, panels, from, until, sums, fresh: r == first };
+                        let band = Band {
+                            shape: self,
+                            staged: &staged,
+                            dy: start,
+                            panels,
+                            from,
+                            until,
+                            sums,
+                            fresh: r == first,
+                        };
                         dispatch(isa, &band);
                     }
                 }

@@ -271,8 +271,6 @@ impl Load {
     #[inline(always)]
     unsafe fn put<S: Simd>(self, s: S, to: *mut f32, v: S::V) {
         // SAFETY: the caller's promise.
-        unsafe {
-            if self.n == S::LANES { s.store(to, v) } else { s.store_part(to, v, self.n) }
-        }
+        unsafe { if self.n == S::LANES { s.store(to, v) } else { s.store_part(to, v, self.n) } }
     }
 }

@@ -2,7 +2,7 @@
 
 mod channels;
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, isa};
 use candle::{CpuStorage, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use channels::{InputGrad, Normalise};
@@ -65,7 +65,7 @@ pub fn batch_norm(
     let isa = isa();
     let (mean, var, moments) = match statistics {
         Statistics::Batch => {
-            let (mean, var) = read(NAME, &x, |x| channels::moments(isa, x, c))?;
+            let (mean, var) = channels::moments(isa, &view(NAME, &x)?, c);
             let tensor = |v: &[f32]| Tensor::from_slice(v, c, &Device::Cpu);
             let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count: x.elem_count() / c };
             (mean, var, Some(moments))
@@ -75,7 +75,7 @@ pub fn batch_norm(
             if mean.dims() != [c] || var.dims() != [c] {
                 bail!("{NAME}: mean {:?} and variance {:?} do not fit x {:?}", mean.shape(), var.shape(), x.shape())
             }
-            (read(NAME, mean, <[f32]>::to_vec)?, read(NAME, var, <[f32]>::to_vec)?, None)
+            (mean.to_vec1()?, var.to_vec1()?, None)
         }
     };
     let inverse = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
@@ -112,11 +112,21 @@ impl BatchNorm {
         let s = &self.0;
         let (gamma, beta) = parameters.split_at(s.c);
         let scale: Vec<f32> = gamma.iter().zip(&s.inverse).map(|(g, i)| g * i).collect();
-        channels::normalise(s.isa, &Normalise { x, mean: &s.mean, scale: &scale, shift: beta, residual, relu: s.relu }, y);
+        channels::normalise(
+            s.isa,
+            &Normalise { x, mean: &s.mean, scale: &scale, shift: beta, residual, relu: s.relu },
+            y,
+        );
     }
 
     /// Gradients of x, parameters and residual; each only if asked for.
-    fn backward(&self, args: [&Tensor; 2], residual: Option<&Tensor>, y: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        args: [&Tensor; 2],
+        residual: Option<&Tensor>,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let s = &self.0;
         let [x, parameters] = args;
         let (want_x, want_p) = (x.track_op(), parameters.track_op());
@@ -132,33 +142,37 @@ impl BatchNorm {
             Some(dr) => (dr.clone(), true),
             None => (dy.clone(), !s.relu),
         };
-        let [dx, dp] = read(NAME, x, |x_| {
-            read(NAME, y, |y| read(NAME, &dy, |dy| read(NAME, parameters, |p| {
-                let y = (!masked).then_some(y);
-                let sums = if want_p || (want_x && s.batch) {
-                    channels::gradient_sums(s.isa, x_, dy, y, &s.mean)
-                } else {
-                    [vec![0.0; s.c], vec![0.0; s.c]]
-                };
-                let dp = want_p.then(|| tensor((2, s.c), |dp| {
-                    let (dgamma, dbeta) = dp.split_at_mut(s.c);
-                    dbeta.copy_from_slice(&sums[0]);
-                    for ((d, sum), inverse) in dgamma.iter_mut().zip(&sums[1]).zip(&s.inverse) {
-                        *d = sum * inverse;
-                    }
-                }));
-                let dx = want_x.then(|| tensor(x.shape(), |dx| {
-                    let grad = self.input_grad(x_.len() / s.c, &p[..s.c], &sums);
-                    channels::input_grad(s.isa, &InputGrad { x: x_, dy, y, mean: &s.mean, factors: &grad, batch: s.batch }, dx);
-                }));
-                Ok::<_, candle::Error>([dx.transpose()?, dp.transpose()?])
-            })))
-        })?????;
+        let dy = dy.contiguous()?;
+        let (values, dy, p) = (view(NAME, x)?, view(NAME, &dy)?, view(NAME, parameters)?);
+        let y = view(NAME, y)?;
+        let y = (!masked).then_some(&*y);
+        let sums = if want_p || (want_x && s.batch) {
+            channels::gradient_sums(s.isa, &values, &dy, y, &s.mean)
+        } else {
+            [vec![0.0; s.c], vec![0.0; s.c]]
+        };
+        let dp = want_p.then(|| {
+            tensor((2, s.c), |dp| {
+                let (dgamma, dbeta) = dp.split_at_mut(s.c);
+                dbeta.copy_from_slice(&sums[0]);
+                for ((d, sum), inverse) in dgamma.iter_mut().zip(&sums[1]).zip(&s.inverse) {
+                    *d = sum * inverse;
+                }
+            })
+        });
+        let dx = want_x.then(|| {
+            tensor(x.shape(), |dx| {
+                let factors = &self.factors(values.len() / s.c, &p[..s.c], &sums);
+                let grad = InputGrad { x: &values, dy: &dy, y, mean: &s.mean, factors, batch: s.batch };
+                channels::input_grad(s.isa, &grad, dx);
+            })
+        });
+        let (dx, dp) = (dx.transpose()?, dp.transpose()?);
         Ok([dx, dp, dr])
     }
 
-    /// `dx = k0 dy + k1 (x - mean) + k2`
-    fn input_grad(&self, rows: usize, gamma: &[f32], [sum, product]: &[Vec<f32>; 2]) -> [Vec<f32>; 3] {
+    /// The three of `dx = k0 dy + k1 (x - mean) + k2`.
+    fn factors(&self, rows: usize, gamma: &[f32], [sum, product]: &[Vec<f32>; 2]) -> [Vec<f32>; 3] {
         let s = &self.0;
         let k0: Vec<f32> = gamma.iter().zip(&s.inverse).map(|(g, i)| g * i).collect();
         let n = rows as f32;
@@ -189,12 +203,27 @@ impl CustomOp3 for BatchNorm {
         NAME
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, p: &CpuStorage, lp: &Layout, r: &CpuStorage, lr: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        p: &CpuStorage,
+        lp: &Layout,
+        r: &CpuStorage,
+        lr: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (x, p, r) = (floats(NAME, x, lx)?, floats(NAME, p, lp)?, floats(NAME, r, lr)?);
         Ok(produce(lx.shape(), |y| self.forward(x, p, Some(r), y)))
     }
 
-    fn bwd(&self, x: &Tensor, p: &Tensor, r: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        p: &Tensor,
+        r: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dp, dr] = self.backward([x, p], Some(r), y, dy)?;
         Ok((dx, dp, dr))
     }

@@ -1,6 +1,6 @@
 //! The mean over all pixels.
 
-use crate::host::{check, floats, produce, read, tensor};
+use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
 use crate::parallel::ranges;
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -56,24 +56,25 @@ impl CustomOp1 for Average {
             return Ok(None);
         }
         let (c, size) = (self.c, self.pixels * self.c);
-        let back = |dy: &[f32]| {
-            tensor(x.shape(), |dx| {
-                let (out, len) = (Out::new(dx), dx.len());
-                ranges(self.n, 1, len / 8, |first, end| {
-                    for n in first..end {
-                        // SAFETY: image n of dx is this task's alone.
-                        let dx = unsafe { core::slice::from_raw_parts_mut(out.at(n * size), size) };
-                        let (first, rest) = dx.split_at_mut(c);
-                        for (dx, dy) in first.iter_mut().zip(&dy[n * c..]) {
-                            *dx = dy / self.pixels as f32;
-                        }
-                        for pixel in rest.chunks_exact_mut(c) {
-                            pixel.copy_from_slice(first);
-                        }
+        let dy = dy.contiguous()?;
+        let dy = view("global_avg_pool", &dy)?;
+        let dy: &[f32] = &dy;
+        let dx = tensor(x.shape(), |dx| {
+            let (out, len) = (Out::new(dx), dx.len());
+            ranges(self.n, 1, len / 8, |first, end| {
+                for n in first..end {
+                    // SAFETY: image n of dx is this task's alone.
+                    let dx = unsafe { core::slice::from_raw_parts_mut(out.at(n * size), size) };
+                    let (first, rest) = dx.split_at_mut(c);
+                    for (dx, dy) in first.iter_mut().zip(&dy[n * c..]) {
+                        *dx = dy / self.pixels as f32;
                     }
-                });
-            })
-        };
-        Ok(Some(read("global_avg_pool", dy, back)??))
+                    for pixel in rest.chunks_exact_mut(c) {
+                        pixel.copy_from_slice(first);
+                    }
+                }
+            });
+        })?;
+        Ok(Some(dx))
     }
 }

@@ -28,7 +28,7 @@ impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
     // 14 x 2 accumulators, two registers of the right-hand side, one of the left.
-    const ROWS_WIDE: usize = 14;
+    const ROWS_WIDE: usize = 12;
     const ROWS_NARROW: usize = 14;
 
     arithmetic! {

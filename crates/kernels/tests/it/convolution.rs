@@ -30,7 +30,9 @@ impl Case {
             for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
                 for (ky, kx) in (0..self.k).flat_map(|y| (0..self.k).map(move |x| (y, x))) {
                     let (y, x) = (oy * self.stride + ky, ox * self.stride + kx);
-                    let (Some(y), Some(x)) = (y.checked_sub(self.padding), x.checked_sub(self.padding)) else { continue };
+                    let (Some(y), Some(x)) = (y.checked_sub(self.padding), x.checked_sub(self.padding)) else {
+                        continue;
+                    };
                     if y >= self.h || x >= self.w {
                         continue;
                     }

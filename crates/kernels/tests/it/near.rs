@@ -13,7 +13,10 @@ pub fn assert_near(what: &str, a: &[f32], b: &[f64], tolerance: f64) {
     let largest = b.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
         let off = (f64::from(*a) - b).abs();
-        assert!(off <= tolerance * largest + 1e-12, "{what}: entry {i} is {a}, not {b} ({off:e} off, largest {largest})");
+        assert!(
+            off <= tolerance * largest + 1e-12,
+            "{what}: entry {i} is {a}, not {b} ({off:e} off, largest {largest})"
+        );
     }
 }
 

@@ -95,7 +95,8 @@ fn large_and_flat_shapes() -> Result<()> {
 #[test]
 fn a_large_mean_does_not_cancel() -> Result<()> {
     let x = (Tensor::randn(0f32, 1f32, (64, 8, 8, 16), &Device::Cpu)? + 1000.0)?;
-    let (one, zero) = (Tensor::ones(16, candle::DType::F32, &Device::Cpu)?, Tensor::zeros(16, candle::DType::F32, &Device::Cpu)?);
+    let (one, zero) =
+        (Tensor::ones(16, candle::DType::F32, &Device::Cpu)?, Tensor::zeros(16, candle::DType::F32, &Device::Cpu)?);
     let (_, moments) = batch_norm(&x, &one, &zero, EPS, Statistics::Batch, false, None)?;
     let var = floats(&moments.unwrap().var);
     assert!(var.iter().all(|v| (v - 1.0).abs() < 0.1), "{var:?}");
@@ -143,7 +144,9 @@ fn same_bits_for_any_number_of_threads() -> Result<()> {
 #[test]
 fn errors_name_operator_and_shapes() {
     let (x, three, two) = (normal(&[4, 3]).unwrap(), normal(&[3]).unwrap(), normal(&[2]).unwrap());
-    let run = |g: &Tensor, r: Option<&Tensor>| batch_norm(&x, g, &three, EPS, Statistics::Batch, false, r).unwrap_err().to_string();
+    let run = |g: &Tensor, r: Option<&Tensor>| {
+        batch_norm(&x, g, &three, EPS, Statistics::Batch, false, r).unwrap_err().to_string()
+    };
     assert!(run(&two, None).contains("batch_norm"));
     assert!(run(&three, Some(&two)).contains("[4, 3]"));
     let running = Statistics::Running { mean: &two, var: &three };

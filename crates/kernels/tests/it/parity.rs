@@ -68,7 +68,12 @@ fn gradient(what: &str, a: &Tensor, b: &Tensor, tolerance: f64) {
 }
 
 /// Checks value and gradients of `f`, which takes `x` channels-last and leaves so.
-fn check(name: &str, case: &BTreeMap<String, Tensor>, tolerance: f64, f: impl Fn(&Tensor, &BTreeMap<String, Var>) -> Result<Tensor>) -> Result<()> {
+fn check(
+    name: &str,
+    case: &BTreeMap<String, Tensor>,
+    tolerance: f64,
+    f: impl Fn(&Tensor, &BTreeMap<String, Var>) -> Result<Tensor>,
+) -> Result<()> {
     let x = Var::from_tensor(&case["x"])?;
     let mut others = BTreeMap::new();
     for parameter in ["w", "b"] {

@@ -19,14 +19,10 @@ struct Record {
 
 impl<'a> Archive<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let end = end_record(bytes)
-            .ok_or_else(|| damaged("the zip directory at the end of the file is missing"))?;
+        let end = end_record(bytes).ok_or_else(|| damaged("the zip directory at the end of the file is missing"))?;
         let mut at = directory(bytes, end)?;
         let mut records = BTreeMap::new();
-        while bytes
-            .get(at..)
-            .is_some_and(|rest| rest.starts_with(b"PK\x01\x02"))
-        {
+        while bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02")) {
             let lengths = [28, 30, 32].map(|field| number(bytes, at + field, 2));
             let [name, extra, comment] = lengths;
             let (name, extra, comment) = (name? as usize, extra? as usize, comment? as usize);
@@ -46,38 +42,24 @@ impl<'a> Archive<'a> {
 
     /// One record's content, checked against its checksum.
     pub(super) fn get(&self, name: &str) -> Result<&'a [u8], Fault> {
-        let record = self
-            .records
-            .get(name)
-            .ok_or_else(|| damaged(format!("record `{name}` is missing from the archive")))?;
+        let record =
+            self.records.get(name).ok_or_else(|| damaged(format!("record `{name}` is missing from the archive")))?;
         if record.method != 0 {
             return Err(unsupported(format!(
                 "record `{name}` is compressed, which torch.save never does; save it with torch.save"
             )));
         }
-        let short = || {
-            damaged(format!(
-                "record `{name}` reaches beyond the end of the file"
-            ))
-        };
+        let short = || damaged(format!("record `{name}` reaches beyond the end of the file"));
         let at = usize::try_from(record.header).map_err(|_| short())?;
-        if !self
-            .bytes
-            .get(at..)
-            .is_some_and(|rest| rest.starts_with(b"PK\x03\x04"))
-        {
-            return Err(damaged(format!(
-                "record `{name}` has no header where one should be"
-            )));
+        if !self.bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x03\x04")) {
+            return Err(damaged(format!("record `{name}` has no header where one should be")));
         }
         // The directory's extra field may differ in length from the one in front of the data.
         let skip = number(self.bytes, at + 26, 2)? + number(self.bytes, at + 28, 2)?;
         let size = usize::try_from(record.size).map_err(|_| short())?;
         let content = slice(self.bytes, at + 30 + skip as usize, size).map_err(|_| short())?;
         if crc32(content) != record.crc {
-            return Err(damaged(format!(
-                "record `{name}` does not match its checksum"
-            )));
+            return Err(damaged(format!("record `{name}` does not match its checksum")));
         }
         Ok(content)
     }
@@ -86,9 +68,7 @@ impl<'a> Archive<'a> {
 /// The end-of-directory record; behind it there is only a comment of at most 65,535 bytes.
 fn end_record(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(22)?;
-    (last.saturating_sub(usize::from(u16::MAX))..=last)
-        .rev()
-        .find(|&at| bytes[at..].starts_with(b"PK\x05\x06"))
+    (last.saturating_sub(usize::from(u16::MAX))..=last).rev().find(|&at| bytes[at..].starts_with(b"PK\x05\x06"))
 }
 
 fn directory(bytes: &[u8], end: usize) -> Result<usize, Fault> {
@@ -102,11 +82,7 @@ fn directory(bytes: &[u8], end: usize) -> Result<usize, Fault> {
         offset = number(bytes, zip64, 8)?;
     }
     let offset = usize::try_from(offset).map_err(|_| beyond())?;
-    if offset > bytes.len() {
-        Err(beyond())
-    } else {
-        Ok(offset)
-    }
+    if offset > bytes.len() { Err(beyond()) } else { Ok(offset) }
 }
 
 /// Reads a directory entry; values too large for it stand in its zip64 field, in this order.
@@ -134,31 +110,18 @@ fn record(bytes: &[u8], at: usize, mut extra: &[u8]) -> Result<Record, Fault> {
         extra = &extra[4 + length..];
     }
     let method = number(bytes, at + 10, 2)? as u16;
-    Ok(Record {
-        method,
-        crc: number(bytes, at + 16, 4)? as u32,
-        size,
-        header,
-    })
+    Ok(Record { method, crc: number(bytes, at + 16, 4)? as u32, size, header })
 }
 
 fn slice(bytes: &[u8], at: usize, length: usize) -> Result<&[u8], Fault> {
     at.checked_add(length)
         .and_then(|end| bytes.get(at..end))
-        .ok_or_else(|| {
-            damaged(format!(
-                "the file ends before byte {}",
-                at.saturating_add(length)
-            ))
-        })
+        .ok_or_else(|| damaged(format!("the file ends before byte {}", at.saturating_add(length))))
 }
 
 fn number(bytes: &[u8], at: usize, width: usize) -> Result<u64, Fault> {
     let digits = slice(bytes, at, width)?;
-    Ok(digits
-        .iter()
-        .rev()
-        .fold(0, |value, &digit| value << 8 | u64::from(digit)))
+    Ok(digits.iter().rev().fold(0, |value, &digit| value << 8 | u64::from(digit)))
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -169,11 +132,7 @@ fn crc32(bytes: &[u8]) -> u32 {
             let mut value = i as u32;
             let mut bit = 0;
             while bit < 8 {
-                value = if value & 1 == 1 {
-                    0xedb8_8320 ^ (value >> 1)
-                } else {
-                    value >> 1
-                };
+                value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
                 bit += 1;
             }
             table[i] = value;
@@ -181,7 +140,5 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    !bytes.iter().fold(!0, |crc, &byte| {
-        TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8)
-    })
+    !bytes.iter().fold(!0, |crc, &byte| TABLE[((crc ^ u32::from(byte)) & 0xff) as usize] ^ (crc >> 8))
 }

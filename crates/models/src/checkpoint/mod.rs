@@ -157,22 +157,14 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let bytes = tensors::serialize(tensors, metadata).map_err(|fault| fault.at(path))?;
-    write_whole(path, &bytes).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
+    write_whole(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, Error> {
-    let unreadable = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
     // A device or a pipe may never end, so only files are opened.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Error::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(Error::NotAFile { path: path.to_owned() });
     }
     fs::read(path).map_err(unreadable)
 }
@@ -206,9 +198,7 @@ fn canonical(named: Vec<(String, Tensor)>) -> Result<BTreeMap<String, Tensor>, F
             continue;
         }
         if tensors.insert(short.to_owned(), tensor).is_some() {
-            return Err(unsupported(format!(
-                "both `{short}` and `module.{short}` are present; keep one of them"
-            )));
+            return Err(unsupported(format!("both `{short}` and `module.{short}` are present; keep one of them")));
         }
     }
     Ok(tensors)
@@ -221,19 +211,13 @@ fn canonical(named: Vec<(String, Tensor)>) -> Result<BTreeMap<String, Tensor>, F
 /// If the folder is missing or cannot be written; the old file is still there then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::other("the path names no file"))?;
+    let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(
-        ".{}.{}-{serial}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
+    let temporary = folder.join(format!(".{}.{}-{serial}.tmp", name.to_string_lossy(), std::process::id()));
     let written = (|| {
         let mut file = fs::File::create(&temporary)?;
         file.write_all(bytes)?;

@@ -73,11 +73,7 @@ impl Pickle {
 
     /// The value under a text key; as in Python the last one written counts.
     pub(super) fn entry(&self, dict: Id, key: &str) -> Option<Id> {
-        let found = self
-            .entries(dict)
-            .iter()
-            .rev()
-            .find(|(k, _)| self.text(*k) == Some(key));
+        let found = self.entries(dict).iter().rev().find(|(k, _)| self.text(*k) == Some(key));
         found.map(|&(_, value)| value)
     }
 

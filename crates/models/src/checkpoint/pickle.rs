@@ -24,21 +24,11 @@ struct Machine<'a> {
 
 /// Reads the pickle that starts at byte `at`.
 pub(super) fn parse(bytes: &[u8], at: usize) -> Result<Pickle, Fault> {
-    let mut machine = Machine {
-        bytes,
-        at,
-        nodes: Vec::new(),
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: HashMap::new(),
-    };
+    let mut machine =
+        Machine { bytes, at, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     while machine.step()? {}
     let root = machine.pop()?;
-    Ok(Pickle {
-        nodes: machine.nodes,
-        root,
-        end: machine.at,
-    })
+    Ok(Pickle { nodes: machine.nodes, root, end: machine.at })
 }
 
 impl<'a> Machine<'a> {
@@ -130,10 +120,9 @@ impl<'a> Machine<'a> {
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let class = match (&self.nodes[module], &self.nodes[name]) {
-                    (Node::Text(module), Node::Text(name)) => Node::Class {
-                        module: module.clone(),
-                        name: name.clone(),
-                    },
+                    (Node::Text(module), Node::Text(name)) => {
+                        Node::Class { module: module.clone(), name: name.clone() }
+                    }
                     _ => return Err(self.fault("a class without a name")),
                 };
                 self.push(class)?;
@@ -163,10 +152,7 @@ impl<'a> Machine<'a> {
             }
             b'h' | b'j' => {
                 let slot = self.length(if code == b'h' { 1 } else { 4 })? as u64;
-                let id = *self
-                    .memo
-                    .get(&slot)
-                    .ok_or_else(|| self.fault("an unset memo slot"))?;
+                let id = *self.memo.get(&slot).ok_or_else(|| self.fault("an unset memo slot"))?;
                 self.stack.push(id);
             }
             other => return Err(self.fault(&format!("unknown instruction {other:#04x}"))),
@@ -180,11 +166,7 @@ impl<'a> Machine<'a> {
             Node::Class { module, name }
                 if module == "collections" && (name == "OrderedDict" || name == "defaultdict")
         );
-        let node = if dictionary {
-            Node::Dict(self.initial_items(args))
-        } else {
-            Node::Call { callable, args }
-        };
+        let node = if dictionary { Node::Dict(self.initial_items(args)) } else { Node::Call { callable, args } };
         self.push(node)
     }
 
@@ -228,10 +210,7 @@ impl<'a> Machine<'a> {
     }
 
     fn top(&self) -> Result<Id, Fault> {
-        self.stack
-            .last()
-            .copied()
-            .ok_or_else(|| self.fault("an empty stack"))
+        self.stack.last().copied().ok_or_else(|| self.fault("an empty stack"))
     }
 
     fn pop(&mut self) -> Result<Id, Fault> {
@@ -248,10 +227,7 @@ impl<'a> Machine<'a> {
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
         let bytes = self.bytes;
-        let end = self
-            .at
-            .checked_add(length)
-            .filter(|&end| end <= bytes.len());
+        let end = self.at.checked_add(length).filter(|&end| end <= bytes.len());
         let end = end.ok_or_else(|| self.fault("the end of the data"))?;
         let taken = &bytes[self.at..end];
         self.at = end;
@@ -260,10 +236,7 @@ impl<'a> Machine<'a> {
 
     fn length(&mut self, width: usize) -> Result<usize, Fault> {
         let digits = self.take(width)?;
-        let value = digits
-            .iter()
-            .rev()
-            .fold(0u64, |v, &digit| v << 8 | u64::from(digit));
+        let value = digits.iter().rev().fold(0u64, |v, &digit| v << 8 | u64::from(digit));
         usize::try_from(value).map_err(|_| self.fault("a length beyond this machine's memory"))
     }
 
@@ -272,16 +245,9 @@ impl<'a> Machine<'a> {
         if width > 15 {
             return self.push(Node::Inert);
         }
-        let value = digits
-            .iter()
-            .rev()
-            .fold(0i128, |v, &digit| v << 8 | i128::from(digit));
+        let value = digits.iter().rev().fold(0i128, |v, &digit| v << 8 | i128::from(digit));
         let negative = signed && digits.last().is_some_and(|&digit| digit >= 0x80);
-        self.push(Node::Int(if negative {
-            value - (1 << (8 * width))
-        } else {
-            value
-        }))
+        self.push(Node::Int(if negative { value - (1 << (8 * width)) } else { value }))
     }
 
     fn text(&mut self, width: usize) -> Result<(), Fault> {
@@ -310,8 +276,5 @@ impl<'a> Machine<'a> {
 }
 
 fn pairs(items: &[Id]) -> Vec<(Id, Id)> {
-    items
-        .chunks_exact(2)
-        .map(|pair| (pair[0], pair[1]))
-        .collect()
+    items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
 }

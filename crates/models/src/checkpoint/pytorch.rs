@@ -20,10 +20,7 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault>
     let archive = Archive::open(bytes)?;
     let root = archive
         .names()
-        .find_map(|name| {
-            name.strip_suffix("data.pkl")
-                .filter(|r| r.is_empty() || r.ends_with('/'))
-        })
+        .find_map(|name| name.strip_suffix("data.pkl").filter(|r| r.is_empty() || r.ends_with('/')))
         .ok_or_else(|| unsupported("a zip file, but not one of torch.save: it has no data.pkl"))?;
     let order = format!("{root}byteorder");
     if archive.names().any(|name| name == order) && archive.get(&order)? != b"little" {
@@ -42,15 +39,11 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault>
 pub(super) fn read_legacy(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault> {
     let magic = pickle::parse(bytes, 0)?;
     if !matches!(magic.nodes[magic.root], Node::Int(MAGIC)) {
-        return Err(Fault::Unrecognised(
-            "a Python pickle, but not one of torch.save".into(),
-        ));
+        return Err(Fault::Unrecognised("a Python pickle, but not one of torch.save".into()));
     }
     let protocol = pickle::parse(bytes, magic.end)?;
     if !matches!(protocol.nodes[protocol.root], Node::Int(PROTOCOL)) {
-        return Err(unsupported(
-            "an unknown version of torch.save; save it with PyTorch 1.0 or later",
-        ));
+        return Err(unsupported("an unknown version of torch.save; save it with PyTorch 1.0 or later"));
     }
     let system = pickle::parse(bytes, protocol.end)?;
     if let Some(id) = system.entry(system.root, "little_endian")
@@ -65,20 +58,11 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault> 
     let mut storages = Storages::new();
     for &key in keys.items(keys.root) {
         let key = keys.text(key).unwrap_or_default();
-        let storage = known
-            .get(key)
-            .ok_or_else(|| damaged(format!("storage `{key}` belongs to no tensor")))?;
-        let (_, width) = element(storage.class).ok_or_else(|| {
-            unsupported(format!(
-                "storage `{key}` is a {}; convert it to float32",
-                storage.class
-            ))
-        })?;
+        let storage = known.get(key).ok_or_else(|| damaged(format!("storage `{key}` belongs to no tensor")))?;
+        let (_, width) = element(storage.class)
+            .ok_or_else(|| unsupported(format!("storage `{key}` is a {}; convert it to float32", storage.class)))?;
         let short = || damaged(format!("the file ends within storage `{key}`"));
-        let count = bytes
-            .get(at..)
-            .and_then(|rest| rest.first_chunk())
-            .ok_or_else(short)?;
+        let count = bytes.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(short)?;
         let count = usize::try_from(i64::from_le_bytes(*count)).map_err(|_| short())?;
         if count != storage.length {
             return Err(damaged(format!(
@@ -86,9 +70,7 @@ pub(super) fn read_legacy(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault> 
                 storage.length
             )));
         }
-        let end = count
-            .checked_mul(width)
-            .and_then(|size| size.checked_add(at + 8));
+        let end = count.checked_mul(width).and_then(|size| size.checked_add(at + 8));
         let end = end.filter(|&end| end <= bytes.len()).ok_or_else(short)?;
         storages.insert(key.to_owned(), &bytes[at + 8..end]);
         at = end;
@@ -147,11 +129,6 @@ impl Pickle {
             Some(&[_key, first, length]) => Some((self.size(first)?, self.size(length)?)),
             _ => None,
         };
-        Some(Storage {
-            class,
-            key: self.text(key)?,
-            length: self.size(length)?,
-            view,
-        })
+        Some(Storage { class, key: self.text(key)?, length: self.size(length)?, view })
     }
 }

@@ -18,20 +18,14 @@ pub(super) fn state_dict(
     file_size: usize,
 ) -> Result<Vec<(String, Tensor)>, Fault> {
     let dict = pickle.state_dict(pickle.root, 3).unwrap_or(pickle.root);
-    let named: BTreeMap<&str, Id> = pickle
-        .entries(dict)
-        .iter()
-        .filter_map(|&(key, value)| Some((pickle.text(key)?, value)))
-        .collect();
+    let named: BTreeMap<&str, Id> =
+        pickle.entries(dict).iter().filter_map(|&(key, value)| Some((pickle.text(key)?, value))).collect();
     // Views may overlap, but not so often that a small file fills the memory.
     let mut budget = file_size.saturating_mul(4);
     let mut tensors = Vec::new();
     for (&name, &value) in &named {
         if let Some(args) = pickle.tensor_args(value) {
-            tensors.push((
-                name.to_owned(),
-                rebuild(pickle, storages, name, args, &mut budget)?,
-            ));
+            tensors.push((name.to_owned(), rebuild(pickle, storages, name, args, &mut budget)?));
         } else if let Node::Call { callable, .. } = pickle.nodes[value]
             && let Some((module, class)) = pickle.class(callable)
             && class.starts_with("_rebuild_")
@@ -65,13 +59,7 @@ fn describe(pickle: &Pickle, named: &BTreeMap<&str, Id>) -> String {
     }
 }
 
-fn rebuild(
-    pickle: &Pickle,
-    storages: &Storages,
-    name: &str,
-    args: &[Id],
-    budget: &mut usize,
-) -> Result<Tensor, Fault> {
+fn rebuild(pickle: &Pickle, storages: &Storages, name: &str, args: &[Id], budget: &mut usize) -> Result<Tensor, Fault> {
     let view = || {
         let &[storage, offset, shape, strides, ..] = args else {
             return None;
@@ -80,60 +68,35 @@ fn rebuild(
             return None;
         };
         let storage = pickle.storage(storage)?;
-        Some((
-            storage,
-            pickle.size(offset)?,
-            pickle.sizes(shape)?,
-            pickle.sizes(strides)?,
-        ))
+        Some((storage, pickle.size(offset)?, pickle.sizes(shape)?, pickle.sizes(strides)?))
     };
     let (storage, mut offset, shape, strides) =
         view().ok_or_else(|| damaged(format!("`{name}` is not described as a tensor")))?;
-    let (dtype, width) = element(storage.class).ok_or_else(|| {
-        unsupported(format!(
-            "`{name}` lies in a {}; convert it to float32",
-            storage.class
-        ))
-    })?;
+    let (dtype, width) = element(storage.class)
+        .ok_or_else(|| unsupported(format!("`{name}` lies in a {}; convert it to float32", storage.class)))?;
     let mut bytes = *storages
         .get(storage.key)
         .ok_or_else(|| damaged(format!("storage `{}` of `{name}` is missing", storage.key)))?;
     let outside = || damaged(format!("`{name}` reaches outside of its storage"));
     if let Some((first, length)) = storage.view {
-        let end = first
-            .checked_add(length)
-            .and_then(|end| end.checked_mul(width));
-        bytes = end
-            .and_then(|end| bytes.get(first * width..end))
-            .ok_or_else(outside)?;
+        let end = first.checked_add(length).and_then(|end| end.checked_mul(width));
+        bytes = end.and_then(|end| bytes.get(first * width..end)).ok_or_else(outside)?;
     }
-    let count = shape
-        .iter()
-        .try_fold(1usize, |n, &size| n.checked_mul(size))
-        .ok_or_else(outside)?;
+    let count = shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).ok_or_else(outside)?;
     let size = count.checked_mul(width).ok_or_else(outside)?;
-    *budget = budget.checked_sub(size).ok_or_else(|| {
-        damaged(format!(
-            "the tensors up to `{name}` are many times larger than the file"
-        ))
-    })?;
+    *budget = budget
+        .checked_sub(size)
+        .ok_or_else(|| damaged(format!("the tensors up to `{name}` are many times larger than the file")))?;
     if strides.len() != shape.len() || shape.len() > 16 {
-        return Err(damaged(format!(
-            "`{name}` has {} strides for shape {shape:?}",
-            strides.len()
-        )));
+        return Err(damaged(format!("`{name}` has {} strides for shape {shape:?}", strides.len())));
     }
     let mut gathered = Vec::with_capacity(size);
     let mut index = vec![0; shape.len()];
     let last = shape
         .iter()
         .zip(&strides)
-        .try_fold(offset, |last, (&size, &stride)| {
-            last.checked_add(size.saturating_sub(1).checked_mul(stride)?)
-        });
-    let end = last
-        .and_then(|last| last.checked_add(1)?.checked_mul(width))
-        .ok_or_else(outside)?;
+        .try_fold(offset, |last, (&size, &stride)| last.checked_add(size.saturating_sub(1).checked_mul(stride)?));
+    let end = last.and_then(|last| last.checked_add(1)?.checked_mul(width)).ok_or_else(outside)?;
     if count > 0 && end > bytes.len() {
         return Err(outside());
     }
@@ -159,11 +122,7 @@ impl Pickle {
     fn tensor_args(&self, mut id: Id) -> Option<&[Id]> {
         // Each turn goes one level deeper; a file can make a cycle, PyTorch nests twice at most.
         for _ in 0..4 {
-            let &Node::Call {
-                mut callable,
-                mut args,
-            } = &self.nodes[id]
-            else {
+            let &Node::Call { mut callable, mut args } = &self.nodes[id] else {
                 return None;
             };
             let mut class = self.class(callable)?;
@@ -190,14 +149,8 @@ impl Pickle {
     /// The state dict in `dict`: itself, or what a wrapper's key leads to.
     fn state_dict(&self, dict: Id, depth: usize) -> Option<Id> {
         let inner = WRAPPERS.iter().filter_map(|key| self.entry(dict, key));
-        let wrapped = inner
-            .filter(|_| depth > 0)
-            .find_map(|id| self.state_dict(id, depth - 1));
-        let has_tensors = || {
-            self.entries(dict)
-                .iter()
-                .any(|&(_, v)| self.tensor_args(v).is_some())
-        };
+        let wrapped = inner.filter(|_| depth > 0).find_map(|id| self.state_dict(id, depth - 1));
+        let has_tensors = || self.entries(dict).iter().any(|&(_, v)| self.tensor_args(v).is_some());
         wrapped.or_else(|| has_tensors().then_some(dict))
     }
 }

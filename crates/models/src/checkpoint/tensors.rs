@@ -13,29 +13,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault> {
         .map(|(name, view)| {
             let dtype = DType::try_from(view.dtype())
                 .map_err(|_| unsupported(format!("`{name}` has type {:?}", view.dtype())))?;
-            Ok((
-                name.to_owned(),
-                tensor(name, view.data(), dtype, view.shape())?,
-            ))
+            Ok((name.to_owned(), tensor(name, view.data(), dtype, view.shape())?))
         })
         .collect()
 }
 
 /// A tensor from raw little-endian elements, floating point widened or narrowed to `f32`.
-pub(super) fn tensor(
-    name: &str,
-    bytes: &[u8],
-    dtype: DType,
-    shape: &[usize],
-) -> Result<Tensor, Fault> {
+pub(super) fn tensor(name: &str, bytes: &[u8], dtype: DType, shape: &[usize]) -> Result<Tensor, Fault> {
     let made = Tensor::from_raw_buffer(bytes, dtype, shape, &Device::Cpu);
     let made = match dtype {
         DType::U8 | DType::U32 | DType::I16 | DType::I32 | DType::I64 | DType::F32 => made,
         DType::F16 | DType::BF16 | DType::F64 => made.and_then(|t| t.to_dtype(DType::F32)),
         other => {
-            return Err(unsupported(format!(
-                "`{name}` has elements of type {other:?}; convert it to float32 first"
-            )));
+            return Err(unsupported(format!("`{name}` has elements of type {other:?}; convert it to float32 first")));
         }
     };
     made.map_err(|e| damaged(format!("`{name}`: {e}")))
@@ -44,12 +34,7 @@ pub(super) fn tensor(
 pub(super) fn metadata(bytes: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
     // Checks the data's extent too, so that a cut file is not mistaken for a sound one.
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
-    Ok(header
-        .metadata()
-        .iter()
-        .flatten()
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect())
+    Ok(header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
 pub(super) fn serialize(
@@ -58,23 +43,14 @@ pub(super) fn serialize(
 ) -> Result<Vec<u8>, Fault> {
     for (name, tensor) in tensors {
         if name == "__metadata__" {
-            return Err(unsupported(
-                "a tensor cannot be named `__metadata__`, rename it",
-            ));
+            return Err(unsupported("a tensor cannot be named `__metadata__`, rename it"));
         }
         if tensor.dtype().size_in_bytes() == 0 {
-            return Err(unsupported(format!(
-                "`{name}` has type {:?}; convert it to float32 first",
-                tensor.dtype()
-            )));
+            return Err(unsupported(format!("`{name}` has type {:?}; convert it to float32 first", tensor.dtype())));
         }
     }
     let bytes = safetensors::serialize(tensors, None).map_err(|e| unsupported(e.to_string()))?;
-    if metadata.is_empty() {
-        Ok(bytes)
-    } else {
-        with_metadata(&bytes, metadata)
-    }
+    if metadata.is_empty() { Ok(bytes) } else { with_metadata(&bytes, metadata) }
 }
 
 /// Puts sorted metadata at the front of a safetensors header.
@@ -83,10 +59,7 @@ pub(super) fn serialize(
 fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Fault> {
     let (length, _) = SafeTensors::read_metadata(bytes).map_err(|e| unsupported(e.to_string()))?;
     let (header, data) = bytes[8..].split_at(length);
-    let entries: Vec<String> = metadata
-        .iter()
-        .map(|(key, value)| format!("{}:{}", json(key), json(value)))
-        .collect();
+    let entries: Vec<String> = metadata.iter().map(|(key, value)| format!("{}:{}", json(key), json(value))).collect();
     let mut merged = format!("{{\"__metadata__\":{{{}}}", entries.join(",")).into_bytes();
     let tensors = header.trim_ascii().strip_prefix(b"{").unwrap_or(header);
     if tensors != b"}" {

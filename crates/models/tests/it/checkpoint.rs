@@ -23,21 +23,13 @@ fn read(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Error> {
 }
 
 fn message(path: &Path, bytes: &[u8]) -> String {
-    let text = read(path, bytes)
-        .expect_err("must not be accepted")
-        .to_string();
-    assert!(
-        text.starts_with(&path.display().to_string()) && !text.contains('\n'),
-        "{text}"
-    );
+    let text = read(path, bytes).expect_err("must not be accepted").to_string();
+    assert!(text.starts_with(&path.display().to_string()) && !text.contains('\n'), "{text}");
     text
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor
-        .flatten_all()
-        .and_then(|t| t.to_vec1())
-        .expect("f32 values")
+    tensor.flatten_all().and_then(|t| t.to_vec1()).expect("f32 values")
 }
 
 fn floats(values: &[f32]) -> Vec<u8> {
@@ -75,39 +67,17 @@ fn zip_with_shared_storage_offsets_and_strides() {
 #[test]
 fn element_types() {
     let path = scratch("types");
-    let double: Vec<u8> = [1.5f64, -2.0]
-        .iter()
-        .flat_map(|v| v.to_le_bytes())
-        .collect();
+    let double: Vec<u8> = [1.5f64, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     let long: Vec<u8> = [7i64, -1].iter().flat_map(|v| v.to_le_bytes()).collect();
     let object = torch::dict(&[
-        (
-            "double",
-            torch::tensor(("DoubleStorage", "a", 2), 0, &[2], &[1]),
-        ),
-        (
-            "half",
-            torch::tensor(("HalfStorage", "b", 2), 0, &[2], &[1]),
-        ),
-        (
-            "brain",
-            torch::tensor(("BFloat16Storage", "c", 2), 0, &[2], &[1]),
-        ),
-        (
-            "long",
-            torch::tensor(("LongStorage", "d", 2), 0, &[2], &[1]),
-        ),
-        (
-            "bn.num_batches_tracked",
-            torch::tensor(("LongStorage", "d", 2), 0, &[], &[]),
-        ),
+        ("double", torch::tensor(("DoubleStorage", "a", 2), 0, &[2], &[1])),
+        ("half", torch::tensor(("HalfStorage", "b", 2), 0, &[2], &[1])),
+        ("brain", torch::tensor(("BFloat16Storage", "c", 2), 0, &[2], &[1])),
+        ("long", torch::tensor(("LongStorage", "d", 2), 0, &[2], &[1])),
+        ("bn.num_batches_tracked", torch::tensor(("LongStorage", "d", 2), 0, &[], &[])),
     ]);
-    let storages = [
-        ("a", double),
-        ("b", vec![0x00, 0x3e, 0x00, 0xc0]),
-        ("c", vec![0xc0, 0x3f, 0x00, 0xc0]),
-        ("d", long),
-    ];
+    let storages =
+        [("a", double), ("b", vec![0x00, 0x3e, 0x00, 0xc0]), ("c", vec![0xc0, 0x3f, 0x00, 0xc0]), ("d", long)];
     let tensors = read(&path, &torch::archive(&object, &storages)).unwrap();
     for name in ["double", "half", "brain"] {
         assert_eq!(values(&tensors[name]), [1.5, -2.0], "{name}");
@@ -122,16 +92,8 @@ fn wrappers_prefixes_and_parameters() {
     let weight = torch::tensor(SIX, 0, &[6], &[1]);
     let hooks = [torch::class("collections", "OrderedDict"), b")R".to_vec()].concat();
     let args = torch::tuple(&[weight.clone(), vec![0x88], hooks]);
-    let parameter = [
-        torch::class("torch._utils", "_rebuild_parameter"),
-        args,
-        b"R".to_vec(),
-    ]
-    .concat();
-    let inner = torch::dict(&[
-        ("module.conv1.weight", parameter),
-        ("fc.bias", weight.clone()),
-    ]);
+    let parameter = [torch::class("torch._utils", "_rebuild_parameter"), args, b"R".to_vec()].concat();
+    let inner = torch::dict(&[("module.conv1.weight", parameter), ("fc.bias", weight.clone())]);
     for key in ["state_dict", "net", "model", "model_state_dict"] {
         let object = torch::dict(&[
             ("epoch", torch::int(3)),
@@ -140,27 +102,12 @@ fn wrappers_prefixes_and_parameters() {
             (key, inner.clone()),
         ]);
         let tensors = read(&path, &torch::archive(&object, &[six()])).unwrap();
-        assert_eq!(
-            tensors.keys().collect::<Vec<_>>(),
-            ["conv1.weight", "fc.bias"],
-            "{key}"
-        );
+        assert_eq!(tensors.keys().collect::<Vec<_>>(), ["conv1.weight", "fc.bias"], "{key}");
     }
     let nested = torch::dict(&[("net", torch::dict(&[("state_dict", inner)]))]);
-    assert_eq!(
-        read(&path, &torch::archive(&nested, &[six()]))
-            .unwrap()
-            .len(),
-        2
-    );
-    let own = torch::dict(&[
-        ("model", torch::dict(&[("depth", torch::int(8))])),
-        ("w", weight.clone()),
-    ]);
-    assert_eq!(
-        read(&path, &torch::archive(&own, &[six()])).unwrap().len(),
-        1
-    );
+    assert_eq!(read(&path, &torch::archive(&nested, &[six()])).unwrap().len(), 2);
+    let own = torch::dict(&[("model", torch::dict(&[("depth", torch::int(8))])), ("w", weight.clone())]);
+    assert_eq!(read(&path, &torch::archive(&own, &[six()])).unwrap().len(), 1);
     let twice = torch::dict(&[("w", weight.clone()), ("module.w", weight)]);
     assert!(message(&path, &torch::archive(&twice, &[six()])).contains("both `w` and `module.w`"));
 }
@@ -168,10 +115,7 @@ fn wrappers_prefixes_and_parameters() {
 #[test]
 fn legacy_form() {
     let path = scratch("legacy");
-    let object = torch::dict(&[(
-        "net",
-        torch::dict(&[("w", torch::tensor(SIX, 2, &[2], &[3]))]),
-    )]);
+    let object = torch::dict(&[("net", torch::dict(&[("w", torch::tensor(SIX, 2, &[2], &[3]))]))]);
     let file = |count| torch::legacy(&object, &[("0", count, six().1)]);
     assert_eq!(values(&read(&path, &file(6)).unwrap()["w"]), [2., 5.]);
     for count in [5, 7, -1, i64::MAX, i64::MIN] {
@@ -185,20 +129,11 @@ fn what_is_no_state_dict_is_named() {
     let module = [torch::class("__main__", "Net"), b")R".to_vec()].concat();
     assert!(message(&path, &torch::archive(&module, &[])).contains("a pickled __main__.Net"));
     let scalars = torch::dict(&[("epoch", torch::int(1)), ("acc", torch::int(2))]);
-    assert!(
-        message(&path, &torch::archive(&scalars, &[])).contains("a dictionary with acc, epoch")
-    );
-    let quantised = [
-        torch::class("torch._utils", "_rebuild_qtensor"),
-        b")R".to_vec(),
-    ]
-    .concat();
+    assert!(message(&path, &torch::archive(&scalars, &[])).contains("a dictionary with acc, epoch"));
+    let quantised = [torch::class("torch._utils", "_rebuild_qtensor"), b")R".to_vec()].concat();
     let mixed = torch::dict(&[("a", torch::tensor(SIX, 0, &[1], &[1])), ("q", quantised)]);
     assert!(message(&path, &torch::archive(&mixed, &[six()])).contains("`q` is made by"));
-    let complex = torch::dict(&[(
-        "z",
-        torch::tensor(("ComplexFloatStorage", "0", 1), 0, &[1], &[1]),
-    )]);
+    let complex = torch::dict(&[("z", torch::tensor(("ComplexFloatStorage", "0", 1), 0, &[1], &[1]))]);
     assert!(message(&path, &torch::archive(&complex, &[six()])).contains("ComplexFloatStorage"));
     assert!(message(&path, &torch::zip(&[("readme", b"hello")])).contains("no data.pkl"));
     assert!(message(&path, &torch::pickle(&torch::int(1))).contains("not one of torch.save"));
@@ -224,9 +159,7 @@ fn claims_beyond_the_file_are_refused() {
         assert!(message(&path, &file).contains("`w`"));
     }
     // Four gigabytes of text, and nesting deeper than any stack.
-    assert!(
-        message(&path, &torch::archive(b"X\xff\xff\xff\xff", &[])).contains("the end of the data")
-    );
+    assert!(message(&path, &torch::archive(b"X\xff\xff\xff\xff", &[])).contains("the end of the data"));
     let deep = [&b")"[..], &[0x85; 1_000_000]].concat();
     assert!(message(&path, &torch::archive(&deep, &[])).contains("no dictionary"));
     let cycle = b"}q\x00X\x05\x00\x00\x00modelh\x00s";
@@ -238,10 +171,7 @@ fn other_content_and_other_things_than_files() {
     let path = scratch("others");
     for (bytes, expected) in [
         (&b""[..], "the file is empty"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\n",
-            "Git LFS pointer",
-        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
         (b"<!DOCTYPE html>", "web page"),
         (b"\x01\x02\x03 random", "no known format"),
         (b"PK", "zip directory"),
@@ -251,14 +181,8 @@ fn other_content_and_other_things_than_files() {
         assert!(message(&path, bytes).contains(expected), "{expected}");
     }
     let folder = path.parent().unwrap();
-    assert!(matches!(
-        checkpoint::read(folder),
-        Err(Error::NotAFile { .. })
-    ));
-    assert!(matches!(
-        checkpoint::read(&folder.join("absent")),
-        Err(Error::Read { .. })
-    ));
+    assert!(matches!(checkpoint::read(folder), Err(Error::NotAFile { .. })));
+    assert!(matches!(checkpoint::read(&folder.join("absent")), Err(Error::Read { .. })));
     let nowhere = folder.join("no/such/folder.safetensors");
     let written = checkpoint::write(&nowhere, &BTreeMap::new(), &BTreeMap::new());
     assert!(written.unwrap_err().to_string().contains("no/such/folder"));
@@ -301,43 +225,23 @@ fn a_flipped_weight_is_found_in_an_archive() {
     let object = torch::dict(&[("w", torch::tensor(SIX, 0, &[6], &[1]))]);
     let mut file = torch::archive(&object, &[six()]);
     let needle = floats(&[3., 4., 5.]);
-    let at = file
-        .windows(needle.len())
-        .position(|w| w == needle)
-        .unwrap();
+    let at = file.windows(needle.len()).position(|w| w == needle).unwrap();
     file[at] ^= 1;
     assert!(message(&path, &file).contains("`net/data/0` does not match its checksum"));
 }
 
 fn some_tensors() -> BTreeMap<String, Tensor> {
-    let ramp = Tensor::arange(0f32, 12., &Device::Cpu)
-        .unwrap()
-        .reshape((3, 4))
-        .unwrap();
+    let ramp = Tensor::arange(0f32, 12., &Device::Cpu).unwrap().reshape((3, 4)).unwrap();
     BTreeMap::from([
         ("conv.weight".to_owned(), ramp.t().unwrap()),
-        (
-            "fc.bias".to_owned(),
-            Tensor::new(&[1f32, f32::NAN, -0.0], &Device::Cpu).unwrap(),
-        ),
-        (
-            "labels".to_owned(),
-            Tensor::new(&[1i64, i64::MIN], &Device::Cpu).unwrap(),
-        ),
-        (
-            "nothing".to_owned(),
-            Tensor::zeros((0, 3), DType::F32, &Device::Cpu).unwrap(),
-        ),
+        ("fc.bias".to_owned(), Tensor::new(&[1f32, f32::NAN, -0.0], &Device::Cpu).unwrap()),
+        ("labels".to_owned(), Tensor::new(&[1i64, i64::MIN], &Device::Cpu).unwrap()),
+        ("nothing".to_owned(), Tensor::zeros((0, 3), DType::F32, &Device::Cpu).unwrap()),
     ])
 }
 
 fn some_metadata() -> BTreeMap<String, String> {
-    let entries = [
-        ("epoch", "3"),
-        ("note", "a \"quoted\" line\nand ε"),
-        ("arch", "resnet18"),
-        ("z", ""),
-    ];
+    let entries = [("epoch", "3"), ("note", "a \"quoted\" line\nand ε"), ("arch", "resnet18"), ("z", "")];
     entries.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
 }
 
@@ -351,19 +255,13 @@ fn round_trip_with_equal_bytes() {
         assert_eq!(first, fs::read(&path).unwrap(), "deterministic");
         assert_eq!(checkpoint::metadata(&path).unwrap(), metadata);
         let back = checkpoint::read(&path).unwrap();
-        assert_eq!(
-            back.keys().collect::<Vec<_>>(),
-            some_tensors().keys().collect::<Vec<_>>()
-        );
+        assert_eq!(back.keys().collect::<Vec<_>>(), some_tensors().keys().collect::<Vec<_>>());
         for (name, tensor) in some_tensors() {
             assert_eq!(back[&name].dims(), tensor.dims());
             assert_eq!(back[&name].dtype(), tensor.dtype());
         }
         let bits = |t: &Tensor| values(t).iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        assert_eq!(
-            bits(&back["conv.weight"]),
-            bits(&some_tensors()["conv.weight"])
-        );
+        assert_eq!(bits(&back["conv.weight"]), bits(&some_tensors()["conv.weight"]));
         assert_eq!(bits(&back["fc.bias"]), bits(&some_tensors()["fc.bias"]));
         assert_eq!(back["labels"].to_vec1::<i64>().unwrap(), [1, i64::MIN]);
     }
@@ -378,21 +276,13 @@ fn round_trip_with_equal_bytes() {
 #[test]
 fn parity_published_resnet20() {
     let Some(folder) = std::env::var_os("I2FR_FIXTURES") else {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "I2FR_FIXTURES must be set in CI"
-        );
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "I2FR_FIXTURES must be set in CI");
         return;
     };
     let path = Path::new(&folder).join("checkpoints/resnet20-12fca82f.th");
     let tensors = checkpoint::read(&path).unwrap();
-    let parameters = tensors
-        .iter()
-        .filter(|(name, _)| !name.contains("running_"));
-    assert_eq!(
-        parameters.map(|(_, t)| t.elem_count()).sum::<usize>(),
-        269_722
-    );
+    let parameters = tensors.iter().filter(|(name, _)| !name.contains("running_"));
+    assert_eq!(parameters.map(|(_, t)| t.elem_count()).sum::<usize>(), 269_722);
     assert_eq!(tensors["conv1.weight"].dims(), [16, 3, 3, 3]);
     assert_eq!(tensors["linear.weight"].dims(), [10, 64]);
     assert!(tensors.values().all(|t| t.dtype() == DType::F32));

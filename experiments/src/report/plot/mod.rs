@@ -45,10 +45,7 @@ pub(super) fn svg(table: &Table) -> Result<String> {
 /// Makes the file at `path` whole or not at all.
 pub(super) fn png(table: &Table, path: &Path) -> Result<()> {
     // Plotters takes the format from the extension, so the mark of a temporary file stands in front.
-    let name = path
-        .file_name()
-        .context("the path names no file")?
-        .to_string_lossy();
+    let name = path.file_name().context("the path names no file")?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{}.{name}", std::process::id()));
     let written = bitmap(table, &temporary).and_then(|()| {
         File::open(&temporary)?.sync_all()?;
@@ -119,17 +116,7 @@ impl Layout {
         let panel_pitch = y + 56.0;
         let panels = columns.div_ceil(abreast) as f64 * panel_pitch;
         let height = panels_top + panels + 15.0 * footer.len() as f64 + MARGIN - 6.0;
-        Self {
-            width,
-            height,
-            labels,
-            abreast,
-            title,
-            footer,
-            panels_top,
-            panel_pitch,
-            rows,
-        }
+        Self { width, height, labels, abreast, title, footer, panels_top, panel_pitch, rows }
     }
 }
 
@@ -152,13 +139,7 @@ fn draw<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>) -> Resu
     }
     let first = layout.height - MARGIN + 8.0 - 15.0 * layout.footer.len() as f64;
     for (i, line) in layout.footer.iter().enumerate() {
-        pen.text(
-            line,
-            (MARGIN, first + 15.0 * i as f64),
-            10.5,
-            MUTED,
-            Anchor::Left,
-        )?;
+        pen.text(line, (MARGIN, first + 15.0 * i as f64), 10.5, MUTED, Anchor::Left)?;
     }
     Ok(())
 }
@@ -172,22 +153,11 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> 
     if table.rows.iter().any(|row| Mark::of(row) == Mark::Plain) {
         entries.push((Mark::Plain, "framework alone".to_owned()));
     }
-    let regularized: Vec<_> = table
-        .rows
-        .iter()
-        .filter(|row| row.is_regularized())
-        .collect();
+    let regularized: Vec<_> = table.rows.iter().filter(|row| row.is_regularized()).collect();
     if !regularized.is_empty() {
         let only_i2fr = regularized.iter().all(|row| row.regularizer == "i2fr");
-        let with = if only_i2fr {
-            "with I2FR"
-        } else {
-            "with a regulariser"
-        };
-        entries.push((
-            Mark::Regularized,
-            format!("{with}, and the difference in points"),
-        ));
+        let with = if only_i2fr { "with I2FR" } else { "with a regulariser" };
+        entries.push((Mark::Regularized, format!("{with}, and the difference in points")));
     }
     let mut x = MARGIN + 6.0;
     for (mark, text) in entries {
@@ -226,11 +196,7 @@ fn panel<B: DrawingBackend>(
     for tick in [0, 50, 100] {
         let x = x(f64::from(tick));
         pen.line((x, top + 20.0), (x, bottom), RAIL, 1.0)?;
-        let text = if tick == 100 {
-            "100 %".to_owned()
-        } else {
-            tick.to_string()
-        };
+        let text = if tick == 100 { "100 %".to_owned() } else { tick.to_string() };
         pen.text(&text, (x, bottom + 10.0), 10.0, MUTED, Anchor::Center)?;
     }
     for (row, y) in layout.rows.iter().enumerate() {
@@ -254,13 +220,7 @@ fn panel<B: DrawingBackend>(
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
         let before = plain_row(table, row).and_then(|plain| table.value(plain, column));
         pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
-        pen.text(
-            &format!("{:.1}", summary.mean),
-            (number, y),
-            12.0,
-            INK,
-            Anchor::Left,
-        )?;
+        pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(before) = before {
             let (text, color) = difference(before, summary);
             pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
@@ -273,11 +233,7 @@ fn panel<B: DrawingBackend>(
 fn plain_row(table: &Table, row: usize) -> Option<usize> {
     let named = &table.rows[row];
     let plain = |other: &super::Row| other.framework == named.framework && !other.is_regularized();
-    if named.is_regularized() {
-        table.rows.iter().position(plain)
-    } else {
-        None
-    }
+    if named.is_regularized() { table.rows.iter().position(plain) } else { None }
 }
 
 fn difference(before: Summary, after: Summary) -> (String, pen::Color) {

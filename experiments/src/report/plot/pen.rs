@@ -8,9 +8,7 @@ use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{
-    FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBColor, ShapeStyle, register_font,
-};
+use plotters::style::{FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBColor, ShapeStyle, register_font};
 
 use super::drawn;
 use super::mark::Mark;
@@ -34,11 +32,7 @@ const LINE_PER_EM: f64 = 1.24;
 
 pub(super) fn faded(color: Color) -> Color {
     let mix = |c: u8, card: u8| ((f64::from(c) + 2.0 * f64::from(card)) / 3.0) as u8;
-    RGBColor(
-        mix(color.0, CARD.0),
-        mix(color.1, CARD.1),
-        mix(color.2, CARD.2),
-    )
+    RGBColor(mix(color.0, CARD.0), mix(color.1, CARD.1), mix(color.2, CARD.2))
 }
 
 /// Makes the generic family an embedded font.
@@ -48,19 +42,14 @@ pub(super) fn load_font() -> Result<()> {
         let font = epaint_default_fonts::UBUNTU_LIGHT;
         register_font(FontFamily::SansSerif.as_str(), FontStyle::Normal, font).is_ok()
     });
-    ensure!(
-        *loaded,
-        "the embedded font cannot be read; rebuild the program"
-    );
+    ensure!(*loaded, "the embedded font cannot be read; rebuild the program");
     Ok(())
 }
 
 /// The width of a text, with room for a viewer's own, wider font.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let font = FontDesc::new(FontFamily::SansSerif, size * LINE_PER_EM, FontStyle::Normal);
-    let measured = font
-        .box_size(text)
-        .map_or(0.0, |(width, _)| f64::from(width));
+    let measured = font.box_size(text).map_or(0.0, |(width, _)| f64::from(width));
     1.06 * measured.max(0.4 * size * text.chars().count() as f64)
 }
 
@@ -95,45 +84,25 @@ pub(super) struct Pen<'a, B: DrawingBackend> {
 
 impl<'a, B: DrawingBackend> Pen<'a, B> {
     pub(super) fn new(area: &'a DrawingArea<B, Shift>, scale: f64, bitmap: bool) -> Self {
-        Self {
-            area,
-            scale,
-            bitmap,
-        }
+        Self { area, scale, bitmap }
     }
 
     /// An opaque ground with an edge, readable on light and dark pages.
     pub(super) fn card(&self, width: f64, height: f64) -> Result<()> {
         drawn(self.area.fill(&CARD))?;
         let corners = [self.at((0.0, 0.0)), self.at((width - 1.0, height - 1.0))];
-        drawn(
-            self.area
-                .draw(&Rectangle::new(corners, self.stroke(EDGE, 1.0))),
-        )
+        drawn(self.area.draw(&Rectangle::new(corners, self.stroke(EDGE, 1.0))))
     }
 
-    pub(super) fn line(
-        &self,
-        from: (f64, f64),
-        to: (f64, f64),
-        color: Color,
-        width: f64,
-    ) -> Result<()> {
+    pub(super) fn line(&self, from: (f64, f64), to: (f64, f64), color: Color, width: f64) -> Result<()> {
         let points = vec![self.at(from), self.at(to)];
-        drawn(
-            self.area
-                .draw(&PathElement::new(points, self.stroke(color, width))),
-        )
+        drawn(self.area.draw(&PathElement::new(points, self.stroke(color, width))))
     }
 
     pub(super) fn mark(&self, mark: Mark, (x, y): (f64, f64)) -> Result<()> {
         let disc = |radius: f64, color: Color| {
             let radius = (radius * self.scale).round() as i32;
-            drawn(self.area.draw(&Circle::new(
-                self.at((x, y)),
-                radius,
-                ShapeStyle::from(&color).filled(),
-            )))
+            drawn(self.area.draw(&Circle::new(self.at((x, y)), radius, ShapeStyle::from(&color).filled())))
         };
         match mark {
             Mark::Control => {
@@ -151,87 +120,38 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
 
     /// Clears the ground for a text of `width` units that starts at `at`.
     pub(super) fn clear(&self, at: (f64, f64), width: f64) -> Result<()> {
-        let corners = [
-            self.at((at.0 - 2.0, at.1 - 7.0)),
-            self.at((at.0 + width, at.1 + 7.0)),
-        ];
-        drawn(
-            self.area
-                .draw(&Rectangle::new(corners, ShapeStyle::from(&CARD).filled())),
-        )
+        let corners = [self.at((at.0 - 2.0, at.1 - 7.0)), self.at((at.0 + width, at.1 + 7.0))];
+        drawn(self.area.draw(&Rectangle::new(corners, ShapeStyle::from(&CARD).filled())))
     }
 
     pub(super) fn strong(&self, text: &str, at: (f64, f64), size: f64, color: Color) -> Result<()> {
         // The embedded font has one weight; a second stroke makes it heavier.
-        let style = if self.bitmap {
-            FontStyle::Normal
-        } else {
-            FontStyle::Bold
-        };
+        let style = if self.bitmap { FontStyle::Normal } else { FontStyle::Bold };
         self.set(text, at, size, color, Anchor::Left, style)?;
         if self.bitmap {
-            self.set(
-                text,
-                (at.0 + 1.0 / self.scale, at.1),
-                size,
-                color,
-                Anchor::Left,
-                style,
-            )?;
+            self.set(text, (at.0 + 1.0 / self.scale, at.1), size, color, Anchor::Left, style)?;
         }
         Ok(())
     }
 
-    pub(super) fn text(
-        &self,
-        text: &str,
-        at: (f64, f64),
-        size: f64,
-        color: Color,
-        anchor: Anchor,
-    ) -> Result<()> {
+    pub(super) fn text(&self, text: &str, at: (f64, f64), size: f64, color: Color, anchor: Anchor) -> Result<()> {
         self.set(text, at, size, color, anchor, FontStyle::Normal)
     }
 
-    fn set(
-        &self,
-        text: &str,
-        at: (f64, f64),
-        size: f64,
-        color: Color,
-        anchor: Anchor,
-        style: FontStyle,
-    ) -> Result<()> {
+    fn set(&self, text: &str, at: (f64, f64), size: f64, color: Color, anchor: Anchor, style: FontStyle) -> Result<()> {
         let horizontal = match anchor {
             Anchor::Left => HPos::Left,
             Anchor::Center => HPos::Center,
         };
-        let font = FontDesc::new(
-            FontFamily::SansSerif,
-            size * LINE_PER_EM * self.scale,
-            style,
-        );
+        let font = FontDesc::new(FontFamily::SansSerif, size * LINE_PER_EM * self.scale, style);
         // Plotters sets a bitmap's glyphs above the middle it is asked for.
-        let at = if self.bitmap {
-            (at.0, at.1 + 0.22 * size)
-        } else {
-            at
-        };
-        let style = font
-            .into_text_style(self.area)
-            .pos(Pos::new(horizontal, VPos::Center));
-        drawn(self.area.draw(&Text::new(
-            text.to_owned(),
-            self.at(at),
-            style.color(&color),
-        )))
+        let at = if self.bitmap { (at.0, at.1 + 0.22 * size) } else { at };
+        let style = font.into_text_style(self.area).pos(Pos::new(horizontal, VPos::Center));
+        drawn(self.area.draw(&Text::new(text.to_owned(), self.at(at), style.color(&color))))
     }
 
     fn at(&self, (x, y): (f64, f64)) -> (i32, i32) {
-        (
-            (x * self.scale).round() as i32,
-            (y * self.scale).round() as i32,
-        )
+        ((x * self.scale).round() as i32, (y * self.scale).round() as i32)
     }
 
     fn stroke(&self, color: Color, width: f64) -> ShapeStyle {

@@ -10,16 +10,7 @@ fn large(columns: usize) -> Table {
         name: "table3".into(),
         caption: "Accuracy with and without I2FR, clean and under attack.".into(),
         rows: vec![row("standard", "none", "Standard")],
-        columns: [
-            "Clean",
-            "FGSM",
-            "PGD-20",
-            "CW",
-            "AutoAttack",
-            "APGD-T",
-            "Square",
-            "FAB-T",
-        ][..columns]
+        columns: ["Clean", "FGSM", "PGD-20", "CW", "AutoAttack", "APGD-T", "Square", "FAB-T"][..columns]
             .iter()
             .map(|label| column(&label.to_lowercase(), label))
             .collect(),
@@ -34,32 +25,18 @@ fn large(columns: usize) -> Table {
         ("fast-at", "Fast-AT"),
     ] {
         table.rows.push(row(framework, "none", label));
-        table
-            .rows
-            .push(row(framework, "i2fr", &format!("{label} + I2FR")));
+        table.rows.push(row(framework, "i2fr", &format!("{label} + I2FR")));
     }
     for (r, row) in table.rows.iter().enumerate() {
         for (c, column) in table.columns.iter().enumerate() {
             let mean = match (row.framework.as_str(), c) {
                 ("standard", 0) => 100.0,
                 ("standard", _) => 0.0,
-                _ => {
-                    80.0 - 9.0 * c as f64 + r as f64 + if r % 2 == 0 { 3.0 - c as f64 } else { 0.0 }
-                }
+                _ => 80.0 - 9.0 * c as f64 + r as f64 + if r % 2 == 0 { 3.0 - c as f64 } else { 0.0 },
             };
             for seed in 0..3 {
-                let noise = if mean % 100.0 == 0.0 {
-                    0.0
-                } else {
-                    0.3 * (c + 1) as f64 * seed as f64
-                };
-                let made = cell(
-                    &row.framework,
-                    &row.regularizer,
-                    &column.attack,
-                    seed,
-                    mean + noise,
-                );
+                let noise = if mean % 100.0 == 0.0 { 0.0 } else { 0.3 * (c + 1) as f64 * seed as f64 };
+                let made = cell(&row.framework, &row.regularizer, &column.attack, seed, mean + noise);
                 table.cells.push(made);
             }
         }
@@ -73,10 +50,7 @@ fn pictures_hold_every_label_and_no_gap() {
     // Set to look at the pictures.
     let out = std::env::var_os("I2FR_PLOTS");
     let out = out.as_ref().map_or(folder.path(), Path::new);
-    for (i, table) in [small(), large(5), large(8), large(2)]
-        .into_iter()
-        .enumerate()
-    {
+    for (i, table) in [small(), large(5), large(8), large(2)].into_iter().enumerate() {
         let written = table.write(&out.join(i.to_string())).unwrap();
         let svg = fs::read_to_string(&written[4]).unwrap();
         let labels = table.rows.iter().map(|row| &row.label);
@@ -94,9 +68,6 @@ fn the_picture_prints_differences() {
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 45.3));
     let svg = super::svg(&table).unwrap();
     for text in ["48.5", "+1.0", "45.3", "−3.2"] {
-        assert!(
-            svg.contains(&format!(">\n{text}\n</text>")),
-            "{text} in {svg}"
-        );
+        assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
     }
 }

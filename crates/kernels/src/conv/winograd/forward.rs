@@ -1,6 +1,6 @@
 //! Convolution through the planes; the input gradient is the same with other weights.
 
-use super::super::tile::{self, MAX_ROWS, Panels, Rows, Target};
+use super::super::tile::{self, Panels, Rows, Target};
 use super::transform::{InputToPlanes, Planes, PlanesToOutput};
 use super::{PLANES, SKEW, Shape};
 use crate::isa::Isa;
@@ -9,7 +9,7 @@ use crate::parallel::tasks;
 use crate::simd::{Kernel, Simd, dispatch};
 
 /// Bytes of planes a task may hold: they should stay in the second-level cache.
-const TASK_BYTES: usize = 768 << 10;
+const TASK_BYTES: usize = 512 << 10;
 /// Transformed weights above this size are read as seldom as possible.
 const LARGE_WEIGHTS: usize = 6 << 20;
 /// Bytes of planes of one round with large weights: they should stay in the last-level cache.
@@ -22,16 +22,19 @@ pub(in super::super) fn convolve(isa: Isa, shape: &Shape, x: &[f32], weights: &[
     assert_eq!(weights.len(), shape.transformed());
     let tiles = shape.tiles();
     let rows = shape.n * tiles.rows;
+    if rows == 0 {
+        return;
+    }
     let y = Out::new(y);
     let round = |first, end| Round { isa, shape, x, weights, y, first, end };
     let bytes = 4 * PLANES * tiles.columns * (shape.i + shape.o);
     if 4 * shape.transformed() > LARGE_WEIGHTS {
-        let per = (ROUND_BYTES / bytes).clamp(1, rows.max(1));
+        let per = rows.div_ceil((rows * bytes).div_ceil(ROUND_BYTES));
         for first in (0..rows).step_by(per) {
             round(first, (first + per).min(rows)).by_planes();
         }
     } else {
-        let least = (4 * MAX_ROWS).div_ceil(tiles.columns);
+        let least = 56usize.div_ceil(tiles.columns);
         let per = (TASK_BYTES / bytes).max(least).min(rows.div_ceil(8)).max(1);
         let work = rows * tiles.columns * PLANES * shape.i * shape.o / 16;
         tasks(rows.div_ceil(per), work, |task| round(task * per, ((task + 1) * per).min(rows)).at_once());
@@ -157,20 +160,18 @@ impl Kernel for PlaneProduct {
             let blocks = self.rows.div_ceil(most);
             for b in 0..blocks {
                 let (from, to) = tile::block(self.rows, b, blocks);
-                let mut left = Rows {
-                    start: [core::ptr::null(); MAX_ROWS],
-                    count: to - from,
-                    taps: 1,
-                    tap_stride: 0,
-                    depth: self.i,
-                };
-                let mut out = Target { start: [core::ptr::null_mut(); MAX_ROWS], columns: self.o - start };
                 // SAFETY: rows from..to are inside both matrices, the panel inside the weights.
                 unsafe {
-                    for r in from..to {
-                        left.start[r - from] = self.left.add(r * self.i);
-                        out.start[r - from] = self.out.add(r * self.o + start);
-                    }
+                    let left = Rows {
+                        start: self.left.add(from * self.i),
+                        count: to - from,
+                        stride: self.i,
+                        taps: 1,
+                        tap_stride: 0,
+                        depth: self.i,
+                    };
+                    let out =
+                        Target { start: self.out.add(from * self.o + start), stride: self.o, columns: self.o - start };
                     tile::multiply(s, &left, self.weights.add(start * self.i), registers, &out);
                 }
             }

@@ -43,12 +43,7 @@ fn output4<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
     let (two, four, eight) = (s.splat(2.0), s.splat(4.0), s.splat(8.0));
     let (s1, d1) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
     let (s2, d2) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
-    [
-        s.add(s.add(m[0], s1), s2),
-        s.mul_add(two, d2, d1),
-        s.mul_add(four, s2, s1),
-        s.add(s.mul_add(eight, d2, d1), m[5]),
-    ]
+    [s.add(s.add(m[0], s1), s2), s.mul_add(two, d2, d1), s.mul_add(four, s2, s1), s.add(s.mul_add(eight, d2, d1), m[5])]
 }
 
 /// `A y`: four gradients of outputs to six planes.
@@ -121,7 +116,8 @@ impl Kernel for InputToPlanes {
                 let whole = y0 >= 0 && x0 >= 0 && y0 + 6 <= t.h as isize && x0 + 6 <= t.w as isize;
                 // SAFETY: pixels outside the image are not read; the planes have room for the tile.
                 unsafe {
-                    let corner = self.x.wrapping_offset(((image * t.h) as isize + y0) * (t.w * c) as isize + x0 * c as isize);
+                    let corner =
+                        self.x.wrapping_offset(((image * t.h) as isize + y0) * (t.w * c) as isize + x0 * c as isize);
                     for cb in (0..c).step_by(S::LANES) {
                         let mut rows = [[s.zero(); 6]; 6];
                         for i in 0..6 {

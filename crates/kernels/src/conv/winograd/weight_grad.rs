@@ -16,7 +16,7 @@ const SMALL_WEIGHTS: usize = 1 << 20;
 /// Bytes of planes a task may hold: they should stay in the second-level cache.
 const TASK_BYTES: usize = 512 << 10;
 /// Bytes of planes in one round of all threads: they should stay in the last-level cache.
-const ROUND_BYTES: usize = 8 << 20;
+const ROUND_BYTES: usize = 16 << 20;
 
 /// `dw` in PyTorch's layout (O, I, 3, 3).
 pub(in super::super) fn weight_grad(isa: Isa, shape: &Shape, x: &[f32], dy: &[f32], dw: &mut [f32]) {
@@ -47,7 +47,8 @@ pub(in super::super) fn weight_grad(isa: Isa, shape: &Shape, x: &[f32], dy: &[f3
             }
         });
     } else {
-        let per = (ROUND_BYTES / bytes).clamp(1, rows);
+        // Rounds of equal size: each reads and writes all sums.
+        let per = rows.div_ceil((rows * bytes).div_ceil(ROUND_BYTES));
         for r in (0..rows).step_by(per) {
             // SAFETY: the start of the buffer.
             let sums = unsafe { out.at(0) };
