@@ -11,6 +11,7 @@ pub fn main<Args: Parser>(
     out: impl Fn(&Args) -> Option<&Path>,
     work: impl FnOnce(&Args) -> anyhow::Result<()>,
 ) -> ExitCode {
+    kernels::quiet_candle_threads();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {

@@ -80,6 +80,15 @@ impl Ball {
         (centre + inside)?.clamp(0f32, 1f32)
     }
 
+    /// The move of unit size that raises a function with gradient `grad` the most; none where the
+    /// gradient is zero.
+    pub(crate) fn direction(&self, grad: &Tensor) -> Result<Tensor> {
+        match self.norm {
+            Norm::Linf => grad.sign(),
+            Norm::L2 => grad.broadcast_div(&(norms(grad)? + TINY)?),
+        }
+    }
+
     /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball.
     ///
     /// # Errors
@@ -87,10 +96,7 @@ impl Ball {
     pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
-            Norm::L2 => {
-                let unit = grad.broadcast_div(&(norms(grad)? + TINY)?)?;
-                self.project(&(x + (unit * length)?)?, centre)
-            }
+            Norm::L2 => self.project(&(x + (self.direction(grad)? * length)?)?, centre),
         }
     }
 

@@ -2,14 +2,17 @@
 //!
 //! An attack is a threat model ([`Ball`]), an ascent rule and a start; what it ascends is an
 //! [`Objective`] that the caller passes in. So FGSM, PGD, momentum PGD and CW are presets of one
-//! [`Pgd`], and every framework and regulariser reuses it.
+//! [`Pgd`], and every framework and regulariser reuses it. [`Apgd`] chooses its own step lengths.
 
+mod apgd;
 mod ball;
+mod candidate;
 mod evaluation;
 mod keys;
 mod pgd;
 mod suite;
 
+pub use apgd::Apgd;
 pub use ball::{BadRadius, Ball, Norm};
 pub use evaluation::{Correct, Progress, clean_correct, robust_correct};
 pub use keys::Keys;

@@ -1,8 +1,11 @@
 //! Projected gradient ascent, and the attacks that are presets of it.
 
-use crate::{Attack, Ball, Keys, Norm, Victim};
-use candle::{D, DType, Result, Tensor, Var};
-use objectives::{Clean, Passes, Stage};
+use crate::{
+    Attack, Ball, Keys, Norm, Victim,
+    candidate::{Candidate, gradient},
+};
+use candle::{D, Result, Tensor, Var};
+use objectives::{Clean, Stage};
 use std::fmt;
 
 /// Where an attack starts.
@@ -30,7 +33,8 @@ pub struct Pgd {
     /// Decay of accumulated gradients (1 in MIM); `None` steps along the latest gradient alone.
     pub momentum: Option<f64>,
     /// Independent runs; each example keeps a misclassified one if there is any, else the one with
-    /// the highest objective.
+    /// the highest objective. With more than one, labels must be the true ones: a targeted attack
+    /// then carries its target in the objective.
     pub restarts: usize,
 }
 
@@ -48,6 +52,17 @@ impl Pgd {
     /// Momentum iterative method with decay 1 (Dong et al. 2018), from the image.
     pub fn mim(ball: Ball, steps: usize) -> Self {
         Self { start: Start::Image, momentum: Some(1.), ..Self::new(ball, steps) }
+    }
+
+    /// Attacks once from `start` instead of the points `self.start` names; it is projected into the
+    /// ball first.
+    ///
+    /// # Errors
+    /// When the network fails, shapes differ, or the objective does not depend on its input.
+    pub fn from_point(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, start: &Tensor) -> Result<Tensor> {
+        let images = &images.detach();
+        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        self.run(victim, &clean, images, self.ball.project(&start.detach(), images)?)
     }
 
     /// The starting points of one restart.
@@ -70,7 +85,7 @@ impl Pgd {
         let mut velocity: Option<Tensor> = None;
         for _ in 0..self.steps {
             let var = Var::from_tensor(&x)?;
-            let grad = gradient(victim, &clean.against(&var)?, &var)?;
+            let grad = gradient(victim, &victim.objective.losses(&clean.against(&var)?)?, &var)?;
             let direction = match self.momentum {
                 None => grad,
                 Some(decay) => {
@@ -91,14 +106,6 @@ impl Pgd {
     }
 }
 
-/// The gradient of the summed objective with respect to the pixels of `var`.
-fn gradient(victim: Victim<'_>, passes: &Passes<'_>, var: &Var) -> Result<Tensor> {
-    let mut grads = victim.objective.losses(passes)?.sum_all()?.backward()?;
-    grads.remove(var).ok_or_else(|| {
-        candle::Error::Msg(format!("the objective `{}` does not depend on adversarial images", victim.objective))
-    })
-}
-
 /// A point at a uniform distance in a uniform direction.
 fn uniform_l2(key: kernels::Key, eps: f32, out: &mut [f32]) {
     let mut radius = [0f32];
@@ -108,33 +115,19 @@ fn uniform_l2(key: kernels::Key, eps: f32, out: &mut [f32]) {
     out.iter_mut().for_each(|v| *v *= radius[0] / norm);
 }
 
-/// How good a candidate is, `(N,)`: any misclassified one beats any correct one, then the objective decides.
-fn score(victim: Victim<'_>, passes: &Passes<'_>, labels: &Tensor) -> Result<Tensor> {
-    let wrong = passes.adv()?.logits.argmax(D::Minus1)?.ne(&labels.to_dtype(DType::U32)?)?.to_dtype(DType::F32)?;
-    victim.objective.losses(passes)? + (wrong * 1e6)?
-}
-
 impl Attack for Pgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
         let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
-        let mut best: Option<(Tensor, Tensor)> = None;
-        for restart in 0..self.restarts.max(1) as u64 {
-            let x = self.run(victim, &clean, images, self.begin(images, keys, restart)?)?;
-            if self.restarts <= 1 {
-                return Ok(x);
-            }
-            let new = score(victim, &clean.against(&x)?, labels)?;
-            best = Some(match best {
-                None => (x, new),
-                Some((held, old)) => {
-                    let better = new.gt(&old)?;
-                    let pick = better.reshape((better.dim(0)?, 1, 1, 1))?.broadcast_as(x.shape())?;
-                    (pick.where_cond(&x, &held)?, better.where_cond(&new, &old)?)
-                }
-            });
+        let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
+        if self.restarts <= 1 {
+            return run(0);
         }
-        best.map(|(x, _)| x).ok_or_else(|| candle::Error::Msg("an attack needs a run".into()))
+        let mut best = Candidate::at(victim, &clean, run(0)?)?;
+        for restart in 1..self.restarts as u64 {
+            best = best.or(&Candidate::at(victim, &clean, run(restart)?)?)?;
+        }
+        Ok(best.x)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The attacks evaluations know by name.
 
-use crate::{Attack, Ball, Pgd};
-use objectives::{Objective, Pass, ce, margin};
+use crate::{Apgd, Attack, Ball, Pgd};
+use objectives::{Objective, Pass, ce, dlr, margin};
 use std::sync::Arc;
 
 /// A named attack of an evaluation: how it searches, and what it ascends.
@@ -20,12 +20,16 @@ pub struct Probe {
 /// An attack nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown attack `{0}`; known: fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, mim-STEPS, cw, cw-STEPS (STEPS and RESTARTS from 1 to 10000)"
+    "unknown attack `{0}`; known: fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, mim-STEPS, cw, cw-STEPS, apgd-ce, apgd-ce-STEPS, \
+     apgd-dlr, apgd-dlr-STEPS (STEPS and RESTARTS from 1 to 10000)"
 )]
 pub struct UnknownAttack(String);
 
 /// Steps of `cw` without a number.
 const CW_STEPS: usize = 30;
+
+/// Steps of `apgd-ce` and `apgd-dlr` without a number, as in AutoAttack.
+const APGD_STEPS: usize = 100;
 
 impl Probe {
     /// The attack called `name` within `ball`.
@@ -34,12 +38,17 @@ impl Probe {
     /// - `pgd-K`, `pgd-KxR`: K steps of eps/4 on the cross-entropy from a uniform start, R restarts.
     /// - `mim-K`: K momentum steps of eps/4 on the cross-entropy, decay 1, from the image.
     /// - `cw`, `cw-K`: CW-Linf, that is PGD on the margin loss, K steps (30) of eps/4.
+    /// - `apgd-ce`, `apgd-ce-K`, `apgd-dlr`, `apgd-dlr-K`: Auto-PGD on the cross-entropy or the
+    ///   difference-of-logits ratio, K steps (100) from one random start.
     ///
     /// # Errors
     /// When no attack has that name.
     pub fn named(name: &str, ball: Ball) -> std::result::Result<Self, UnknownAttack> {
         let unknown = || UnknownAttack(name.into());
-        let count = |s: &str| s.parse().ok().filter(|n| (1..=10_000).contains(n)).ok_or_else(unknown);
+        // Only the usual spelling of a number: `pgd-20` and `pgd-+020` must not be two attacks of one table.
+        let usual = |s: &str, n: &usize| (1..=10_000).contains(n) && n.to_string() == s;
+        let count = |s: &str| s.parse().ok().filter(|n| usual(s, n)).ok_or_else(unknown);
+        let probe = |attack: Arc<dyn Attack>, objective| Self { name: name.into(), attack, objective, ball };
         let (attack, objective) = match name.split_once('-') {
             None if name == "fgsm" => (Pgd::fgsm(ball), ce(Pass::Adv)),
             None if name == "cw" => (Pgd::new(ball, CW_STEPS), margin()),
@@ -49,8 +58,20 @@ impl Probe {
                 let (steps, restarts) = budget.split_once('x').unwrap_or((budget, "1"));
                 (Pgd { restarts: count(restarts)?, ..Pgd::new(ball, count(steps)?) }, ce(Pass::Adv))
             }
+            Some(("apgd", rest)) => {
+                let (loss, steps) = match rest.split_once('-') {
+                    None => (rest, APGD_STEPS),
+                    Some((loss, steps)) => (loss, count(steps)?),
+                };
+                let objective = match loss {
+                    "ce" => ce(Pass::Adv),
+                    "dlr" => dlr(),
+                    _ => return Err(unknown()),
+                };
+                return Ok(probe(Arc::new(Apgd::new(ball, steps)), objective));
+            }
             _ => return Err(unknown()),
         };
-        Ok(Self { name: name.into(), attack: Arc::new(attack), objective, ball })
+        Ok(probe(Arc::new(attack), objective))
     }
 }

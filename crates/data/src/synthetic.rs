@@ -20,25 +20,28 @@ const TEST: usize = 2_000;
 
 /// Difference between figure and background in the channel where it is largest, drawn
 /// log-uniformly; 1 is the full range. An adversary with budget eps can hide up to 2 eps of it.
-const CONTRAST: [f32; 2] = [0.08, 0.5];
+const CONTRAST: [f32; 2] = [0.15, 0.6];
+/// How often a figure has its class's typical hue (else a random colour), and how far that hue strays
+/// either way, in radians; the ten hues are 0.63 apart, so colour helps and does not decide.
+const HUE: (f64, f32) = (0.8, 0.5);
 /// Largest amplitude of the grain; below 8/255 = 0.031 it can be erased, and another class's drawn.
-const GRAIN: f32 = 0.028;
+const GRAIN: f32 = 0.014;
 /// Standard deviation of the noise of each pixel and channel.
 const NOISE: f32 = 0.02;
 /// Radius of the figure in pixels.
 const RADIUS: [f32; 2] = [7.0, 12.0];
 /// Largest rotation of the figure, in radians, either way.
-const ROTATION: f32 = 0.3;
+const ROTATION: f32 = 0.2;
 /// The background's colour, each channel.
 const BACKGROUND: [f32; 2] = [0.3, 0.7];
 /// Largest rise of the background's brightness from one side to the other.
 const GRADIENT: f32 = 0.2;
 /// Soft blobs of clutter, and their largest amplitude.
-const BLOBS: (usize, f32) = (3, 0.12);
+const BLOBS: (usize, f32) = (2, 0.08);
 /// Thin lines of clutter, and their largest amplitude.
-const LINES: (usize, f32) = (2, 0.2);
+const LINES: (usize, f32) = (1, 0.15);
 /// How often a rectangle hides part of the figure, and its sides in pixels.
-const OCCLUSION: (f64, [f32; 2]) = (0.3, [4.0, 9.0]);
+const OCCLUSION: (f64, [f32; 2]) = (0.15, [4.0, 8.0]);
 /// The whole image is scaled by a factor from this range.
 const BRIGHTNESS: [f32; 2] = [0.8, 1.2];
 
@@ -96,7 +99,7 @@ fn draw(key: Key, class: usize, out: &mut [u8]) {
     let centre = [0; 2].map(|_| SIDE as f32 / 2.0 + uniform(&mut rng, [-reach, reach]));
     let placed = figure::Placed { class, centre, radius, angle: uniform(&mut rng, [-ROTATION, ROTATION]) };
     let contrast = (uniform(&mut rng, CONTRAST.map(f32::ln))).exp();
-    let tint = direction(&mut rng).map(|t| t * contrast);
+    let tint = colour(&mut rng, class).map(|t| t * contrast);
     let occluder = occluder(&mut rng, centre, radius);
     let grain = figure::Grain::draw(&mut rng, class, GRAIN);
     let brightness = uniform(&mut rng, BRIGHTNESS);
@@ -125,6 +128,19 @@ fn uniform(rng: &mut impl Rng, [low, high]: [f32; 2]) -> f32 {
 /// A random colour change whose largest channel is 1 or -1.
 fn direction(rng: &mut impl Rng) -> [f32; 3] {
     let raw = [0; 3].map(|_| uniform(rng, [-1.0, 1.0]));
+    let largest = raw.iter().fold(1e-3, |m: f32, v| m.max(v.abs()));
+    raw.map(|v| v / largest)
+}
+
+/// The colour change of a figure of `class`, its largest channel 1 or -1.
+fn colour(rng: &mut impl Rng, class: usize) -> [f32; 3] {
+    let (typical, spread) = HUE;
+    if !rng.random_bool(typical) {
+        return direction(rng);
+    }
+    let turn = std::f32::consts::TAU;
+    let hue = class as f32 * turn / CLASS_NAMES.len() as f32 + uniform(rng, [-spread, spread]);
+    let raw = [0.0, turn / 3.0, -turn / 3.0].map(|channel| (hue - channel).cos());
     let largest = raw.iter().fold(1e-3, |m: f32, v| m.max(v.abs()));
     raw.map(|v| v / largest)
 }

@@ -23,6 +23,7 @@ mod relu;
 mod sgd;
 mod shortcut;
 mod simd;
+mod threads;
 
 pub use bias::bias;
 #[doc(hidden)]
@@ -38,3 +39,4 @@ pub use random::{Key, fill_normal, fill_uniform};
 pub use relu::relu;
 pub use sgd::{SgdStep, sgd_step};
 pub use shortcut::shortcut_a;
+pub use threads::quiet_candle_threads;

@@ -39,7 +39,7 @@ impl Out {
     }
 }
 
-/// Wraps a pointer a caller owns.
+// From a pointer into memory the caller owns.
 impl From<*mut f32> for Out {
     fn from(p: *mut f32) -> Self {
         Self(p)

@@ -124,10 +124,9 @@ impl Shape {
     }
 
     fn direct_forward(&self, isa: Isa, x: &[f32], packed: &[f32], y: &mut [f32]) {
-        assert_eq!(y.len(), self.n * self.oh * self.ow * self.o);
         let product =
             direct::Product { window: self.window(), h: self.oh, w: self.ow, y0: 0, x0: 0, step: 1, columns: self.o };
-        // SAFETY: y has the asserted size, `run` checks x and the weights.
+        // SAFETY: y has the size `Convolution` asserted, `run` checks x and the weights.
         unsafe { product.run(isa, self.n, x, packed, Out::new(y)) }
     }
 
@@ -161,7 +160,16 @@ impl Convolution {
         }
     }
 
+    /// The kernels work with pointers and rely on these lengths.
+    fn assert_lengths(&self, x: usize, w: usize, y: usize) {
+        let s = &self.shape;
+        assert_eq!(x, s.n * s.h * s.w * s.i, "{NAME}: input {s:?}");
+        assert_eq!(w, s.o * s.i * s.k * s.k, "{NAME}: weight {s:?}");
+        assert_eq!(y, s.n * s.oh * s.ow * s.o, "{NAME}: output {s:?}");
+    }
+
     fn forward(&self, x: &[f32], w: &[f32], y: &mut [f32]) {
+        self.assert_lengths(x.len(), w.len(), y.len());
         let packed = made_once(&self.forms.forward, || self.pack_forward(w));
         match self.algorithm {
             Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y),
@@ -170,6 +178,7 @@ impl Convolution {
     }
 
     fn input_grad(&self, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+        self.assert_lengths(dx.len(), w.len(), dy.len());
         match made_once(&self.forms.backward, || self.pack_backward(w)) {
             BackwardForm::Winograd(packed) => winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx),
             BackwardForm::Direct(packed) => self.shape.direct_input_grad(self.isa, dy, packed, dx),
@@ -177,6 +186,7 @@ impl Convolution {
     }
 
     fn weight_grad(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        self.assert_lengths(x.len(), dw.len(), dy.len());
         match self.algorithm {
             Algorithm::Winograd => winograd::weight_grad(self.isa, &self.shape, x, dy, dw),
             Algorithm::Direct => self.shape.direct_weight_grad(self.isa, x, dy, dw),

@@ -27,7 +27,8 @@ macro_rules! arithmetic {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    // 14 x 2 accumulators, two registers of the right-hand side, one of the left.
+    // 12 x 2 accumulators, two registers of the right-hand side, and some for the left: 14 rows would
+    // fit on paper, but the compiler loads several left-hand values ahead and then spills.
     const ROWS_WIDE: usize = 12;
     const ROWS_NARROW: usize = 14;
 

@@ -179,6 +179,19 @@ fn a_packing_is_made_once_and_cleared() -> Result<()> {
 }
 
 #[test]
+fn no_images_are_no_error() -> Result<()> {
+    let x = Tensor::zeros((0, 8, 8, 16), candle::DType::F32, &candle::Device::Cpu)?;
+    for stride in [1, 2] {
+        let w = normal(&[16, 16, 3, 3])?;
+        let y = conv2d(&x, &w, Conv2d { stride, padding: 1 }, &Packing::default())?;
+        assert_eq!(y.dims(), [0, 8 / stride, 8 / stride, 16]);
+        let grads = y.sum_all()?.backward()?;
+        assert!(floats(grads.get(&w).expect("a gradient")).iter().all(|&g| g == 0.0));
+    }
+    Ok(())
+}
+
+#[test]
 fn views_with_offsets_and_permutations() -> Result<()> {
     let big = normal(&[4, 9, 8, 5])?;
     let w = normal(&[6, 5, 3, 3])?;

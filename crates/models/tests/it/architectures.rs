@@ -1,0 +1,197 @@
+//! Every architecture: size, features, initialisation, and what it refuses.
+
+use candle::{DType, Device, Result, Tensor, Var};
+use models::{Arch, Mode, Model, Net, Normalization, checkpoint};
+use std::collections::BTreeMap;
+
+const COLOUR: [usize; 3] = [3, 32, 32];
+const DIGITS: [usize; 3] = [1, 28, 28];
+
+/// Name, image shape, width of the features, number of weights. Counts are those of the PyTorch
+/// modules, or sums over the layers done by hand.
+const ALL: [(&str, [usize; 3], usize, usize); 12] = [
+    ("tiny", COLOUR, 64, 33_626),
+    ("resnet8", COLOUR, 64, 75_290),
+    ("resnet20", COLOUR, 64, 269_722),
+    ("resnet32", COLOUR, 64, 464_154),
+    ("resnet44", COLOUR, 64, 658_586),
+    ("resnet56", COLOUR, 64, 853_018),
+    ("resnet18", COLOUR, 512, 11_173_962),
+    ("preact-resnet18", COLOUR, 512, 11_172_170),
+    ("wrn-10-1", COLOUR, 64, 77_850),
+    ("wrn-16-4", COLOUR, 256, 2_748_890),
+    ("mnist-cnn", DIGITS, 100, 166_406),
+    ("lenet5", DIGITS, 200, 648_226),
+];
+
+fn arch(name: &str) -> Arch {
+    name.parse().expect("a known architecture")
+}
+
+fn net(name: &str, shape: [usize; 3], seed: u64) -> Result<Net> {
+    Net::new(arch(name), shape, 10, seed, &Device::Cpu)
+}
+
+fn weights(net: &Net) -> usize {
+    net.parameters().trainable().map(|(_, var)| var.elem_count()).sum()
+}
+
+fn bits(net: &Net) -> Result<BTreeMap<String, Vec<u32>>> {
+    let floats = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
+    net.state()?.iter().map(|(name, t)| Ok((name.clone(), floats(t)?.into_iter().map(f32::to_bits).collect()))).collect()
+}
+
+#[test]
+fn names_are_spelled_as_they_are_read() {
+    for name in ALL.map(|(name, ..)| name).into_iter().chain(["wrn-28-10", "wrn-34-10"]) {
+        assert_eq!(arch(name).to_string(), name);
+    }
+    for name in ["", "resnet", "resnet21", "resnet020", "ResNet18", "wrn", "wrn-28", "wrn-27-10", "wrn-4-1", "wrn-28-0"] {
+        let error = name.parse::<Arch>().expect_err(name).to_string();
+        assert!(error.contains(&format!("`{name}`")) && error.contains("preact-resnet18"), "{error}");
+    }
+}
+
+#[test]
+fn sizes() -> Result<()> {
+    for (name, shape, _, count) in ALL {
+        assert_eq!(weights(&net(name, shape, 0)?), count, "{name}");
+    }
+    assert_eq!(weights(&net("wrn-28-10", COLOUR, 0)?), 36_479_194);
+    Ok(())
+}
+
+#[test]
+fn forward_and_backward() -> Result<()> {
+    for (name, shape @ [c, h, w], width, _) in ALL {
+        let net = net(name, shape, 0)?;
+        let x = Var::rand(0f32, 1f32, (2, c, h, w), &Device::Cpu)?;
+        let output = net.live().forward(&x, Mode::Train)?;
+        assert_eq!((output.features.dims(), output.logits.dims()), (&[2, width][..], &[2, 10][..]), "{name}");
+        // No rectified feature is negative, and each network ends in a rectifier.
+        assert!(output.features.min_all()?.to_scalar::<f32>()? >= 0., "{name}");
+        let grads = output.logits.sqr()?.sum_all()?.backward()?;
+        for (of, var) in net.parameters().trainable().chain([("the pixels", &x)]) {
+            let gradient = grads.get(var).unwrap_or_else(|| panic!("{name}: no gradient of {of}"));
+            assert_eq!(gradient.dims(), var.dims(), "{name}: {of}");
+            let size = gradient.abs()?.max_all()?.to_scalar::<f32>()?;
+            assert!(size.is_finite() && size > 0., "{name}: the gradient of {of} is {size}");
+        }
+    }
+    Ok(())
+}
+
+/// Features are the input of the last layer: its weights turn them into the logits.
+#[test]
+fn logits_are_a_linear_function_of_the_features() -> Result<()> {
+    for (name, shape @ [c, h, w], last) in
+        [("tiny", COLOUR, "linear"), ("wrn-10-1", COLOUR, "fc"), ("mnist-cnn", DIGITS, "7"), ("lenet5", DIGITS, "linear2")]
+    {
+        let net = net(name, shape, 0)?;
+        let output = net.frozen().forward(&Tensor::rand(0f32, 1f32, (2, c, h, w), &Device::Cpu)?, Mode::Eval)?;
+        let state = net.state()?;
+        let weight = state[&format!("{last}.weight")].t()?;
+        let logits = output.features.matmul(&weight)?.broadcast_add(&state[&format!("{last}.bias")])?;
+        assert!((logits - output.logits)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-5, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_seed_fixes_every_bit() -> Result<()> {
+    for name in ["tiny", "resnet8", "wrn-10-1", "mnist-cnn"] {
+        let shape = if name == "mnist-cnn" { DIGITS } else { COLOUR };
+        let (first, again, other) =
+            (bits(&net(name, shape, 7)?)?, bits(&net(name, shape, 7)?)?, bits(&net(name, shape, 8)?)?);
+        assert!(first == again, "{name}: one seed, two networks");
+        for (tensor, values) in &first {
+            // Scales, shifts and running statistics start at constants.
+            let constant = values.iter().all(|v| *v == values[0]);
+            assert_eq!(*values == other[tensor], constant, "{name}: {tensor}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn initial_weights_have_the_documented_spread() -> Result<()> {
+    let net = net("resnet20", COLOUR, 0)?;
+    let state = net.state()?;
+    let deviation = |name: &str| -> Result<f64> { Ok(f64::from(state[name].sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt()) };
+    let conv = deviation("layer3.1.conv1.weight")?;
+    let expected = (2f64 / (64. * 9.)).sqrt();
+    assert!((conv / expected - 1.).abs() < 0.02, "{conv} instead of {expected}");
+    assert!(state["linear.weight"].abs()?.max_all()?.to_scalar::<f32>()? <= 1. / 8.);
+    Ok(())
+}
+
+#[test]
+fn images_of_another_shape_are_refused() -> Result<()> {
+    for (name, shape) in [("tiny", COLOUR), ("resnet8", COLOUR), ("mnist-cnn", DIGITS), ("lenet5", DIGITS)] {
+        let net = net(name, shape, 0)?;
+        for dims in [&[2, 3, 28, 28][..], &[2, 1, 32, 32], &[3, 32, 32], &[2, 32, 32, 3], &[1, 2, 3, 32, 32], &[32]] {
+            let error = net.frozen().forward(&Tensor::zeros(dims, DType::F32, &Device::Cpu)?, Mode::Eval).expect_err(name);
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains("(N, ") && text.contains(&format!("{dims:?}")), "{text}");
+        }
+        let [c, h, w] = shape;
+        let raw = Tensor::zeros((2, c, h, w), DType::U8, &Device::Cpu)?;
+        net.frozen().forward(&raw, Mode::Eval).expect_err("bytes are not images in [0, 1]");
+    }
+    Ok(())
+}
+
+#[test]
+fn weights_of_another_architecture_are_refused() -> Result<()> {
+    let mut net = net("resnet20", COLOUR, 0)?;
+    let before = bits(&net)?;
+    let own = net.state()?;
+    let mut missing = own.clone();
+    missing.remove("bn1.running_mean");
+    let mut extra = own.clone();
+    extra.insert("head.weight".into(), Tensor::zeros(3, DType::F32, &Device::Cpu)?);
+    let wider = Net::new(Arch::CifarResNet(20), COLOUR, 100, 0, &Device::Cpu)?.state()?;
+    for (state, what) in [
+        (Net::new(Arch::Tiny, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is"),
+        (Net::new(Arch::ResNet18, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is [64], not [16]"),
+        (Net::new(Arch::CifarResNet(32), COLOUR, 10, 0, &Device::Cpu)?.state()?, "layer1.3.bn1.bias has no place in it"),
+        (Net::new(Arch::CifarResNet(8), COLOUR, 10, 0, &Device::Cpu)?.state()?, "layer1.1.bn1.bias is missing"),
+        (missing, "bn1.running_mean is missing"),
+        (extra, "head.weight has no place in it"),
+        (wider, "linear.bias is [100], not [10]"),
+        (BTreeMap::new(), "is missing"),
+    ] {
+        let text = net.load(&state).expect_err(what).to_string();
+        assert!(text.starts_with("the weights are not those of a resnet20: ") && !text.contains('\n'), "{text}");
+        assert!(text.contains(what) || what.starts_with("bn1.bias is"), "{text} does not say {what}");
+        assert!(before == bits(&net)?, "a refused checkpoint changed the network");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_brings_the_network_back() -> Result<()> {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("architectures-round-trip.safetensors");
+    let first = net("tiny", COLOUR, 1)?;
+    checkpoint::write(&path, &first.state()?, &BTreeMap::new()).expect("scratch space");
+    let mut second = net("tiny", COLOUR, 2)?;
+    second.load(&checkpoint::read(&path).expect("what was written")).expect("the same architecture");
+    assert!(bits(&first)? == bits(&second)?);
+    Ok(())
+}
+
+#[test]
+fn normalisation_comes_first() -> Result<()> {
+    let x = Tensor::rand(0f32, 1f32, (2, 3, 32, 32), &Device::Cpu)?;
+    let by = |mean: f32, std: f32| Normalization { mean: vec![mean], std: vec![std] }.for_channels(3);
+    let plain = net("tiny", COLOUR, 0)?.normalized_by(Normalization::none(3));
+    let scaled = net("tiny", COLOUR, 0)?.normalized_by(by(0.25, 0.5)?);
+    let logits = |net: &Net, x: &Tensor| net.frozen().forward(x, Mode::Eval).map(|o| o.logits);
+    let off = (logits(&scaled, &x)? - logits(&plain, &x.affine(2., -0.5)?)?)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(off < 1e-5, "{off}");
+    for (mean, std) in [(0.5, 0.), (0.5, -1.), (f32::NAN, 1.), (0., f32::INFINITY)] {
+        by(mean, std).expect_err("not a normalisation");
+    }
+    assert!(Normalization { mean: vec![0.; 2], std: vec![1.] }.for_channels(3).is_err());
+    Ok(())
+}

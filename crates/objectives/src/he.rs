@@ -1,0 +1,62 @@
+//! Hypersphere embedding, Pang et al. 2020: a classifier whose scores are [`cosines`] between its
+//! features and the rows of its last weight, without bias.
+//!
+//! These terms take the logits of a pass to be such cosines; pairing them, `pairing()`, is the ALP
+//! variant as it is. Gradients pass through the normalisation of the weight (the official code
+//! normalises it in place).
+//!
+//! [`cosines`]: crate::cosines
+
+use crate::{Objective, Pass, Passes, Term, log_softmax, one_hot, select};
+use candle::{D, Result, Tensor};
+use std::fmt;
+
+/// Cross-entropy of `scale * (cos - margin * onehot)`. The official code trains with scale 15 and
+/// margin 0.2, and its attacks ascend the same loss with margin 0.
+pub fn margin_ce(pass: Pass, scale: f64, margin: f64) -> Objective {
+    MarginCe { pass, scale, margin }.into()
+}
+
+/// `KL(softmax(scale * clean) || softmax(scale * adv))`: the TRADES variant, without a margin.
+pub fn scaled_kl(scale: f64) -> Objective {
+    ScaledKl { scale }.into()
+}
+
+struct MarginCe {
+    pass: Pass,
+    scale: f64,
+    margin: f64,
+}
+
+impl Term for MarginCe {
+    fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
+        let cosines = &passes.get(self.pass)?.logits;
+        let own = one_hot(passes.labels(), cosines.dim(D::Minus1)?)?;
+        let scores = ((cosines - (&own * self.margin)?)? * self.scale)?;
+        select(&log_softmax(&scores)?, &own)?.neg()
+    }
+}
+
+impl fmt::Display for MarginCe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "margin-ce({}, scale {}, margin {})", self.pass, self.scale, self.margin)
+    }
+}
+
+struct ScaledKl {
+    scale: f64,
+}
+
+impl Term for ScaledKl {
+    fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
+        let log = |cosines: &Tensor| log_softmax(&(cosines * self.scale)?);
+        let (clean, adv) = (log(&passes.clean()?.logits)?, log(&passes.adv()?.logits)?);
+        (clean.exp()? * (clean - adv)?)?.sum(D::Minus1)
+    }
+}
+
+impl fmt::Display for ScaledKl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kl(scale {})", self.scale)
+    }
+}
