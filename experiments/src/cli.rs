@@ -1,6 +1,6 @@
 //! The command line that every binary shares.
 
-use crate::profile::Profile;
+use crate::{process::one_line, profile::Profile};
 use attacks::{Ball, Norm};
 use clap::{Args, ValueEnum};
 use data::Name;
@@ -124,6 +124,26 @@ pub fn at_least_one(s: &str) -> Result<usize, String> {
     }
 }
 
+/// Parses an option of I2FR; whether it is possible is for the regulariser itself to say.
+fn i2fr_option(s: &str, set: impl FnOnce(&mut I2fr, f64)) -> Result<f64, String> {
+    let value = s.parse().map_err(|_| format!("`{s}` is not a number"))?;
+    let mut options = I2fr::default();
+    set(&mut options, value);
+    options.objective().map(|_| value).map_err(|e| one_line(&e.to_string()))
+}
+
+fn weight(s: &str) -> Result<f64, String> {
+    i2fr_option(s, |options, value| options.inter = value)
+}
+
+fn margin(s: &str) -> Result<f64, String> {
+    i2fr_option(s, |options, value| options.margin = value)
+}
+
+fn decay(s: &str) -> Result<f64, String> {
+    i2fr_option(s, |options, decay| options.reference = Reference::RunningMeans { decay })
+}
+
 fn learning_rate(s: &str) -> Result<f64, String> {
     match s.parse::<f64>() {
         Ok(lr) if lr.is_finite() && lr > 0. => Ok(lr),
@@ -212,16 +232,16 @@ pub struct I2frArgs {
     #[arg(long, value_name = "PLACE", default_value_t = Place::Both)]
     pub i2fr_place: Place,
     /// Weight of the distance to the own clean image
-    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
+    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
     pub i2fr_intra_clean: f64,
     /// Weight of the distance to the own class
-    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().intra_class)]
+    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_class)]
     pub i2fr_intra_class: f64,
     /// Weight of the closeness to other classes
-    #[arg(long, value_name = "W", allow_negative_numbers = true, default_value_t = I2fr::default().inter)]
+    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().inter)]
     pub i2fr_inter: f64,
     /// Squared distance at which another class is far enough
-    #[arg(long, value_name = "M", allow_negative_numbers = true, default_value_t = I2fr::default().margin)]
+    #[arg(long, value_name = "M", value_parser = margin, allow_negative_numbers = true, default_value_t = I2fr::default().margin)]
     pub i2fr_margin: f64,
     /// Features: l2 (divided by their norm) or raw
     #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
@@ -230,7 +250,7 @@ pub struct I2frArgs {
     #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
     pub i2fr_reference: ClassReference,
     /// Weight of the past in running means
-    #[arg(long, value_name = "D", allow_negative_numbers = true, default_value_t = 0.9)]
+    #[arg(long, value_name = "D", value_parser = decay, allow_negative_numbers = true, default_value_t = 0.9)]
     pub i2fr_decay: f64,
     /// Treat clean features as constants in training too
     #[arg(long)]

@@ -92,7 +92,13 @@ impl<'a> Evaluations<'a> {
     /// When `evaluations.csv` is there but broken.
     pub fn of(run: &'a Run) -> Result<Self> {
         let path = run.folder().join("evaluations.csv");
-        let stored = if path.is_file() { files::read_csv(&path)? } else { Vec::new() };
+        let broken = || format!("{}: not evaluations of this run; delete it to evaluate again", path.display());
+        let stored: Vec<Outcome> =
+            if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
+        let whole = |o: &Outcome| o.correct.len() == o.examples && o.correct.bytes().all(|b| matches!(b, b'0' | b'1'));
+        if let Some(o) = stored.iter().find(|o| !whole(o)) {
+            anyhow::bail!("{}: {} does not have a 0 or 1 for each of {} examples", broken(), o.attack, o.examples)
+        }
         Ok(Self { run, stored })
     }
 
@@ -109,7 +115,9 @@ impl<'a> Evaluations<'a> {
 
     /// The outcome of `attack` on the most test images, but at most `wanted` of them (0: any number).
     pub fn get_at_most(&self, checkpoint: Checkpoint, attack: &str, wanted: usize) -> Option<&Outcome> {
-        let fits = |o: &&Outcome| o.attack == attack && (wanted == 0 || o.examples <= wanted);
+        let fits = |o: &&Outcome| {
+            o.checkpoint == checkpoint.name() && o.attack == attack && (wanted == 0 || o.examples <= wanted)
+        };
         let most = self.stored.iter().filter(fits).map(|o| o.examples).max()?;
         self.get(checkpoint, attack, most)
     }
@@ -130,7 +138,8 @@ impl<'a> Evaluations<'a> {
         let missing = |attack: &&str| self.get(checkpoint, attack, examples).is_none();
         let wanted: Vec<&str> =
             [CLEAN].into_iter().chain(attacks.iter().copied().filter(|a| *a != CLEAN)).filter(missing).collect();
-        if wanted.is_empty() {
+        let path = self.run.folder().join("examples.csv");
+        if wanted.is_empty() && path.is_file() {
             return Ok(());
         }
         let net = self.run.net(checkpoint, data, device)?;
@@ -160,7 +169,7 @@ impl<'a> Evaluations<'a> {
             .iter()
             .filter(|o| o.checkpoint == checkpoint.name() && o.examples == examples && o.epsilon == config.epsilon)
             .collect();
-        write_examples(&self.run.folder().join("examples.csv"), &test, &of_checkpoint)
+        write_examples(&path, &test, &of_checkpoint)
     }
 }
 

@@ -42,6 +42,15 @@ pub fn replace(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()
     written.map_err(|cause: anyhow::Error| cause.context(advice()))
 }
 
+/// Makes the folder at `path`, unless it is there.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_folder(path: &Path) -> Result<()> {
+    let advice = || format!("cannot make {}; choose another folder with --out", path.display());
+    fs::create_dir_all(path).with_context(advice)
+}
+
 /// Replaces the CSV file at `path` by `rows`.
 ///
 /// # Errors

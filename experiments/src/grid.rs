@@ -4,6 +4,7 @@ use crate::{
     cli::{Shard, TrainingArgs},
     config::{Regularizer, RunConfig},
     evaluation::Evaluations,
+    process::Usage,
     profile,
     report::{Cell, Column, Row, Table},
     run::{Checkpoint, Run},
@@ -11,7 +12,7 @@ use crate::{
 use anyhow::Result;
 use clap::Parser;
 use data::{Name, Splits};
-use std::{path::Path, process::ExitCode};
+use std::{collections::BTreeSet, path::Path, process::ExitCode};
 
 /// Arguments of every table.
 #[derive(Parser, Debug)]
@@ -93,7 +94,9 @@ impl Grid {
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
         let base = profile::resolve(&args.training);
-        let seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
+        let mut seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
+        let mut seen = BTreeSet::new();
+        seeds.retain(|seed| seen.insert(*seed));
         let mut planned = Vec::new();
         for &(framework, regularized) in &self.rows {
             let regularizer =
@@ -110,14 +113,13 @@ impl Grid {
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
             }
         }
-        let labels: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
+        let mut labels: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
+        labels.dedup();
         let only = args.only.as_deref().unwrap_or_default();
-        anyhow::ensure!(
-            !planned.is_empty(),
-            "--only {only} leaves no row of {}; rows: {}",
-            self.name,
-            labels.join(", ")
-        );
+        if planned.is_empty() {
+            let what = format!("--only {only} leaves no row of {}; rows: {}", self.name, labels.join(", "));
+            return Err(Usage(what).into());
+        }
         Ok(planned)
     }
 
@@ -144,7 +146,7 @@ impl Grid {
         let base = profile::resolve(&args.training);
         let mut cells = Vec::new();
         for Planned { row, runs } in planned {
-            for run in runs.iter().filter(|run| run.trained()) {
+            for run in runs.iter().filter(|run| run.finished()) {
                 let evaluations = Evaluations::of(run)?;
                 let wanted = profile::eval_examples(&args.training);
                 for attack in self.columns {
@@ -184,17 +186,16 @@ impl Grid {
     fn print_plan(&self, planned: &[Planned], args: &TableArgs) {
         let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
         println!("{}: {}", self.name, self.caption);
-        let mut position = 0;
-        for Planned { row, runs } in planned {
-            for run in runs {
+        for (i, Planned { row, runs }) in planned.iter().enumerate() {
+            for (seed, run) in runs.iter().enumerate() {
                 let state = match (run.trained(), run.folder().join("resume.safetensors").is_file()) {
                     (true, _) => "trained".to_owned(),
                     (false, true) => format!("interrupted, {}", rate.estimate(run.config())),
                     (false, false) => format!("to train, {}", rate.estimate(run.config())),
                 };
-                let ours = if in_shard(args, position) { "" } else { " (another shard)" };
+                // Shards count runs in the order they are trained in.
+                let ours = if in_shard(args, seed * planned.len() + i) { "" } else { " (another shard)" };
                 println!("{:<20} seed {:<3} {state}{ours}  {}", row.label, run.config().seed, run.config().id());
-                position += 1;
             }
         }
     }

@@ -2,8 +2,20 @@
 
 use crate::interrupt::{self, Interrupted};
 use clap::Parser;
-use std::{fs::OpenOptions, path::Path, process::ExitCode, sync::Mutex};
+use std::{error, fmt as text, fs::OpenOptions, path::Path, process::ExitCode, sync::Mutex};
 use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// The error of arguments that each parse but make no sense here.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl text::Display for Usage {
+    fn fmt(&self, f: &mut text::Formatter<'_>) -> text::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for Usage {}
 
 /// Parses the arguments, runs `work`, and turns what it returns into the exit code: 0 done, 1 failed,
 /// 2 wrong usage, 130 interrupted. `out` names the results folder, where the log is kept.
@@ -29,12 +41,16 @@ pub fn main<Args: Parser>(
             ExitCode::from(130)
         }
         Err(e) => {
-            // One line, whatever a library put into its message.
-            let line: Vec<String> = format!("{e:#}").split_whitespace().map(str::to_owned).collect();
-            eprintln!("error: {}", line.join(" "));
-            ExitCode::FAILURE
+            eprintln!("error: {}", one_line(&format!("{e:#}")));
+            if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// One line, whatever a library put into its message: candle appends a backtrace where `RUST_BACKTRACE` is set.
+pub(crate) fn one_line(message: &str) -> String {
+    let message = message.split("\n   0: ").next().unwrap_or_default();
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Progress goes to stderr, and with times to `OUT/log.txt`, where that can be written.

@@ -47,11 +47,11 @@ impl Profile {
             Self::Quick => Preset {
                 dataset: Name::Synthetic,
                 arch: Arch::Tiny,
-                epochs: 12,
+                epochs: 7,
                 train_examples: 0,
                 held_out: 400,
                 eval_examples: 500,
-                batch: 100,
+                batch: 50,
                 lr: 0.1,
                 schedule: Schedule::OneCycle,
                 attack_steps: 5,
@@ -60,7 +60,7 @@ impl Profile {
             Self::Cpu => Preset {
                 dataset: Name::Cifar10,
                 arch: Arch::CifarResNet(8),
-                epochs: 10,
+                epochs: 8,
                 train_examples: 13_000,
                 held_out: 1_000,
                 eval_examples: 1_000,

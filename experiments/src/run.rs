@@ -96,10 +96,14 @@ impl Run {
         serde_json::from_slice(&std::fs::read(self.folder.join("run.json")).ok()?).ok()
     }
 
+    /// Whether training is done, wherever the weights are now.
+    pub fn finished(&self) -> bool {
+        self.record().is_some_and(|record| record.finished && record.config == self.config)
+    }
+
     /// Whether training is done and its weights are there.
     pub fn trained(&self) -> bool {
-        let weights = [Checkpoint::Best, Checkpoint::Last].map(|c| self.weights(c).is_file());
-        self.record().is_some_and(|record| record.finished && record.config == self.config) && weights == [true; 2]
+        self.finished() && [Checkpoint::Best, Checkpoint::Last].iter().all(|c| self.weights(*c).is_file())
     }
 
     fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
@@ -113,7 +117,8 @@ impl Run {
     pub fn net(&self, checkpoint: Checkpoint, data: &Splits, device: &Device) -> Result<Net> {
         let mut net = self.config.net(data.test.shape(), data.test.classes(), device)?;
         let path = self.weights(checkpoint);
-        net.load(&checkpoint::read(&path)?).with_context(|| format!("{}", path.display()))?;
+        let broken = || format!("{}: not this run's weights; delete it to train the run again", path.display());
+        net.load(&checkpoint::read(&path).with_context(broken)?).with_context(broken)?;
         Ok(net)
     }
 
@@ -125,8 +130,11 @@ impl Run {
         if self.trained() {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))?;
         let mut trainer = self.trainer(data, device)?;
+        files::create_folder(&self.folder)?;
+        // What was measured on weights that are gone says nothing about the new ones.
+        files::remove(&self.folder.join("evaluations.csv"))?;
+        files::remove(&self.folder.join("examples.csv"))?;
         let mut provenance = Provenance::now(data);
         let mut rows = self.resume(&mut trainer, &mut provenance)?;
         self.write_record(&provenance, false)?;
@@ -175,6 +183,14 @@ impl Run {
         let config = &self.config;
         let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
         // The split does not depend on the run's seed: every seed is chosen by the same images.
+        anyhow::ensure!(
+            all.len() >= config.held_out + 2,
+            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
+             raise --train-examples",
+            all.len(),
+            config.dataset,
+            config.held_out
+        );
         let (train, held_out) = all.hold_out(config.held_out, 0)?;
         let game = config.game()?;
         let ball = config.ball()?;
@@ -245,21 +261,24 @@ impl Run {
         if !same || !path.is_file() {
             return Ok(Vec::new());
         }
-        let (tensors, about) = (checkpoint::read(&path)?, checkpoint::metadata(&path)?);
+        let broken = || format!("{}: not a state to resume from; delete it to start the run anew", path.display());
+        let tensors = checkpoint::read(&path).with_context(broken)?;
+        let about = checkpoint::metadata(&path).with_context(broken)?;
         let part = |name: &str| -> BTreeMap<String, Tensor> {
             let inside = |(key, tensor): (&String, &Tensor)| {
                 Some((key.strip_prefix(name)?.strip_prefix('/')?.to_owned(), tensor.clone()))
             };
             tensors.iter().filter_map(inside).collect()
         };
-        let broken = || format!("{}: not a state to resume from; delete it to start the run anew", path.display());
         let number = |key: &str| about.get(key).and_then(|text| text.parse::<f64>().ok());
         let epochs = number("epochs").with_context(broken)? as usize;
         provenance.train_seconds = number("train_seconds").with_context(broken)?;
         let (net, sgd, memory) = (part("net"), part("sgd"), part("memory"));
         let state = Resume { epochs, best_percent: number("best_percent"), net, sgd, memory };
         trainer.resume(&state).with_context(broken)?;
-        let mut rows: Vec<EpochRow> = files::read_csv(&self.folder.join("epochs.csv"))?;
+        let history = self.folder.join("epochs.csv");
+        let mut rows: Vec<EpochRow> = files::read_csv(&history).with_context(broken)?;
+        anyhow::ensure!(rows.len() >= epochs, "{}: {} has only {} epochs", broken(), history.display(), rows.len());
         rows.truncate(epochs);
         tracing::info!("{}: resuming after epoch {epochs}", self.name());
         Ok(rows)

@@ -54,8 +54,8 @@ impl Apgd {
     fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
         let eps = self.ball.eps as f32;
         let norm = self.ball.norm;
-        let noise =
-            keys.draw("attack start", restart, images.shape(), images.device(), |key, out| surface(norm, eps, key, out))?;
+        let noise = keys
+            .draw("attack start", restart, images.shape(), images.device(), |key, out| surface(norm, eps, key, out))?;
         self.ball.project(&(images + noise)?, images)
     }
 
@@ -184,7 +184,7 @@ struct Windows {
 
 impl Windows {
     fn new(steps: usize) -> Self {
-        let percent = |p| (p * steps / 100).max(1);
+        let percent = |p: usize| (p * steps / 100).max(1);
         Self { length: percent(22), left: percent(22), shrink: percent(3), least: percent(6) }
     }
 

@@ -20,10 +20,10 @@ const TEST: usize = 2_000;
 
 /// Difference between figure and background in the channel where it is largest, drawn
 /// log-uniformly; 1 is the full range. An adversary with budget eps can hide up to 2 eps of it.
-const CONTRAST: [f32; 2] = [0.15, 0.6];
+const CONTRAST: [f32; 2] = [0.2, 0.8];
 /// How often a figure has its class's typical hue (else a random colour), and how far that hue strays
 /// either way, in radians; the ten hues are 0.63 apart, so colour helps and does not decide.
-const HUE: (f64, f32) = (0.8, 0.5);
+const HUE: (f64, f32) = (0.85, 0.4);
 /// Largest amplitude of the grain; below 8/255 = 0.031 it can be erased, and another class's drawn.
 const GRAIN: f32 = 0.014;
 /// Standard deviation of the noise of each pixel and channel.

@@ -4,6 +4,7 @@
 //! training descends. [`Framework::regularized`] adds a regulariser to either side or both.
 
 mod alp;
+mod awp;
 mod fast_at;
 mod framework;
 mod mart;
@@ -15,6 +16,7 @@ mod trades;
 mod trainer;
 
 pub use alp::alp;
+pub use awp::{Awp, Directions, weight_direction};
 pub use fast_at::fast_at;
 pub use framework::{Framework, Place};
 pub use mart::mart;

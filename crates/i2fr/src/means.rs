@@ -39,7 +39,7 @@ impl Means {
                 Some((means, seen)) => {
                     // A class seen before moves part of the way; a new one starts at its batch mean;
                     // an absent one stays.
-                    let pull = (&present * seen.affine(decay - 1., 1.)?)?.unsqueeze(1)?;
+                    let pull = (&present * seen.affine(-decay, 1.)?)?.unsqueeze(1)?;
                     let moved = (&means + (batch - &means)?.broadcast_mul(&pull)?)?;
                     (moved, seen.maximum(&present)?)
                 }

@@ -66,9 +66,7 @@ impl Term for Adr {
     fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
         let adv = passes.adv()?;
         match self {
-            Self::LocalCompactness => {
-                absolute(&(&adv.features - passes.clean()?.features.detach())?)?.mean(D::Minus1)
-            }
+            Self::LocalCompactness => absolute(&(&adv.features - passes.clean()?.features.detach())?)?.mean(D::Minus1),
             Self::GlobalCompactness => {
                 let clean = passes.clean()?.features.detach().unsqueeze(0)?;
                 let differences = adv.features.unsqueeze(1)?.broadcast_sub(&clean)?;

@@ -24,8 +24,10 @@ impl Centers {
         &self.0
     }
 
-    /// One plain gradient step: the network's optimiser does not know the centres. (The official code
-    /// uses learning rates 0.5 for proximity and 1e-4 for the contrastive centres, without momentum.)
+    /// One plain gradient step down the training loss: the network's optimiser does not know the centres.
+    ///
+    /// The official code divides the weight of the term out of the gradient first, then steps with learning
+    /// rate 0.5 (proximity) or 1e-4 (contrastive): pass that rate divided by the magnitude of the weight.
     ///
     /// # Errors
     /// When a gradient does not fit.
@@ -43,8 +45,8 @@ pub fn proximity(centers: &Centers, pass: Pass) -> Objective {
 }
 
 /// Mean squared distance between the features of one pass and the centres of all other classes.
-/// Training ascends it, so it enters an objective with a small negative weight (official: -1e-5). It
-/// is not bounded.
+/// Training ascends it, so it enters an objective with a small negative weight (in the official code
+/// -1e-4, in adversarial training -1e-5). It is not bounded.
 pub fn contrastive(centers: &Centers, pass: Pass) -> Objective {
     Pcl { kind: Kind::Contrastive, centers: centers.clone(), pass }.into()
 }

@@ -6,10 +6,18 @@ use candle::{D, DType, Result, Tensor};
 /// `(N,)` class indices as rows of `(N, classes)` with a single one, of type `f32`.
 ///
 /// # Errors
-/// When `labels` is not of an integer type.
+/// When `labels` is not of an integer type, or an index is not one of a class.
 pub fn one_hot(labels: &Tensor, classes: usize) -> Result<Tensor> {
+    if !labels.dtype().is_int() {
+        candle::bail!("class indices are integers, not {:?}", labels.dtype())
+    }
+    let labels = labels.to_dtype(DType::U32)?;
+    // A row without a one would make a loss silently zero.
+    if let Some(index) = labels.to_vec1::<u32>()?.into_iter().find(|index| *index as usize >= classes) {
+        candle::bail!("class {index} is not one of {classes} classes, counted from 0")
+    }
     let all = Tensor::arange(0u32, classes as u32, labels.device())?;
-    labels.to_dtype(DType::U32)?.unsqueeze(1)?.broadcast_eq(&all.unsqueeze(0)?)?.to_dtype(DType::F32)
+    labels.unsqueeze(1)?.broadcast_eq(&all.unsqueeze(0)?)?.to_dtype(DType::F32)
 }
 
 /// The entry of each row of `values` `(N, K)` that `mask`, one-hot rows of the same shape, marks; `(N,)`.

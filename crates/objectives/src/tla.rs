@@ -18,7 +18,7 @@ pub enum Positive {
     OwnClean,
     /// That of the next example of its class in the batch, cyclically, or its own when it is alone.
     /// Batches are shuffled, so this is a uniform draw that needs no random numbers, and no example is
-    /// left out. (The official code draws a second batch of the same classes.)
+    /// left out. (The official code draws further images of the batch's classes.)
     SameClass,
     /// That of the given row of the batch, `(N,)`, for each example.
     Rows(Tensor),
@@ -27,8 +27,9 @@ pub enum Positive {
 /// The clean feature that an adversarial one is pushed from.
 #[derive(Clone, Debug)]
 pub enum Negative {
-    /// The one most similar to it in `|cos|` among other classes of the batch: the hard mining of the
-    /// official code. An example without any has no triplet.
+    /// The one most similar to it in `|cos|` among other classes of the batch, the earliest of equals: the
+    /// official code's hard mining, which looks in a batch drawn for that purpose. An example without any
+    /// has no triplet.
     Hardest,
     /// That of the given row of the batch, `(N,)`, for each example.
     Rows(Tensor),

@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::Context;
-use attacks::{Norm, Probe};
+use attacks::{Ball, Norm, Probe, UnknownAttack};
 use clap::Parser;
 use experiments::{
     cli::{DeviceChoice, Epsilon, at_least_one},
@@ -15,7 +15,11 @@ use experiments::{
 };
 use models::{Arch, Net, Normalization, checkpoint};
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,7 +47,7 @@ struct Args {
     #[arg(long, default_value = "8/255", allow_negative_numbers = true)]
     eps: Epsilon,
     /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, cw-K; clean accuracy is always reported
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
     /// The first N test images [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -65,6 +69,14 @@ struct Args {
     out: PathBuf,
 }
 
+fn known(attack: &str) -> Result<String, UnknownAttack> {
+    if attack != CLEAN {
+        // Whether there is such an attack does not depend on the radius.
+        Probe::named(attack, Ball::grey_levels(8.))?;
+    }
+    Ok(attack.into())
+}
+
 /// A line of `summary.csv`.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -80,9 +92,11 @@ fn main() -> ExitCode {
 }
 
 fn evaluate(args: &Args) -> anyhow::Result<()> {
+    files::create_folder(&args.out)?;
     let device = args.device.open()?;
     let ball = args.eps.ball(args.norm);
-    let attacks: Vec<&String> = args.attack.iter().filter(|name| *name != CLEAN).collect();
+    let mut seen = BTreeSet::from([CLEAN]);
+    let attacks: Vec<&String> = args.attack.iter().filter(|name| seen.insert(name.as_str())).collect();
     let probes = attacks.iter().map(|name| Probe::named(name, ball)).collect::<Result<Vec<_>, _>>()?;
     let test = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
     let test = test.first(args.examples.unwrap_or(test.len()));
@@ -111,9 +125,13 @@ fn evaluate(args: &Args) -> anyhow::Result<()> {
 
 fn load(args: &Args, test: &data::Dataset, device: &candle::Device) -> anyhow::Result<Net> {
     let path = &args.checkpoint;
-    let weights = checkpoint::read(path)?;
+    let weights = checkpoint::read(path).context("--checkpoint")?;
     let mut net = Net::new(args.arch, test.shape(), test.classes(), 0, device)?;
-    net.load(&weights).with_context(|| format!("{}", path.display()))?;
+    let other = || {
+        let path = path.display();
+        format!("{path} does not fit --arch {}; give the architecture and data set it was trained with", args.arch)
+    };
+    net.load(&weights).with_context(other)?;
     let given = Normalization { mean: args.mean.clone(), std: args.std.clone() };
     let normalization = if given.mean.is_empty() { stored(&checkpoint::metadata(path)?) } else { Some(given) };
     match normalization {
@@ -130,7 +148,6 @@ fn stored(metadata: &BTreeMap<String, String>) -> Option<Normalization> {
 }
 
 fn write(args: &Args, test: &data::Dataset, outcomes: &[Outcome]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let clean_percent = outcomes.first().map_or(0., Outcome::percent);
     let line = |o: &'_ Outcome| (o.attack.clone(), o.examples, o.percent(), o.seconds);
     let rows: Vec<_> = outcomes.iter().map(line).collect();

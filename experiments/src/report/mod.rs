@@ -121,8 +121,7 @@ impl Table {
             (file("svg"), plot::svg(self)?),
         ];
         for folder in [out, &out.join(&self.name)] {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}; choose another folder with --out", folder.display()))?;
+            files::create_folder(folder)?;
         }
         let mut written = Vec::new();
         for (path, text) in texts {

@@ -38,7 +38,10 @@ fn weights(net: &Net) -> usize {
 
 fn bits(net: &Net) -> Result<BTreeMap<String, Vec<u32>>> {
     let floats = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();
-    net.state()?.iter().map(|(name, t)| Ok((name.clone(), floats(t)?.into_iter().map(f32::to_bits).collect()))).collect()
+    net.state()?
+        .iter()
+        .map(|(name, t)| Ok((name.clone(), floats(t)?.into_iter().map(f32::to_bits).collect())))
+        .collect()
 }
 
 #[test]
@@ -46,7 +49,8 @@ fn names_are_spelled_as_they_are_read() {
     for name in ALL.map(|(name, ..)| name).into_iter().chain(["wrn-28-10", "wrn-34-10"]) {
         assert_eq!(arch(name).to_string(), name);
     }
-    for name in ["", "resnet", "resnet21", "resnet020", "ResNet18", "wrn", "wrn-28", "wrn-27-10", "wrn-4-1", "wrn-28-0"] {
+    for name in ["", "resnet", "resnet21", "resnet020", "ResNet18", "wrn", "wrn-28", "wrn-27-10", "wrn-4-1", "wrn-28-0"]
+    {
         let error = name.parse::<Arch>().expect_err(name).to_string();
         assert!(error.contains(&format!("`{name}`")) && error.contains("preact-resnet18"), "{error}");
     }
@@ -84,9 +88,12 @@ fn forward_and_backward() -> Result<()> {
 /// Features are the input of the last layer: its weights turn them into the logits.
 #[test]
 fn logits_are_a_linear_function_of_the_features() -> Result<()> {
-    for (name, shape @ [c, h, w], last) in
-        [("tiny", COLOUR, "linear"), ("wrn-10-1", COLOUR, "fc"), ("mnist-cnn", DIGITS, "7"), ("lenet5", DIGITS, "linear2")]
-    {
+    for (name, shape @ [c, h, w], last) in [
+        ("tiny", COLOUR, "linear"),
+        ("wrn-10-1", COLOUR, "fc"),
+        ("mnist-cnn", DIGITS, "7"),
+        ("lenet5", DIGITS, "linear2"),
+    ] {
         let net = net(name, shape, 0)?;
         let output = net.frozen().forward(&Tensor::rand(0f32, 1f32, (2, c, h, w), &Device::Cpu)?, Mode::Eval)?;
         let state = net.state()?;
@@ -117,7 +124,8 @@ fn a_seed_fixes_every_bit() -> Result<()> {
 fn initial_weights_have_the_documented_spread() -> Result<()> {
     let net = net("resnet20", COLOUR, 0)?;
     let state = net.state()?;
-    let deviation = |name: &str| -> Result<f64> { Ok(f64::from(state[name].sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt()) };
+    let deviation =
+        |name: &str| -> Result<f64> { Ok(f64::from(state[name].sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt()) };
     let conv = deviation("layer3.1.conv1.weight")?;
     let expected = (2f64 / (64. * 9.)).sqrt();
     assert!((conv / expected - 1.).abs() < 0.02, "{conv} instead of {expected}");
@@ -130,7 +138,8 @@ fn images_of_another_shape_are_refused() -> Result<()> {
     for (name, shape) in [("tiny", COLOUR), ("resnet8", COLOUR), ("mnist-cnn", DIGITS), ("lenet5", DIGITS)] {
         let net = net(name, shape, 0)?;
         for dims in [&[2, 3, 28, 28][..], &[2, 1, 32, 32], &[3, 32, 32], &[2, 32, 32, 3], &[1, 2, 3, 32, 32], &[32]] {
-            let error = net.frozen().forward(&Tensor::zeros(dims, DType::F32, &Device::Cpu)?, Mode::Eval).expect_err(name);
+            let error =
+                net.frozen().forward(&Tensor::zeros(dims, DType::F32, &Device::Cpu)?, Mode::Eval).expect_err(name);
             let text = error.to_string();
             assert!(text.contains(name) && text.contains("(N, ") && text.contains(&format!("{dims:?}")), "{text}");
         }
@@ -154,7 +163,10 @@ fn weights_of_another_architecture_are_refused() -> Result<()> {
     for (state, what) in [
         (Net::new(Arch::Tiny, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is"),
         (Net::new(Arch::ResNet18, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is [64], not [16]"),
-        (Net::new(Arch::CifarResNet(32), COLOUR, 10, 0, &Device::Cpu)?.state()?, "layer1.3.bn1.bias has no place in it"),
+        (
+            Net::new(Arch::CifarResNet(32), COLOUR, 10, 0, &Device::Cpu)?.state()?,
+            "layer1.3.bn1.bias has no place in it",
+        ),
         (Net::new(Arch::CifarResNet(8), COLOUR, 10, 0, &Device::Cpu)?.state()?, "layer1.1.bn1.bias is missing"),
         (missing, "bn1.running_mean is missing"),
         (extra, "head.weight has no place in it"),

@@ -1,6 +1,8 @@
 //! Golden values of PyTorch: the published ResNet-20, and the linear layer.
 
-use crate::golden::{assert_gradient, assert_values, cases, labels, numbers, path, pixels, tensors};
+use crate::golden::{
+    assert_gradient, assert_pixel_gradients, assert_values, cases, labels, numbers, path, pixels, tensors,
+};
 use candle::{Device, Result, Var};
 use candle_nn::loss::cross_entropy;
 use models::{Arch, Mode, Model, Net, checkpoint};
@@ -43,6 +45,7 @@ fn parity_input_gradient() -> Result<()> {
     // is sure of are rounding noise in 32 bits.
     let largest = numbers(expected).into_iter().fold(0f64, |m, v| m.max(v.abs()));
     assert_values("gradient", gradient, expected, 0., 1e-3 * largest);
+    assert_pixel_gradients("gradient", gradient, expected, 1e-6);
     Ok(())
 }
 

@@ -1,0 +1,80 @@
+//! Small networks, random images and the attacks under test.
+
+use attacks::{Apgd, Attack, Ball, Keys, Pgd, Start, Victim};
+use candle::{D, Device, Result, Tensor};
+use kernels::Key;
+use models::{Arch, Mode, Model, Net, Output};
+use objectives::{Clean, Objective, Stage};
+
+/// Sides of the random images.
+pub const SHAPE: [usize; 3] = [3, 12, 12];
+
+pub fn net() -> Net {
+    Net::new(Arch::Tiny, SHAPE, 10, 7, &Device::Cpu).expect("a net")
+}
+
+/// `n` random images, about a quarter of the pixels exactly 0 or 1.
+pub fn images(n: usize) -> Tensor {
+    let [c, h, w] = SHAPE;
+    let mut values = vec![0.; n * c * h * w];
+    kernels::fill_uniform(Key { seed: 3, epoch: 0, example: 0, restart: 0 }, -0.15, 1.15, &mut values);
+    values.iter_mut().for_each(|v| *v = v.clamp(0., 1.));
+    Tensor::from_vec(values, (n, c, h, w), &Device::Cpu).expect("images")
+}
+
+/// What the network says about `images`, so that attacks start from correct examples.
+pub fn predictions(model: &dyn Model, images: &Tensor) -> Result<Tensor> {
+    model.forward(images, Mode::Eval)?.logits.argmax(D::Minus1)
+}
+
+pub fn examples(n: usize) -> Vec<u64> {
+    (0..n as u64).collect()
+}
+
+pub fn keys(examples: &[u64]) -> Keys<'_> {
+    Keys { seed: 11, epoch: 0, examples }
+}
+
+/// Every kind of attack, few steps each.
+pub fn attacks(ball: Ball) -> Vec<Box<dyn Attack>> {
+    let pgd = Pgd::new(ball, 4);
+    vec![
+        Box::new(Pgd::fgsm(ball)),
+        Box::new(pgd),
+        Box::new(Pgd { restarts: 3, ..pgd }),
+        Box::new(Pgd { start: Start::Gaussian(0.1), step: ball.eps * 3., ..pgd }),
+        Box::new(Pgd::mim(ball, 4)),
+        Box::new(Apgd::new(ball, 9)),
+        Box::new(Apgd { restarts: 2, ..Apgd::new(ball, 5) }),
+    ]
+}
+
+/// Whether each image gets another label, and what `objective` says of it.
+pub fn judge(victim: Victim<'_>, x: &Tensor, labels: &Tensor) -> Result<(Vec<bool>, Vec<f32>)> {
+    let clean = Clean::new(victim.model, victim.mode, x, labels, Stage::Generation);
+    let passes = clean.against(x)?;
+    let losses = victim.objective.losses(&passes)?.to_vec1()?;
+    let said = passes.adv()?.logits.argmax(D::Minus1)?.to_vec1::<u32>()?;
+    Ok((said.iter().zip(labels.to_vec1::<u32>()?).map(|(said, label)| *said != label).collect(), losses))
+}
+
+pub fn bits(x: &Tensor) -> Result<Vec<u32>> {
+    Ok(x.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
+}
+
+/// A network whose logits never change, though they depend on the pixels: every gradient is 0.
+pub struct Flat;
+
+impl Model for Flat {
+    fn forward(&self, images: &Tensor, _: Mode) -> Result<Output> {
+        let pixels = images.flatten_from(1)?.narrow(1, 0, 5)?;
+        // A zero tensor: candle does not differentiate a product with the number 0.
+        let features = (&pixels * pixels.zeros_like()?)?;
+        let logits = features.broadcast_add(&Tensor::new(&[0f32, 1., 2., 3., 4.], images.device())?)?;
+        Ok(Output { features, logits })
+    }
+}
+
+pub fn eval<'a>(model: &'a dyn Model, objective: &'a Objective) -> Victim<'a> {
+    Victim { model, mode: Mode::Eval, objective }
+}

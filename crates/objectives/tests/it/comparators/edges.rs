@@ -1,0 +1,98 @@
+//! What golden values do not show: batches without partners, equal features, learnable centres.
+
+use crate::golden::numbers;
+use candle::{Device, Result, Tensor, Var};
+use models::Output;
+use objectives::{
+    Centers, Clean, Negative, Pass, Positive, Stage, adr, cosine_costs, local_compactness, proximity, transport,
+    transport_plan, triplet,
+};
+use std::collections::BTreeMap;
+
+/// Four clean examples with logits as features.
+fn small(labels: &Tensor) -> Result<Clean<'_>> {
+    let rows = [[1f32, 0., 0.2], [0., 1., 0.], [0.8, 0.1, 0.], [0., 0., 1.]];
+    let features = Tensor::new(&rows, &Device::Cpu)?;
+    Ok(Clean::known(Output { features: features.clone(), logits: features }, labels, Stage::Training))
+}
+
+fn adversarial() -> Result<Output> {
+    let rows = [[0.9f32, 0.1, 0.2], [0.2, 0.9, 0.], [0.7, 0.3, 0.], [0.1, 0., 0.8]];
+    let features = Tensor::new(&rows, &Device::Cpu)?;
+    Ok(Output { features: features.clone(), logits: features })
+}
+
+#[test]
+fn a_batch_of_one_class_is_finite_everywhere() -> Result<()> {
+    let labels = Tensor::new(&[1u32; 4], &Device::Cpu)?;
+    let clean = small(&labels)?;
+    let passes = clean.against_known(adversarial()?);
+    for objective in [adr(), triplet(Positive::SameClass, Negative::Hardest, 2.), transport()] {
+        let losses = numbers(&objective.losses(&passes)?);
+        assert!(losses.iter().all(|l| l.is_finite()), "{objective}: {losses:?}");
+    }
+    // No other class, so no triplet: only the norms are left, which a margin does not change.
+    let at = |margin| triplet(Positive::OwnClean, Negative::Hardest, margin).losses(&passes);
+    assert_eq!(numbers(&at(0.)?), numbers(&at(5.)?));
+    Ok(())
+}
+
+#[test]
+fn same_class_positives_go_around_the_class() -> Result<()> {
+    let labels = Tensor::new(&[0u32, 1, 0, 2], &Device::Cpu)?;
+    let clean = small(&labels)?;
+    let passes = clean.against_known(adversarial()?);
+    let rows = Positive::Rows(Tensor::new(&[2u32, 1, 0, 3], &Device::Cpu)?);
+    let losses = |positive| triplet(positive, Negative::Hardest, 1.).losses(&passes);
+    assert_eq!(numbers(&losses(Positive::SameClass)?), numbers(&losses(rows)?));
+    Ok(())
+}
+
+#[test]
+fn compactness_has_no_gradient_where_features_are_equal() -> Result<()> {
+    let labels = Tensor::new(&[0u32, 1, 0, 2], &Device::Cpu)?;
+    let clean = small(&labels)?;
+    let features = Var::from_tensor(&clean.against_known(adversarial()?).clean()?.features)?;
+    let adv = Output { features: features.as_tensor().clone(), logits: features.as_tensor().clone() };
+    let grads = local_compactness().losses(&clean.against_known(adv))?.sum_all()?.backward()?;
+    assert!(numbers(grads.get(&features).expect("a gradient")).iter().all(|g| *g == 0.));
+    Ok(())
+}
+
+#[test]
+fn centers_learn_in_training_only_and_are_restored() -> Result<()> {
+    let labels = Tensor::new(&[0u32, 1, 0, 2], &Device::Cpu)?;
+    let start = Tensor::new(&[[0f32, 0., 0.], [1., 1., 1.], [0., 0.5, 0.]], &Device::Cpu)?;
+    let centers = Centers::new(&start)?;
+    let term = proximity(&centers, Pass::Adv);
+    let saved: BTreeMap<_, _> = term.terms().flat_map(|(_, term)| term.memory()).collect();
+    let loss = |stage| {
+        let adv = adversarial()?;
+        let clean = Clean::known(adv.clone(), &labels, stage);
+        term.losses(&clean.against_known(adv))?.mean_all()
+    };
+    let attack = loss(Stage::Generation)?;
+    assert!(attack.backward()?.get(centers.var()).is_none());
+    let before = loss(Stage::Training)?;
+    assert_eq!(numbers(&attack), numbers(&before));
+    centers.step(&before.backward()?, 0.5)?;
+    assert!(numbers(&loss(Stage::Training)?) < numbers(&before));
+    for (_, term) in term.terms() {
+        term.restore(&saved)?;
+        assert!(term.restore(&BTreeMap::new()).is_err());
+    }
+    assert_eq!(numbers(centers.var()), numbers(&start));
+    Ok(())
+}
+
+#[test]
+fn a_transport_plan_has_uniform_marginals() -> Result<()> {
+    let labels = Tensor::new(&[0u32; 4], &Device::Cpu)?;
+    let (from, to) = (small(&labels)?, adversarial()?.logits);
+    let from = from.against_known(adversarial()?).clean()?.logits.clone();
+    let plan = transport_plan(&cosine_costs(&from, &to.narrow(0, 0, 3)?)?)?;
+    for column in numbers(&plan.sum(0)?) {
+        assert!((column - 1. / 3.).abs() < 1e-3, "{column}");
+    }
+    Ok(())
+}

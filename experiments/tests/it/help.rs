@@ -1,0 +1,93 @@
+//! The help is complete and is no error.
+
+use crate::program::{ALL, command};
+
+const TRAINING: [&str; 26] = [
+    "--profile",
+    "--dataset",
+    "--data-dir",
+    "--arch",
+    "--device",
+    "--seeds",
+    "--epochs",
+    "--train-examples",
+    "--eval-examples",
+    "--only",
+    "--out",
+    "--plan",
+    "--render-only",
+    "--shard",
+    "--norm",
+    "--eps",
+    "--i2fr-place",
+    "--i2fr-intra-clean",
+    "--i2fr-intra-class",
+    "--i2fr-inter",
+    "--i2fr-margin",
+    "--i2fr-features",
+    "--i2fr-reference",
+    "--i2fr-decay",
+    "--i2fr-clean-constant",
+    "[default: results]",
+];
+
+#[track_caller]
+fn help(name: &str) -> String {
+    let output = command(name).arg("--help").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{name}");
+    assert!(output.stderr.is_empty(), "{name}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[track_caller]
+fn mentions(name: &str, words: &[&str]) {
+    let help = help(name);
+    let said: Vec<&str> = help.split([' ', '\n', ',', '=']).collect();
+    for word in words {
+        assert!(said.contains(word) || (word.contains(' ') && help.contains(word)), "{name} --help: no {word}\n{help}");
+    }
+}
+
+#[test]
+fn every_flag_of_the_contract_is_explained() {
+    mentions("table1", &TRAINING);
+    mentions("train", &[&TRAINING[..], &["--framework", "--i2fr"]].concat());
+    mentions(
+        "evaluate",
+        &[
+            "--checkpoint",
+            "--arch",
+            "--dataset",
+            "--data-dir",
+            "--norm",
+            "--eps",
+            "--attack",
+            "--examples",
+            "--seed",
+            "--out",
+            "--mean",
+            "--std",
+            "--device",
+        ],
+    );
+    let options =
+        ["--arch", "--batch", "--attack-steps", "--iters", "--warmup", "--threads", "--device", "--precision"];
+    mentions("throughput", &options);
+}
+
+#[test]
+fn names_are_listed() {
+    let sets = ["synthetic", "cifar10", "cifar100", "svhn", "mnist", "fashion-mnist"];
+    mentions("table1", &sets);
+    mentions("table1", &["quick", "cpu", "gpu", "paper"]);
+    mentions("train", &["standard", "pgd-at", "trades", "mart", "alp", "fast-at"]);
+    mentions("train", &["generation", "training", "both", "pairs", "batch-means", "running-means"]);
+}
+
+#[test]
+fn version_and_short_help_are_no_errors() {
+    for name in ALL {
+        command(name).arg("--version").assert().code(0).stdout(predicates::str::contains(env!("CARGO_PKG_VERSION")));
+        command(name).arg("-h").assert().code(0).stderr("");
+    }
+}

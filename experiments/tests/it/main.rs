@@ -1,0 +1,16 @@
+//! The binaries as a user meets them, and the rules that the whole source tree keeps.
+
+mod checkpoints;
+mod data;
+mod evaluate;
+mod help;
+mod house_rules;
+mod interrupted;
+mod options;
+mod outcome;
+mod parity;
+mod program;
+mod stored;
+mod table;
+mod throughput;
+mod usage;

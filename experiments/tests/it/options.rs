@@ -1,0 +1,94 @@
+//! Every option of a training is part of its identity and changes the weights.
+
+use crate::program::{bytes, only_run, run, text};
+
+/// Three steps on 60 images: enough for running means to matter.
+const LEAST: [&str; 10] =
+    ["--epochs", "1", "--train-examples", "460", "--batch", "20", "--eval-examples", "5", "--attack-steps", "2"];
+
+/// Trains with each of `variants` and asserts that no two runs have the same name or the same weights;
+/// returns what each run says of its game.
+#[track_caller]
+fn all_differ(base: &[&str], variants: &[&[&str]]) -> Vec<String> {
+    let mut seen: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut games = Vec::new();
+    for variant in variants {
+        let out = tempfile::tempdir().unwrap();
+        run("train", &[&LEAST, base, variant].concat(), out.path());
+        let folder = only_run(out.path());
+        let (id, weights) =
+            (folder.file_name().unwrap().to_string_lossy().into_owned(), bytes(&folder.join("last.safetensors")));
+        for ((other, bits), earlier) in seen.iter().zip(variants) {
+            assert_ne!(&id, other, "{variant:?} and {earlier:?} are one run");
+            assert!(&weights != bits, "{variant:?} and {earlier:?} train the same weights");
+        }
+        seen.push((id, weights));
+        let record: serde_json::Value = serde_json::from_str(&text(&folder.join("run.json"))).unwrap();
+        games.push(record["game"].as_str().unwrap().to_owned());
+    }
+    games
+}
+
+#[test]
+fn every_option_of_i2fr_matters() {
+    let games = all_differ(
+        &["--framework", "pgd-at", "--i2fr"],
+        &[
+            &[],
+            &["--i2fr-place", "generation"],
+            &["--i2fr-place", "training"],
+            &["--i2fr-intra-clean", "3"],
+            &["--i2fr-intra-class", "3"],
+            &["--i2fr-inter", "3"],
+            &["--i2fr-margin", "2.5"],
+            &["--i2fr-features", "raw"],
+            &["--i2fr-clean-constant"],
+            &["--i2fr-reference", "batch-means"],
+            &["--i2fr-reference", "running-means"],
+            &["--i2fr-reference", "running-means", "--i2fr-decay", "0.1"],
+        ],
+    );
+    let says = |i: usize, inner: &str, outer: &str| {
+        let (attack, training) = games[i].split_once("; training descends ").unwrap();
+        assert!(attack.contains(inner) && training.contains(outer), "{}", games[i]);
+        (attack.contains("i2fr("), training.contains("i2fr("))
+    };
+    assert_eq!(says(0, "1 intra-clean, 0.5 intra-class, 1 inter, pairs", "pairs, margin 1, l2"), (true, true));
+    assert_eq!(says(1, "1 intra-clean", "ce(adv)"), (true, false));
+    assert_eq!(says(2, "ce(adv)", "1 intra-clean"), (false, true));
+    assert_eq!(says(3, "3 intra-clean", "3 intra-clean"), (true, true));
+    assert_eq!(says(4, "3 intra-class", "3 intra-class"), (true, true));
+    assert_eq!(says(5, "3 inter", "3 inter"), (true, true));
+    assert_eq!(says(6, "margin 2.5", "margin 2.5"), (true, true));
+    assert_eq!(says(7, "raw", "raw"), (true, true));
+    assert_eq!(says(8, "clean constant", "clean constant"), (true, true));
+    assert_eq!(says(9, "batch means", "batch means"), (true, true));
+    assert_eq!(says(10, "running means 0.9", "running means 0.9"), (true, true));
+    assert_eq!(says(11, "running means 0.1", "running means 0.1"), (true, true));
+}
+
+#[test]
+fn without_the_regulariser_its_options_change_nothing() {
+    let of = |more: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        run("train", &[&LEAST, &["--framework", "pgd-at"], more].concat(), out.path());
+        only_run(out.path()).file_name().unwrap().to_owned()
+    };
+    assert_eq!(of(&[]), of(&["--i2fr-inter", "3"]));
+}
+
+#[test]
+fn every_option_of_training_matters() {
+    all_differ(
+        &["--framework", "pgd-at"],
+        &[
+            &[],
+            &["--i2fr"],
+            &["--lr", "0.05"],
+            &["--schedule", "constant"],
+            &["--eps", "4/255"],
+            &["--norm", "l2", "--eps", "0.5"],
+            &["--seeds", "3"],
+        ],
+    );
+}

@@ -1,0 +1,167 @@
+//! What stands in a results folder, whole or damaged.
+
+use crate::{
+    outcome::fails,
+    program::{TINY, assert_nothing_half_written, bytes, run, text, trained},
+};
+use std::path::Path;
+
+const STANDARD: [&str; 2] = ["--framework", "standard"];
+
+/// The arguments of the run that [`trained`] leaves with [`STANDARD`].
+fn again() -> Vec<&'static str> {
+    [&TINY[..], &STANDARD].concat()
+}
+
+#[test]
+fn nothing_stored_is_nothing_to_render() {
+    let out = tempfile::tempdir().unwrap();
+    let place = out.path().display().to_string();
+    fails("table1", &["--render-only"], out.path(), &["no stored runs", &place]);
+    assert!(!out.path().join("table1").exists() && !out.path().join("table1.md").exists());
+}
+
+#[test]
+fn a_damaged_record_is_trained_anew_to_the_same_bytes() {
+    let (out, folder) = trained(&STANDARD);
+    let weights = bytes(&folder.join("last.safetensors"));
+    let examples = bytes(&folder.join("examples.csv"));
+    for damage in [&b"{\"id\": \"half"[..], b"", b"[]", b"\xff\xfe"] {
+        std::fs::write(folder.join("run.json"), damage).unwrap();
+        std::fs::write(folder.join("last.safetensors"), "overwrite me").unwrap();
+        run("train", &again(), out.path());
+        assert_eq!(bytes(&folder.join("last.safetensors")), weights);
+        assert_eq!(bytes(&folder.join("examples.csv")), examples);
+        assert!(text(&folder.join("run.json")).contains("\"finished\": true"));
+    }
+    assert_nothing_half_written(out.path());
+}
+
+#[test]
+fn a_record_of_another_configuration_is_not_believed() {
+    let (out, folder) = trained(&STANDARD);
+    let record = text(&folder.join("run.json"));
+    let other = record.replace("\"lr\": 0.1", "\"lr\": 0.2");
+    assert_ne!(record, other);
+    std::fs::write(folder.join("run.json"), other).unwrap();
+    fails("table1", &[&TINY[..], &["--only", "standard", "--render-only"]].concat(), out.path(), &["no stored runs"]);
+    run("train", &again(), out.path());
+    assert!(text(&folder.join("run.json")).contains("\"lr\": 0.1"));
+}
+
+#[test]
+fn damaged_weights_are_named_when_they_are_needed() {
+    let (out, folder) = trained(&STANDARD);
+    let best = folder.join("best.safetensors");
+    let sound = bytes(&best);
+    let path = best.display().to_string();
+    let settings = ["--epochs", "1", "--train-examples", "600", "--attack-steps", "2", "--eval-examples", "20"];
+    let more = [&settings[..], &STANDARD].concat();
+    for damage in [&sound[..sound.len() / 2], &sound[..sound.len() - 1], b"noise", b""] {
+        std::fs::write(&best, damage).unwrap();
+        fails("train", &more, out.path(), &[&path, "delete it to train the run again"]);
+        // What was measured before is still there.
+        run("train", &again(), out.path());
+    }
+    std::fs::remove_file(&best).unwrap();
+    run("train", &more, out.path());
+    assert_eq!(bytes(&best), sound);
+}
+
+#[test]
+fn damaged_evaluations_are_named_and_can_be_deleted() {
+    let (out, folder) = trained(&STANDARD);
+    let evaluations = folder.join("evaluations.csv");
+    let path = evaluations.display().to_string();
+    let sound = text(&evaluations);
+    let examples = text(&folder.join("examples.csv"));
+    let cut = &sound[..sound.len() - 10];
+    let letters = sound.replace("0", "é").replace("1", "é");
+    let shorter = sound.replacen(",40,", ",4,", 1);
+    for damage in [cut, "checkpoint,attack\nbest,clean\n", "\u{0}\u{1}", &letters, &shorter] {
+        std::fs::write(&evaluations, damage).unwrap();
+        fails("train", &again(), out.path(), &[&path, "delete it to evaluate again"]);
+        let table = [&TINY[..], &["--only", "standard"]].concat();
+        fails("table1", &table, out.path(), &[&path, "delete it"]);
+        fails("table1", &[&table[..], &["--render-only"]].concat(), out.path(), &[&path, "delete it"]);
+    }
+    std::fs::remove_file(&evaluations).unwrap();
+    run("train", &again(), out.path());
+    assert_eq!(text(&folder.join("examples.csv")), examples);
+}
+
+#[test]
+fn a_lost_examples_file_is_written_again() {
+    let (out, folder) = trained(&STANDARD);
+    let examples = text(&folder.join("examples.csv"));
+    std::fs::remove_file(folder.join("examples.csv")).unwrap();
+    run("train", &again(), out.path());
+    assert_eq!(text(&folder.join("examples.csv")), examples);
+}
+
+/// Weights are not committed: measurements of a fresh checkout render, and training again measures again.
+#[test]
+fn measurements_render_without_the_weights() {
+    let out = tempfile::tempdir().unwrap();
+    let arguments = [&TINY[..], &["--only", "standard"]].concat();
+    run("table1", &arguments, out.path());
+    let cells = bytes(&out.path().join("table1/cells.csv"));
+    let folder = crate::program::only_run(out.path());
+    for weights in ["best.safetensors", "last.safetensors"] {
+        std::fs::remove_file(folder.join(weights)).unwrap();
+    }
+    std::fs::remove_file(out.path().join("table1/cells.csv")).unwrap();
+    run("table1", &[&arguments[..], &["--render-only"]].concat(), out.path());
+    assert_eq!(bytes(&out.path().join("table1/cells.csv")), cells);
+    assert!(!folder.join("best.safetensors").exists());
+
+    // An old measurement must not be passed off as one of the new weights.
+    let evaluations = folder.join("evaluations.csv");
+    std::fs::write(&evaluations, text(&evaluations).replace(",clean,", ",cleaned,")).unwrap();
+    run("table1", &arguments, out.path());
+    assert!(!text(&evaluations).contains("cleaned"));
+    assert!(folder.join("best.safetensors").exists());
+}
+
+/// The selected and the last weights may be measured on different numbers of images.
+#[test]
+fn checkpoints_do_not_hide_each_other() {
+    let out = tempfile::tempdir().unwrap();
+    let with = |count, checkpoint| {
+        let all = ["--epochs", "1", "--train-examples", "600", "--attack-steps", "2", "--only", "standard"];
+        [&all[..], &["--eval-examples", count, "--checkpoint", checkpoint]].concat()
+    };
+    let cells = |checkpoint: &str| {
+        let cells = text(&out.path().join("table1/cells.csv"));
+        cells.lines().filter(|line| line.contains(checkpoint)).count()
+    };
+    run("table1", &with("20", "best"), out.path());
+    run("table1", &with("30", "last"), out.path());
+    assert_eq!(cells(",last,"), 5);
+    run("table1", &[&with("30", "best")[..], &["--render-only"]].concat(), out.path());
+    assert_eq!(cells(",best,"), 5);
+}
+
+#[track_caller]
+fn resume_fails(out: &Path, arguments: &[&str], resume: &Path) {
+    let path = resume.display().to_string();
+    fails("train", arguments, out, &[&path, "delete it to start the run anew"]);
+}
+
+#[test]
+fn a_damaged_state_to_resume_from_is_named_and_can_be_deleted() {
+    let (out, folder) = trained(&STANDARD);
+    let [weights, epochs] = ["last.safetensors", "epochs.csv"].map(|name| bytes(&folder.join(name)));
+    // As if it had been interrupted after its only epoch.
+    let record = text(&folder.join("run.json")).replace("\"finished\": true", "\"finished\": false");
+    std::fs::write(folder.join("run.json"), record).unwrap();
+    let resume = folder.join("resume.safetensors");
+    for damage in [&b"noise"[..], b"", &weights[..weights.len() / 2], &weights] {
+        std::fs::write(&resume, damage).unwrap();
+        resume_fails(out.path(), &again(), &resume);
+    }
+    std::fs::remove_file(&resume).unwrap();
+    run("train", &again(), out.path());
+    assert_eq!(bytes(&folder.join("last.safetensors")), weights);
+    assert_eq!(bytes(&folder.join("epochs.csv")), epochs);
+}

@@ -1,0 +1,87 @@
+//! Arguments that cannot be: exit code 2, and the first line says which one and what would do.
+
+use crate::outcome::refuses;
+
+#[test]
+fn unknown_names_list_the_known_ones() {
+    refuses("table1", &["--dataset", "imagenet"], &["imagenet", "--dataset", "cifar10", "fashion-mnist"]);
+    refuses("table1", &["--arch", "vgg16"], &["vgg16", "--arch", "tiny", "resnet18", "wrn-DEPTH-WIDEN"]);
+    refuses("table1", &["--profile", "huge"], &["huge", "--profile", "quick", "paper"]);
+    refuses("table1", &["--schedule", "step"], &["step", "--schedule", "piecewise", "one-cycle"]);
+    refuses("table1", &["--device", "tpu"], &["tpu", "--device", "auto", "cuda:N"]);
+    refuses("table1", &["--norm", "l1"], &["l1", "--norm", "linf", "l2"]);
+    refuses("table1", &["--checkpoint", "first"], &["first", "--checkpoint", "best", "last"]);
+    refuses("train", &["--framework", "magic"], &["magic", "--framework", "pgd-at", "trades", "fast-at"]);
+    refuses("table1", &["--i2fr-place", "nowhere"], &["nowhere", "--i2fr-place", "generation", "both"]);
+    refuses("table1", &["--i2fr-reference", "median"], &["median", "--i2fr-reference", "pairs", "running-means"]);
+    refuses("table1", &["--i2fr-features", "l3"], &["l3", "--i2fr-features", "raw"]);
+    refuses("throughput", &["--precision", "f8"], &["f8", "--precision", "f32"]);
+    refuses("table1", &["--only", "nothing"], &["--only nothing", "table1", "pgd-at, trades, mart"]);
+}
+
+#[test]
+fn an_unknown_attack_is_refused_before_anything_is_read() {
+    let rest = ["--checkpoint", "nowhere.pt", "--arch", "tiny", "--dataset", "synthetic", "--out", "out"];
+    for attack in ["nonsense", "pgd-", "pgd-0", "pgd-+5", "pgd-5x", "fgsm,nonsense", "", "cw--3"] {
+        refuses("evaluate", &[&rest[..], &["--attack", attack]].concat(), &["--attack", "unknown attack", "pgd-STEPS"]);
+    }
+}
+
+#[test]
+fn a_radius_is_a_finite_number_of_pixel_units() {
+    refuses("table1", &["--eps", "-1"], &["-1", "--eps", "at least 0", "8/255"]);
+    refuses("table1", &["--eps", "abc"], &["abc", "--eps", "8/255"]);
+    refuses("table1", &["--eps", "8/0"], &["8/0", "--eps", "finite"]);
+    refuses("table1", &["--eps", "0/0"], &["0/0", "--eps", "finite"]);
+    refuses("table1", &["--eps", "8/255/2"], &["8/255/2", "--eps"]);
+    refuses("table1", &["--eps", ""], &["--eps"]);
+}
+
+#[test]
+fn counts_are_at_least_one() {
+    for option in ["--epochs", "--batch", "--train-examples", "--eval-examples", "--attack-steps"] {
+        for value in ["0", "-3", "x", "1.5", ""] {
+            refuses("table1", &[&format!("{option}={value}")], &[option, "at least 1"]);
+        }
+    }
+    let rest = ["--checkpoint", "nowhere.pt", "--arch", "tiny", "--out", "out"];
+    refuses("evaluate", &[&rest[..], &["--examples", "0"]].concat(), &["--examples", "at least 1"]);
+    refuses("throughput", &["--batch", "0"], &["--batch", "at least 1"]);
+    refuses("throughput", &["--iters", "0"], &["--iters", "at least 1"]);
+}
+
+#[test]
+fn other_numbers_are_in_their_range() {
+    refuses("table1", &["--seeds", "x"], &["'x'", "--seeds"]);
+    refuses("table1", &["--seeds", "0,,1"], &["--seeds"]);
+    refuses("table1", &["--lr=-0.1"], &["--lr", "above 0"]);
+    refuses("table1", &["--lr", "nan"], &["--lr", "above 0"]);
+    for shard in ["3/2", "0/2", "1/0", "1", "a/b", "-1/2"] {
+        refuses("table1", &[&format!("--shard={shard}")], &[shard, "--shard", "I/N"]);
+    }
+}
+
+#[test]
+fn i2fr_is_possible() {
+    for option in ["--i2fr-intra-clean", "--i2fr-intra-class", "--i2fr-inter", "--i2fr-margin"] {
+        for value in ["-1", "nan", "inf"] {
+            refuses("train", &["--framework", "pgd-at", "--i2fr", option, value], &[option, "at least 0"]);
+        }
+        refuses("train", &["--framework", "pgd-at", "--i2fr", option, "much"], &[option, "not a number"]);
+    }
+    let decay = ["--framework", "pgd-at", "--i2fr", "--i2fr-reference", "running-means", "--i2fr-decay"];
+    for value in ["2", "1", "-0.1", "nan"] {
+        refuses("train", &[&decay[..], &[value]].concat(), &["--i2fr-decay", "[0, 1)"]);
+    }
+}
+
+#[test]
+fn required_and_unknown_arguments_are_named() {
+    refuses("train", &[], &["--framework"]);
+    refuses("evaluate", &[], &["--checkpoint", "--arch", "--out"]);
+    refuses("table1", &["--epoch", "1"], &["--epoch"]);
+    refuses("table1", &["extra"], &["extra"]);
+    let rest = ["--checkpoint", "nowhere.pt", "--arch", "tiny", "--out", "out"];
+    refuses("evaluate", &[&rest[..], &["--mean", "0,0,0"]].concat(), &["--std"]);
+    refuses("evaluate", &[&rest[..], &["--std", "1,1,1"]].concat(), &["--mean"]);
+}
