@@ -29,8 +29,11 @@ pub use trainer::{Epoch, Resume, Step, Trainer, TrainingConfig};
 
 use attacks::Ball;
 
+/// Makes a framework against a threat model, crafting with so many gradient steps.
+pub type Make = fn(Ball, usize) -> Framework;
+
 /// Every framework by the name the command line and CSV files use, in the order tables list them.
-pub const ALL: [(&str, fn(Ball, usize) -> Framework); 6] = [
+pub const ALL: [(&str, Make); 6] = [
     ("standard", |_, _| standard()),
     ("pgd-at", pgd_at),
     ("trades", |ball, steps| trades(ball, steps, trades::BETA)),

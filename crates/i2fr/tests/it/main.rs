@@ -2,6 +2,7 @@
 
 #[path = "../../../models/tests/it/golden.rs"]
 mod golden;
+mod loops;
 mod network;
 mod options;
 mod rows;

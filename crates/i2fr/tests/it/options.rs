@@ -30,12 +30,13 @@ fn it_describes_itself() -> Result<()> {
 
 #[test]
 fn impossible_options_are_refused() {
-    let with = |change: fn(&mut I2fr, f64), value: f64| {
+    type Change = fn(&mut I2fr, f64);
+    let with = |change: Change, value: f64| {
         let mut options = I2fr::default();
         change(&mut options, value);
         options.objective().map(|_| ()).map_err(|e| e.to_string())
     };
-    let fields: [(&str, fn(&mut I2fr, f64)); 4] = [
+    let fields: [(&str, Change); 4] = [
         ("intra-clean", |o, v| o.intra_clean = v),
         ("intra-class", |o, v| o.intra_class = v),
         ("inter", |o, v| o.inter = v),
@@ -48,7 +49,7 @@ fn impossible_options_are_refused() {
         }
         with(change, 0.).expect("zero is a number like others");
     }
-    let decay: fn(&mut I2fr, f64) = |o, decay| o.reference = Reference::RunningMeans { decay };
+    let decay: Change = |o, decay| o.reference = Reference::RunningMeans { decay };
     for value in [-0.1, 1., 2., f64::NAN] {
         assert!(with(decay, value).expect_err("decay").contains("decay"));
     }

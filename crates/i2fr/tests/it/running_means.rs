@@ -41,7 +41,9 @@ fn restore(objective: &Objective, memory: &BTreeMap<String, Tensor>) -> Result<(
 }
 
 /// Means, and which classes were seen.
-fn held(objective: &Objective) -> Result<Option<(Vec<Vec<f32>>, Vec<f32>)>> {
+type Held = (Vec<Vec<f32>>, Vec<f32>);
+
+fn held(objective: &Objective) -> Result<Option<Held>> {
     let memory = memory(objective);
     let (Some(means), Some(seen)) = (memory.get("i2fr.means"), memory.get("i2fr.seen")) else { return Ok(None) };
     Ok(Some((means.to_vec2()?, seen.to_vec1()?)))

@@ -5,8 +5,8 @@ use candle::{Result, Tensor, Var};
 use models::Output;
 use objectives::{Clean, Objective, Pass, Stage, boosted_ce, ce, dlr, kl, margin, pairing, targeted_dlr, weighted_kl};
 
-/// Cases of `comparators`, the module beside this one.
-const COMPARATORS: [&str; 7] = ["adr_", "awp", "cw_margin50", "fs_", "he_", "pcl_", "tla_"];
+/// Cases of the module `comparators`, and of the crate `frameworks` (`awp`).
+const ELSEWHERE: [&str; 7] = ["adr_", "awp", "cw_margin50", "fs_", "he_", "pcl_", "tla_"];
 
 /// The coefficient a case is named after.
 fn coefficient(case: &Tensors, name: &str) -> f64 {
@@ -40,7 +40,7 @@ fn parity_losses() -> Result<()> {
     let input = cases.remove("input").expect("the inputs");
     let labels = labels(&input["labels"])?;
     let mut seen = 0;
-    for (name, case) in cases.iter().filter(|(name, _)| !COMPARATORS.iter().any(|c| name.starts_with(c))) {
+    for (name, case) in cases.iter().filter(|(name, _)| !ELSEWHERE.iter().any(|p| name.starts_with(p))) {
         let (objective, reduction) =
             objective(name, case, &input)?.unwrap_or_else(|| panic!("{name}: a case no test knows"));
         let (clean, adv) = (Var::from_tensor(&input["clean"])?, Var::from_tensor(&input["adv"])?);
