@@ -50,6 +50,7 @@ pub fn clean_correct(
 ///
 /// # Errors
 /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.
+#[expect(clippy::too_many_arguments, reason = "each is another thing, and one call names them all")]
 pub fn robust_correct(
     model: &dyn Model,
     data: &Dataset,

@@ -46,7 +46,7 @@ struct Args {
     /// Radius of the threat model in pixel units
     #[arg(long, default_value = "8/255", allow_negative_numbers = true)]
     eps: Epsilon,
-    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, cw-K; clean accuracy is always reported
+    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, cw-K, apgd-ce, apgd-dlr; clean accuracy is always reported
     #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
     /// The first N test images [default: all]

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::fails,
-    program::{TINY, bytes, files, run, trained},
+    program::{Noise, TINY, bytes, command, files, run, trained},
 };
 use std::path::Path;
 
@@ -10,9 +10,8 @@ use std::path::Path;
 fn evaluate_fails(checkpoint: &Path, arch: &str, expected: &[&str]) {
     let out = tempfile::tempdir().unwrap();
     let path = checkpoint.display().to_string();
-    let arguments =
-        ["--checkpoint", &path, "--arch", arch, "--dataset", "synthetic", "--examples", "5", "--attack", "fgsm"];
-    fails("evaluate", &arguments, out.path(), &[&[&*path], expected].concat());
+    let (noise, chosen) = (Noise::new(), ["--checkpoint", &path, "--arch", arch, "--attack", "fgsm"]);
+    fails("evaluate", &[&chosen, &noise.arguments()[..]].concat(), out.path(), &[&[&*path], expected].concat());
     assert_eq!(files(out.path()), [out.path().join("log.txt")]);
 }
 
@@ -38,7 +37,7 @@ fn a_file_that_is_no_checkpoint_is_named() {
 
 #[test]
 fn a_cut_or_foreign_checkpoint_is_named() {
-    let (_out, run) = trained(&["--framework", "standard"]);
+    let (_out, run) = trained(&Noise::new(), &["--framework", "standard"]);
     let whole = run.join("last.safetensors");
     evaluate_fails(&whole, "resnet20", &["--arch resnet20", "trained with", "missing"]);
     evaluate_fails(&whole, "wrn-10-1", &["--arch wrn-10-1", "trained with", "missing"]);
@@ -52,9 +51,10 @@ fn a_cut_or_foreign_checkpoint_is_named() {
 
 #[test]
 fn normalisation_must_fit_the_images() {
-    let (out, run) = trained(&["--framework", "standard"]);
+    let noise = Noise::new();
+    let (out, run) = trained(&noise, &["--framework", "standard"]);
     let path = run.join("last.safetensors").display().to_string();
-    let arguments = ["--checkpoint", &path, "--arch", "tiny", "--dataset", "synthetic", "--examples", "5"];
+    let arguments = [&["--checkpoint", &path, "--arch", "tiny"], &noise.arguments()[..]].concat();
     for (mean, std, expected) in [
         ("0,0", "1,1", "2 means and 2 deviations for 3 channels"),
         ("0,0,0", "1,0,1", "must be positive"),
@@ -70,15 +70,17 @@ fn a_file_where_the_results_should_go_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "occupied").unwrap();
+    let noise = Noise::new();
+    let tiny = [&TINY[..], &noise.arguments()].concat();
     for out in [file.clone(), file.join("results")] {
         let place = out.display().to_string();
         let expected = [&*place, "cannot make", "--out"];
-        fails("table1", &[&TINY[..], &["--only", "standard"]].concat(), &out, &expected);
-        fails("train", &[&TINY[..], &["--framework", "standard"]].concat(), &out, &expected);
-        let missing = ["--checkpoint", "nowhere.pt", "--arch", "tiny", "--dataset", "synthetic"];
+        fails("table1", &[&tiny[..], &["--only", "standard"]].concat(), &out, &expected);
+        fails("train", &[&tiny[..], &["--framework", "standard"]].concat(), &out, &expected);
+        let missing = ["--checkpoint", "nowhere.pt", "--arch", "tiny"];
         fails("evaluate", &missing, &out, &expected);
     }
-    assert_eq!(files(folder.path()), [file.clone()]);
+    assert_eq!(files(folder.path()), [&*file]);
     assert_eq!(bytes(&file), b"occupied");
 }
 
@@ -86,7 +88,8 @@ fn a_file_where_the_results_should_go_is_named() {
 fn a_file_where_the_tables_should_go_is_named_and_the_runs_stay() {
     let out = tempfile::tempdir().unwrap();
     std::fs::write(out.path().join("table1"), "occupied").unwrap();
-    let arguments = [&TINY[..], &["--only", "standard"]].concat();
+    let noise = Noise::new();
+    let arguments = [&TINY[..], &noise.arguments(), &["--only", "standard"]].concat();
     fails("table1", &arguments, out.path(), &["table1", "cannot", "--out"]);
     let made = files(out.path());
     assert!(made.iter().any(|path| path.ends_with("best.safetensors")), "{made:?}");
@@ -97,8 +100,9 @@ fn a_file_where_the_tables_should_go_is_named_and_the_runs_stay() {
 #[test]
 fn cuda_is_refused_where_there_is_none() {
     let out = tempfile::tempdir().unwrap();
+    let noise = Noise::new();
     for device in ["cuda", "cuda:1"] {
-        let arguments = [&TINY[..], &["--only", "standard", "--device", device]].concat();
+        let arguments = [&TINY[..], &noise.arguments(), &["--only", "standard", "--device", device]].concat();
         fails("table1", &arguments, out.path(), &["no CUDA support", "--device cpu"]);
     }
     assert_eq!(files(out.path()), [out.path().join("log.txt")]);
@@ -107,8 +111,10 @@ fn cuda_is_refused_where_there_is_none() {
 #[test]
 fn too_few_training_images_are_counted() {
     let out = tempfile::tempdir().unwrap();
+    let noise = Noise::new();
     for count in ["1", "399", "400", "401"] {
         let arguments = ["--framework", "standard", "--epochs", "1", "--train-examples", count];
+        let arguments = [&arguments[..], &noise.arguments()].concat();
         let says = format!("{count} training images");
         fails("train", &arguments, out.path(), &[&says, "400 choose the best epoch", "--train-examples"]);
     }
@@ -121,4 +127,15 @@ fn a_diverging_training_says_so() {
     let out = tempfile::tempdir().unwrap();
     let arguments = [&TINY[..], &["--framework", "standard", "--lr", "1e30", "--schedule", "constant"]].concat();
     fails("train", &arguments, out.path(), &["diverged", "--lr"]);
+}
+
+/// Candle's errors carry their backtrace where the user asks for one; the message stays one line.
+#[test]
+fn a_backtrace_does_not_drown_the_error() {
+    let (out, noise) = (tempfile::tempdir().unwrap(), Noise::new());
+    let arguments = [&TINY[..], &noise.arguments(), &["--framework", "standard", "--lr", "1e30"]].concat();
+    let output = command("train").args(arguments).arg("--out").arg(out.path()).env("RUST_BACKTRACE", "1").output();
+    let errors = String::from_utf8(output.unwrap().stderr).unwrap();
+    let last = errors.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.ends_with("lower --lr"), "{errors}");
 }

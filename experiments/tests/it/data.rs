@@ -170,9 +170,3 @@ fn without_folder_cache_and_network_the_error_says_what_to_pass() {
     assert!(errors.contains(&cache.display().to_string()) && errors.contains("--data-dir DIR"), "{errors}");
     assert_eq!(errors.lines().count(), 1, "{errors}");
 }
-
-#[test]
-fn a_network_for_other_images_is_refused() {
-    let out = tempfile::tempdir().unwrap();
-    fails("table1", &[&TINY[..], &["--arch", "lenet5"]].concat(), out.path(), &["lenet5"]);
-}

@@ -89,9 +89,9 @@ fn without_attacks_the_clean_accuracy_is_reported() {
     assert_eq!(text(&first.join("examples.csv")).lines().collect::<Vec<_>>(), lines[..11]);
 }
 
-/// Weights whose features leave no doubt would hide a change, so it is looked for in a damaging one.
+/// On a network that has learnt something, or nothing would change.
 #[test]
-fn normalisation_comes_from_the_checkpoint_and_can_be_overridden() {
+fn normalisation_radius_and_norm_reach_the_network_and_the_attack() {
     let out = tempfile::tempdir().unwrap();
     let arguments = ["--epochs", "4", "--train-examples", "1400", "--eval-examples", "5", "--framework", "standard"];
     run("train", &arguments, out.path());
@@ -109,14 +109,7 @@ fn normalisation_comes_from_the_checkpoint_and_can_be_overridden() {
     assert_eq!(examples("spread", &["--mean", "0.5", "--std", "0.25"]).0, stored);
     let (other, less) = examples("other", &["--mean", "0.9,0.1,0.5", "--std", "1,0.1,0.5"]);
     assert!(other != stored && less < percent, "{less} {percent}");
-}
 
-#[test]
-fn the_radius_and_the_norm_reach_the_attack() {
-    let out = tempfile::tempdir().unwrap();
-    let arguments = ["--epochs", "4", "--train-examples", "1400", "--eval-examples", "5", "--framework", "standard"];
-    run("train", &arguments, out.path());
-    let last = only_run(out.path()).join("last.safetensors").display().to_string();
     let robust = |norm: &str, eps: &str| {
         let place = out.path().join(format!("{norm}-{}", eps.replace('/', "-")));
         let arguments = ["--checkpoint", &last, "--arch", "tiny", "--dataset", "synthetic", "--examples", "200"];

