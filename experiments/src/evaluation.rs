@@ -7,7 +7,7 @@ use crate::{
     run::{Checkpoint, Run},
 };
 use anyhow::{Context, Result};
-use attacks::{Correct, Probe, clean_correct, robust_correct};
+use attacks::{Correct, Evaluation, Probe};
 use candle::Device;
 use data::{Dataset, Splits};
 use models::Model;
@@ -72,9 +72,10 @@ pub fn measure(
         progress.at(done, String::new);
         interrupt::check()
     };
+    let evaluation = Evaluation { model, data, batch: BATCH, device };
     let correct = match probe {
-        None => clean_correct(model, data, BATCH, device, &mut tell)?,
-        Some(probe) => robust_correct(model, data, probe, before, seed, BATCH, device, &mut tell)?,
+        None => evaluation.clean(&mut tell)?,
+        Some(probe) => evaluation.robust(probe, before, seed, &mut tell)?,
     };
     Ok((correct.ok_or(Interrupted)?, began.elapsed().as_secs_f64()))
 }

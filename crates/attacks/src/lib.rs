@@ -14,7 +14,7 @@ mod suite;
 
 pub use apgd::Apgd;
 pub use ball::{BadRadius, Ball, Norm};
-pub use evaluation::{Correct, Progress, clean_correct, robust_correct};
+pub use evaluation::{Correct, Evaluation, Progress};
 pub use keys::Keys;
 pub use pgd::{Pgd, Start};
 pub use suite::{Probe, UnknownAttack};

@@ -1,7 +1,7 @@
 //! The training loop, one epoch at a time.
 
 use crate::{Framework, Schedule, Sgd, SgdConfig};
-use attacks::{Keys, Probe, clean_correct, robust_correct};
+use attacks::{Evaluation, Keys, Probe};
 use candle::{Device, Result, Tensor};
 use data::{Augment, Batch, Dataset};
 use models::Net;
@@ -212,13 +212,13 @@ impl Trainer {
         let done = (self.epochs + 1) * steps;
         // A step of no examples: the bar stands still, but an interrupt is still heard.
         let mut heard = |_| progress(Step { done, total, examples: 0, loss: f64::NAN });
-        let (net, data, size) = (self.net.frozen(), &self.held_out, self.config.batch);
-        let Some(clean) = clean_correct(&net, data, size, &self.device, &mut heard)? else { return Ok(None) };
+        let (model, data, batch) = (&self.net.frozen(), &self.held_out, self.config.batch);
+        let held_out = Evaluation { model, data, batch, device: &self.device };
+        let Some(clean) = held_out.clean(&mut heard)? else { return Ok(None) };
         let Some(probe) = &self.config.selection else {
             return Ok(Some((percent(&clean), percent(&clean))));
         };
-        let seed = self.config.seed;
-        let robust = robust_correct(&net, data, probe, &clean, seed, size, &self.device, &mut heard)?;
+        let robust = held_out.robust(probe, &clean, self.config.seed, &mut heard)?;
         Ok(robust.map(|robust| (percent(&clean), percent(&robust))))
     }
 }

@@ -1,6 +1,6 @@
 //! Accuracy under attack, example by example.
 
-use attacks::{Attack, Ball, Keys, Pgd, Probe, Victim, clean_correct, robust_correct};
+use attacks::{Attack, Ball, Evaluation, Keys, Pgd, Probe, Victim};
 use candle::{D, Device, Result, Tensor};
 use data::{Dataset, Name};
 use models::{Arch, Mode, Model, Net};
@@ -51,11 +51,18 @@ fn clean_accuracy_by_hand() -> Result<()> {
             seen.push(done);
             ControlFlow::Continue(())
         };
-        assert_eq!(clean_correct(&view, &data, size, &Device::Cpu, &mut progress)?.as_ref(), Some(&expected));
+        assert_eq!(
+            Evaluation { model: &view, data: &data, batch: size, device: &Device::Cpu }.clean(&mut progress)?.as_ref(),
+            Some(&expected)
+        );
         assert_eq!(seen.last(), Some(&N), "size {size}");
         assert!(seen.is_sorted());
     }
-    assert_eq!(clean_correct(&view, &data, 5, &Device::Cpu, &mut |_| ControlFlow::Break(()))?, None);
+    assert_eq!(
+        Evaluation { model: &view, data: &data, batch: 5, device: &Device::Cpu }
+            .clean(&mut |_| ControlFlow::Break(()))?,
+        None
+    );
     Ok(())
 }
 
@@ -78,7 +85,8 @@ fn robust_accuracy_by_hand() -> Result<()> {
             hand[i] = said[0] == data.label(i);
         }
         for size in [1, 4, 100] {
-            let robust = robust_correct(&view, &data, &probe, &before, 4, size, &Device::Cpu, &mut on)?;
+            let robust = Evaluation { model: &view, data: &data, batch: size, device: &Device::Cpu }
+                .robust(&probe, &before, 4, &mut on)?;
             assert_eq!(robust.as_ref(), Some(&hand), "{levels} grey levels, {size} at a time");
         }
         assert!(hand.iter().zip(&before).all(|(after, before)| *before || !after), "a wrong example became right");
@@ -94,10 +102,14 @@ fn an_example_keeps_its_keys_in_a_subset() -> Result<()> {
     let net = net();
     let view = net.frozen();
     let data = dataset(&view)?;
-    let all = robust_correct(&view, &data, &probe(2.), &[true; N], 4, 8, &Device::Cpu, &mut on)?.expect("not stopped");
+    let all = Evaluation { model: &view, data: &data, batch: 8, device: &Device::Cpu }
+        .robust(&probe(2.), &[true; N], 4, &mut on)?
+        .expect("not stopped");
     let some = [20, 3, 11, 4];
     let few = data.select(&some);
-    let few = robust_correct(&view, &few, &probe(2.), &[true; 4], 4, 8, &Device::Cpu, &mut on)?.expect("not stopped");
+    let few = Evaluation { model: &view, data: &few, batch: 8, device: &Device::Cpu }
+        .robust(&probe(2.), &[true; 4], 4, &mut on)?
+        .expect("not stopped");
     assert_eq!(few, some.map(|i| all[i]));
     Ok(())
 }
@@ -112,9 +124,22 @@ fn stopping_gives_nothing() -> Result<()> {
         calls += 1;
         if calls == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    assert_eq!(robust_correct(&view, &data, &probe(2.), &[true; N], 4, 5, &Device::Cpu, &mut stop)?, None);
+    assert_eq!(
+        Evaluation { model: &view, data: &data, batch: 5, device: &Device::Cpu }.robust(
+            &probe(2.),
+            &[true; N],
+            4,
+            &mut stop
+        )?,
+        None
+    );
     assert_eq!(calls, 2);
-    let nobody = robust_correct(&view, &data, &probe(2.), &[false; N], 4, 5, &Device::Cpu, &mut on)?;
+    let nobody = Evaluation { model: &view, data: &data, batch: 5, device: &Device::Cpu }.robust(
+        &probe(2.),
+        &[false; N],
+        4,
+        &mut on,
+    )?;
     assert_eq!(nobody, Some(vec![false; N]));
     Ok(())
 }
@@ -141,7 +166,8 @@ fn an_attack_that_leaves_its_ball_is_an_error() -> Result<()> {
     let data = dataset(&view)?;
     for (by, allowed) in [(0.01, true), (0.05, false), (f64::NAN, false)] {
         let probe = Probe { attack: Arc::new(Escape(by)), ..probe(8.) };
-        let result = robust_correct(&view, &data, &probe, &[true; N], 4, 5, &Device::Cpu, &mut on);
+        let result = Evaluation { model: &view, data: &data, batch: 5, device: &Device::Cpu }
+            .robust(&probe, &[true; N], 4, &mut on);
         assert_eq!(result.is_ok(), allowed, "moved by {by}");
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! A stronger attack is not weaker, on a briefly trained network.
 
 use crate::setting::{eval, judge};
-use attacks::{Apgd, Attack, Ball, Keys, Norm, Pgd, Probe, clean_correct, robust_correct};
+use attacks::{Apgd, Attack, Ball, Evaluation, Keys, Norm, Pgd, Probe};
 use candle::{Device, Result};
 use data::{Batch, Dataset, Name};
 use models::{Arch, Mode, Net};
@@ -31,7 +31,8 @@ fn trained() -> Result<(Net, Dataset)> {
         })?;
     }
     let test = splits.test.first(150);
-    let correct = clean_correct(&net.frozen(), &test, 50, &Device::Cpu, &mut |_| ControlFlow::Continue(()))?;
+    let correct = Evaluation { model: &net.frozen(), data: &test, batch: 50, device: &Device::Cpu }
+        .clean(&mut |_| ControlFlow::Continue(()))?;
     let correct = correct.expect("not stopped");
     let standing: Vec<usize> = (0..test.len()).filter(|&i| correct[i]).collect();
     assert!(standing.len() >= 40, "only {} of 150 are correct", standing.len());
@@ -43,7 +44,8 @@ fn survivors(net: &Net, data: &Dataset, name: &str, ball: Ball) -> Result<usize>
     let probe = Probe::named(name, ball).expect("a known attack");
     let before = vec![true; data.len()];
     let mut on = |_| ControlFlow::Continue(());
-    let robust = robust_correct(&net.frozen(), data, &probe, &before, 9, 60, &Device::Cpu, &mut on)?;
+    let robust = Evaluation { model: &net.frozen(), data, batch: 60, device: &Device::Cpu }
+        .robust(&probe, &before, 9, &mut on)?;
     Ok(robust.expect("not stopped").iter().filter(|hit| **hit).count())
 }
 
