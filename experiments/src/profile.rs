@@ -60,11 +60,11 @@ impl Profile {
             Self::Cpu => Preset {
                 dataset: Name::Cifar10,
                 arch: Arch::CifarResNet(8),
-                epochs: 8,
+                epochs: 15,
                 train_examples: 13_000,
                 held_out: 1_000,
                 eval_examples: 1_000,
-                batch: 128,
+                batch: 64,
                 lr: 0.1,
                 schedule: Schedule::OneCycle,
                 attack_steps: 5,
