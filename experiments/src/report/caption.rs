@@ -31,10 +31,6 @@ impl Table {
         format!("{}.", self.caption.trim_end_matches('.'))
     }
 
-    pub(super) fn has_intervals(&self) -> bool {
-        self.summaries().any(|summary| summary.half_width.is_some())
-    }
-
     /// What follows from the settings, the table's own notes, and how to fill gaps.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();

@@ -141,9 +141,13 @@ impl Table {
 
     /// Values as text; two digits only where the test set is large enough to give them a meaning.
     fn print(&self, value: f64) -> String {
-        let smallest = self.cells.iter().map(|cell| cell.examples).min().unwrap_or(0);
-        let digits = if smallest >= 10_000 { 2 } else { 1 };
+        let digits = if self.smallest_test_set() >= 10_000 { 2 } else { 1 };
         format!("{value:.digits$}")
+    }
+
+    /// The smallest number of test images behind any cell.
+    fn smallest_test_set(&self) -> usize {
+        self.cells.iter().map(|cell| cell.examples).min().unwrap_or(0)
     }
 
     /// The rows with the best value of a column of attacked accuracy, as printed.

@@ -17,7 +17,7 @@ use plotters::drawing::IntoDrawingArea;
 
 use self::mark::Mark;
 use self::pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE};
-use super::{Summary, Table};
+use super::{Summary, Table, wilson};
 
 const MARGIN: f64 = 26.0;
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
@@ -94,8 +94,8 @@ impl Layout {
         let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
         let title = pen::wrap(&title, 17.0, 0.9 * (width - 2.0 * MARGIN));
         let mut remarks = table.remarks();
-        if table.rows.iter().any(super::Row::is_regularized) && table.has_intervals() {
-            remarks.push("Grey difference: the intervals leave its sign open.".to_owned());
+        if table.rows.iter().any(super::Row::is_regularized) {
+            remarks.push("Grey difference: these intervals leave its sign open.".to_owned());
         }
         let footer = [table.settings(), remarks.join(" ")]
             .iter()
@@ -222,7 +222,7 @@ fn panel<B: DrawingBackend>(
         pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(before) = before {
-            let (text, color) = difference(before, summary);
+            let (text, color) = difference(before, summary, table.smallest_test_set());
             pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
         }
     }
@@ -236,10 +236,15 @@ fn plain_row(table: &Table, row: usize) -> Option<usize> {
     if named.is_regularized() { table.rows.iter().position(plain) } else { None }
 }
 
-fn difference(before: Summary, after: Summary) -> (String, pen::Color) {
+/// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
+/// own; what the number of test images leaves open then stands for it.
+fn difference(before: Summary, after: Summary, images: usize) -> (String, pen::Color) {
     let points = ((after.mean - before.mean) * 10.0).round() / 10.0;
-    let half_widths = before.half_width.zip(after.half_width);
-    let open = half_widths.is_some_and(|(a, b)| a.hypot(b) >= (after.mean - before.mean).abs());
+    let [a, b] = [before, after].map(|summary| {
+        let (low, high) = wilson(summary.mean, images);
+        summary.half_width.unwrap_or((high - low) / 2.0)
+    });
+    let open = a.hypot(b) >= (after.mean - before.mean).abs();
     let text = match points {
         p if p > 0.0 => format!("+{p:.1}"),
         p if p < 0.0 => format!("−{:.1}", -p),
