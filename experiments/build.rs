@@ -9,12 +9,16 @@ fn git(args: &[&str]) -> Option<String> {
 
 fn main() {
     let commit = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
-    let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.is_empty());
+    let dirty = git(&["status", "--porcelain", "--", "../crates", "src", "../Cargo.lock"])
+        .is_some_and(|changes| !changes.is_empty());
     println!("cargo::rustc-env=I2FR_COMMIT={commit}");
     println!("cargo::rustc-env=I2FR_DIRTY={dirty}");
-    for path in ["HEAD", "index"] {
+    for path in ["HEAD", "index", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", path]) {
             println!("cargo::rerun-if-changed={path}");
         }
+    }
+    for sources in ["../crates", "src", "../Cargo.lock"] {
+        println!("cargo::rerun-if-changed={sources}");
     }
 }

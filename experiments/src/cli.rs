@@ -45,7 +45,7 @@ impl FromStr for Epsilon {
             None => number(text)?,
         };
         Ball::new(Norm::Linf, value).map_err(|e| e.to_string())?;
-        Ok(Self { text: text.trim().into(), value })
+        Ok(Self { text: text.split_whitespace().collect(), value })
     }
 }
 
@@ -166,7 +166,7 @@ pub struct TrainingArgs {
     /// Architecture: tiny, resnet8..56, resnet18, preact-resnet18, wrn-D-K, mnist-cnn, lenet5
     #[arg(long)]
     pub arch: Option<Arch>,
-    /// Device: auto, cpu, cuda[:N]
+    /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
     /// Epochs
@@ -258,6 +258,12 @@ pub struct I2frArgs {
 }
 
 impl I2frArgs {
+    /// What is wrong with options that are each possible but not together.
+    pub(crate) fn conflict(&self) -> Option<&'static str> {
+        let unmoved = self.i2fr_place == Place::Generation && self.i2fr_reference == ClassReference::RunningMeans;
+        unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
+    }
+
     /// The regulariser they describe.
     pub fn i2fr(&self) -> I2fr {
         I2fr {

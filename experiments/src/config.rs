@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the command line, which documents them")]
 pub struct RunConfig {
+    /// What the other fields mean; raised when code changes that, so that older runs are not reused.
+    pub format: u32,
     pub dataset: String,
     pub arch: String,
     pub framework: String,
@@ -30,8 +32,10 @@ pub struct RunConfig {
     pub schedule: String,
     pub momentum: f64,
     pub weight_decay: f64,
-    /// Random crop with padding 4, and flip.
-    pub augment: bool,
+    /// Training images are cropped at random after padding by so many pixels.
+    pub crop_padding: usize,
+    /// Training images are flipped at random.
+    pub flip: bool,
     pub seed: u64,
     pub device: String,
     pub precision: String,

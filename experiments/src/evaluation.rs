@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use attacks::{Correct, Evaluation, Probe};
 use candle::Device;
 use data::{Dataset, Splits};
-use models::Model;
+use models::{Model, Net};
 use serde::{Deserialize, Serialize};
 use std::{path::Path, time::Instant};
 
@@ -40,6 +40,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What `measure` returned for `attack` within `[norm, epsilon]` on `checkpoint`.
+    pub fn new(checkpoint: &str, attack: &str, [norm, epsilon]: [&str; 2], (correct, seconds): (Correct, f64)) -> Self {
+        Self {
+            checkpoint: checkpoint.into(),
+            attack: attack.into(),
+            norm: norm.into(),
+            epsilon: epsilon.into(),
+            examples: correct.len(),
+            seconds,
+            correct: correct.iter().map(|hit| if *hit { '1' } else { '0' }).collect(),
+        }
+    }
+
     /// Share of examples still classified correctly, in percent.
     pub fn percent(&self) -> f64 {
         100. * self.correct.matches('1').count() as f64 / self.correct.len().max(1) as f64
@@ -139,38 +152,38 @@ impl<'a> Evaluations<'a> {
         let missing = |attack: &&str| self.get(checkpoint, attack, examples).is_none();
         let wanted: Vec<&str> =
             [CLEAN].into_iter().chain(attacks.iter().copied().filter(|a| *a != CLEAN)).filter(missing).collect();
-        let path = self.run.folder().join("examples.csv");
-        if wanted.is_empty() && path.is_file() {
-            return Ok(());
-        }
-        let net = self.run.net(checkpoint, data, device)?;
         let test = data.test.first(examples);
-        let config = self.run.config().clone();
-        for attack in wanted {
-            let probe = if attack == CLEAN { None } else { Some(Probe::named(attack, config.ball()?)?) };
-            let before = self.get(checkpoint, CLEAN, examples).map(Outcome::flags).unwrap_or_default();
-            let title = self.run.name();
-            let (correct, seconds) =
-                measure(&net.frozen(), &test, probe.as_ref(), &before, config.seed, device, &title)?;
-            let outcome = Outcome {
-                checkpoint: checkpoint.name().into(),
-                attack: attack.into(),
-                norm: config.norm.clone(),
-                epsilon: config.epsilon.clone(),
-                examples,
-                seconds,
-                correct: correct.iter().map(|hit| if *hit { '1' } else { '0' }).collect(),
-            };
-            tracing::info!("{title}: {attack} {:.2} % ({seconds:.1} s)", outcome.percent());
-            self.stored.push(outcome);
-            files::write_csv(&self.run.folder().join("evaluations.csv"), &self.stored)?;
+        if !wanted.is_empty() {
+            let net = self.run.net(checkpoint, data, device)?;
+            for attack in wanted {
+                let outcome = self.attack(&net, checkpoint, attack, &test, device)?;
+                tracing::info!("{}: {attack} {:.2} % ({:.1} s)", self.run.name(), outcome.percent(), outcome.seconds);
+                self.stored.push(outcome);
+                files::write_csv(&self.run.folder().join("evaluations.csv"), &self.stored)?;
+            }
         }
+        let config = self.run.config();
         let of_checkpoint: Vec<&Outcome> = self
             .stored
             .iter()
             .filter(|o| o.checkpoint == checkpoint.name() && o.examples == examples && o.epsilon == config.epsilon)
             .collect();
-        write_examples(&path, &test, &of_checkpoint)
+        write_examples(&self.run.folder().join("examples.csv"), &test, &of_checkpoint)
+    }
+
+    fn attack(
+        &self,
+        net: &Net,
+        checkpoint: Checkpoint,
+        attack: &str,
+        test: &Dataset,
+        device: &Device,
+    ) -> Result<Outcome> {
+        let config = self.run.config();
+        let probe = if attack == CLEAN { None } else { Some(Probe::named(attack, config.ball()?)?) };
+        let before = self.get(checkpoint, CLEAN, test.len()).map(Outcome::flags).unwrap_or_default();
+        let measured = measure(&net.frozen(), test, probe.as_ref(), &before, config.seed, device, &self.run.name())?;
+        Ok(Outcome::new(checkpoint.name(), attack, [&config.norm, &config.epsilon], measured))
     }
 }
 

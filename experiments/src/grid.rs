@@ -66,33 +66,42 @@ impl Grid {
     }
 
     fn work(&self, args: &TableArgs) -> Result<()> {
-        let Some(table) = self.regenerate(args)? else { return Ok(()) };
-        for path in table.write(&args.training.out)? {
-            tracing::info!("wrote {}", path.display());
-        }
-        print!("{}", table.markdown());
-        Ok(())
+        self.regenerate(args, |table| {
+            for path in table.write(&args.training.out)? {
+                tracing::info!("wrote {}", path.display());
+            }
+            Ok(())
+        })
     }
 
-    /// Trains and evaluates what is missing, as `args` allow, and returns the table; `None` with `--plan`.
+    /// Trains and evaluates what is missing, as `args` allow, hands the table to `keep` and prints it; also
+    /// when it was interrupted or a run failed, with what is there by then.
     ///
     /// # Errors
     /// When a run fails, nothing is left to show, or the user interrupts.
-    pub fn regenerate(&self, args: &TableArgs) -> Result<Option<Table>> {
+    pub fn regenerate(&self, args: &TableArgs, keep: impl FnOnce(&Table) -> Result<()>) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
             self.print_plan(&planned, args);
-            return Ok(None);
+            return Ok(());
         }
-        if !args.render_only {
-            self.fill(&planned, args)?;
-        }
+        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args) };
         let table = self.table(&planned, args)?;
-        anyhow::ensure!(!table.cells.is_empty(), "there are no stored runs to show in {}", args.training.out.display());
-        Ok(Some(table))
+        if !table.cells.is_empty() {
+            keep(&table)?;
+            print!("{}", table.markdown());
+        }
+        filled?;
+        let out = args.training.out.display();
+        // A part of a grid may hold no run, and another part's machine the results.
+        anyhow::ensure!(!table.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
+        Ok(())
     }
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+        if let Some(conflict) = args.training.i2fr.conflict() {
+            return Err(Usage(conflict.into()).into());
+        }
         let base = profile::resolve(&args.training);
         let mut seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
         let mut seen = BTreeSet::new();
@@ -107,7 +116,10 @@ impl Grid {
                 regularizer: config.regularizer_name().into(),
                 label: config.game()?.name,
             };
-            let named = |text: &String| framework.contains(text.as_str()) || row.label.contains(text.as_str());
+            let named = |text: &String| {
+                let text = text.to_lowercase();
+                framework.contains(&text) || row.label.to_lowercase().contains(&text)
+            };
             if args.only.as_ref().is_none_or(named) {
                 let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
@@ -249,14 +261,16 @@ impl Rate {
     }
 
     fn estimate(&self, config: &RunConfig) -> String {
-        let images = if config.train_examples == 0 { "all".into() } else { config.train_examples.to_string() };
+        let all = config.dataset.parse().map_or(0, Name::train_len);
+        let images = if config.train_examples == 0 { all } else { config.train_examples.min(all) };
+        let images = images.saturating_sub(config.held_out);
         let work = format!("{} epochs of {images} images x {} passes", config.epochs, Self::passes(config));
-        match (self.0, config.train_examples) {
-            (Some(rate), n) if n > 0 => {
-                let seconds = (n * config.epochs) as f64 * Self::passes(config) / rate;
+        match self.0 {
+            Some(rate) => {
+                let seconds = (images * config.epochs) as f64 * Self::passes(config) / rate;
                 format!("about {:.0} min ({work})", (seconds / 60.).ceil())
             }
-            _ => format!("{work}; no stored run of this kind to time it by"),
+            None => format!("{work}; no stored run of this kind to time it by"),
         }
     }
 }

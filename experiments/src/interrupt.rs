@@ -32,6 +32,6 @@ pub(crate) fn listen() {
 }
 
 /// Breaks once the user has asked to stop.
-pub(crate) fn check() -> ControlFlow<()> {
+pub fn check() -> ControlFlow<()> {
     if ASKED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -114,6 +114,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     let arch = args.arch.unwrap_or(if grey { Arch::MnistCnn } else { preset.arch });
     let eps = args.eps.clone().unwrap_or_else(|| default_eps(args.norm, grey));
     RunConfig {
+        format: 1,
         dataset: dataset.to_string(),
         arch: arch.to_string(),
         framework: String::new(),
@@ -129,7 +130,9 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         schedule: args.schedule.unwrap_or(preset.schedule).to_string(),
         momentum: 0.9,
         weight_decay: 5e-4,
-        augment: !grey,
+        crop_padding: if grey { 0 } else { 4 },
+        // Mirrored digits and letters are other digits and letters.
+        flip: !grey && dataset != Name::Svhn,
         seed: 0,
         device: "cpu".into(),
         precision: "f32".into(),

@@ -100,7 +100,7 @@ impl Ball {
         }
     }
 
-    /// Checks that every image of `x` lies in the ball around its `centre` (to 1e-6) and in `[0, 1]`.
+    /// Checks that every image of `x` lies in the ball around its `centre` (to 1e-6 of the radius, or of 1) and in `[0, 1]`.
     ///
     /// # Errors
     /// When one does not, or holds a value that is no number: then an attack has a bug.
@@ -114,7 +114,7 @@ impl Ball {
         // A sum turns any value that is not finite into a sum that is not.
         let (low, high, sum) = (x.min_all()?, x.max_all()?, x.sum_all()?);
         let (low, high, sum) = (low.to_scalar::<f32>()?, high.to_scalar::<f32>()?, sum.to_scalar::<f32>()?);
-        if sum.is_finite() && far <= self.eps as f32 + 1e-6 && low >= 0. && high <= 1. {
+        if sum.is_finite() && far <= (self.eps + 1e-6 * self.eps.max(1.)) as f32 && low >= 0. && high <= 1. {
             return Ok(());
         }
         candle::bail!("an attack broke its threat model {self}: distance {far}, pixels from {low} to {high}, sum {sum}")

@@ -8,7 +8,7 @@ use kernels::Key;
 pub struct Keys<'a> {
     /// Seed of the run.
     pub seed: u64,
-    /// Epoch; 0 in evaluation.
+    /// Epoch, counted from 1 in training; 0 in evaluation.
     pub epoch: u64,
     /// Position of each image in its data set, `(N,)`.
     pub examples: &'a [u64],

@@ -44,6 +44,16 @@ impl Name {
         self.class_names().len()
     }
 
+    /// How many images the original training split has.
+    pub const fn train_len(self) -> usize {
+        match self {
+            Self::Synthetic => crate::synthetic::TRAIN,
+            Self::Cifar10 | Self::Cifar100 => 50_000,
+            Self::Svhn => 73_257,
+            Self::Mnist | Self::FashionMnist => 60_000,
+        }
+    }
+
     /// The shape of one image: `[channels, height, width]`.
     pub const fn shape(self) -> [usize; 3] {
         match self {

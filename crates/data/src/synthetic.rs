@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::{Dataset, Name, Splits};
 
 /// Examples in the training split.
-const TRAIN: usize = 4_000;
+pub(crate) const TRAIN: usize = 4_000;
 /// Examples in the test split.
 const TEST: usize = 2_000;
 

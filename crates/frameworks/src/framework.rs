@@ -15,6 +15,9 @@ pub struct Framework {
     pub attack: Arc<dyn Attack>,
     /// Batch-norm mode while crafting.
     pub attack_mode: Mode,
+    /// Batch-norm mode of the clean pass in training. [`Mode::BatchStats`] where the method itself has no
+    /// clean pass: a regulariser that needs one must not change which images the running statistics follow.
+    pub clean_mode: Mode,
     /// Ascended by the attack.
     pub inner: Objective,
     /// Descended by training.
@@ -78,8 +81,8 @@ impl Framework {
         let (frozen, live) = (net.frozen(), net.live());
         let victim = Victim { model: &frozen, mode: self.attack_mode, objective: &self.inner };
         let adv = self.attack.perturb(victim, images, labels, keys)?;
-        let clean = Clean::new(&live, Mode::Train, images, labels, Stage::Training);
-        self.outer.losses(&clean.against(&adv)?)?.mean_all()
+        let clean = Clean::new(&live, self.clean_mode, images, labels, Stage::Training);
+        self.outer.losses(&clean.against_in(Mode::Train, &adv)?)?.mean_all()
     }
 }
 

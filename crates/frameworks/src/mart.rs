@@ -15,6 +15,7 @@ pub fn mart(ball: Ball, steps: usize, lambda: f64) -> Framework {
         name: "MART".into(),
         attack: Arc::new(Pgd { start: START, ..Pgd::new(ball, steps) }),
         attack_mode: Mode::Eval,
+        clean_mode: Mode::Train,
         inner: ce(Pass::Adv),
         outer: boosted_ce() + lambda * weighted_kl(),
     }

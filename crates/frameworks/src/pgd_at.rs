@@ -12,6 +12,7 @@ pub fn pgd_at(ball: Ball, steps: usize) -> Framework {
         name: "PGD-AT".into(),
         attack: Arc::new(Pgd::new(ball, steps)),
         attack_mode: Mode::BatchStats,
+        clean_mode: Mode::BatchStats,
         inner: ce(Pass::Adv),
         outer: ce(Pass::Adv),
     }

@@ -68,7 +68,9 @@ impl Sgd {
     pub fn load(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
         for (name, velocity) in &mut self.velocity {
             match state.get(name) {
-                Some(saved) if saved.dims() == velocity.dims() => *velocity = saved.to_device(velocity.device())?,
+                Some(saved) if saved.dims() == velocity.dims() => {
+                    *velocity = saved.to_device(velocity.device())?.copy()?
+                }
                 _ => candle::bail!("the saved optimiser has no fitting velocity of {name}"),
             }
         }

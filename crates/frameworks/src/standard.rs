@@ -12,6 +12,7 @@ pub fn standard() -> Framework {
         name: "Standard".into(),
         attack: Arc::new(Identity),
         attack_mode: Mode::Eval,
+        clean_mode: Mode::Train,
         inner: ce(Pass::Adv),
         outer: ce(Pass::Clean),
     }

@@ -17,6 +17,7 @@ pub fn trades(ball: Ball, steps: usize, beta: f64) -> Framework {
         name: "TRADES".into(),
         attack: Arc::new(Pgd { start: START, ..Pgd::new(ball, steps) }),
         attack_mode: Mode::Eval,
+        clean_mode: Mode::Train,
         inner: kl(),
         outer: ce(Pass::Clean) + beta * kl(),
     }

@@ -134,7 +134,12 @@ impl Trainer {
     /// When memory for the copies cannot be allocated.
     pub fn state(&self) -> Result<Resume> {
         let sgd = self.sgd.state().iter().map(|(name, v)| Ok((name.clone(), v.copy()?))).collect::<Result<_>>()?;
-        let memory = self.framework.outer.terms().flat_map(|(_, term)| term.memory()).collect();
+        // Two terms of a kind remember under the same names, so each has its place in front.
+        let placed = |i: usize, memory: BTreeMap<String, Tensor>| {
+            memory.into_iter().map(move |(name, tensor)| (format!("{i}/{name}"), tensor))
+        };
+        let terms = self.framework.outer.terms().enumerate();
+        let memory = terms.flat_map(|(i, (_, term))| placed(i, term.memory())).collect();
         Ok(Resume { epochs: self.epochs, best_percent: self.best_percent, net: self.net.state()?, sgd, memory })
     }
 
@@ -145,8 +150,11 @@ impl Trainer {
     pub fn resume(&mut self, state: &Resume) -> Result<()> {
         self.net.load(&state.net).map_err(candle::Error::wrap)?;
         self.sgd.load(&state.sgd)?;
-        for (_, term) in self.framework.outer.terms() {
-            term.restore(&state.memory)?;
+        for (i, (_, term)) in self.framework.outer.terms().enumerate() {
+            let place = format!("{i}/");
+            let own =
+                |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(&place)?.to_owned(), tensor.clone()));
+            term.restore(&state.memory.iter().filter_map(own).collect())?;
         }
         self.epochs = state.epochs;
         self.best_percent = state.best_percent;
@@ -195,7 +203,8 @@ impl Trainer {
         let TrainingConfig { augment, seed, .. } = self.config;
         let batch = self.train.augmented(positions, augment, seed, epoch, &self.device);
         let Batch { images, labels, examples } = batch.map_err(candle::Error::wrap)?;
-        let keys = Keys { seed, epoch, examples: &examples };
+        // Evaluation draws with epoch 0.
+        let keys = Keys { seed, epoch: epoch + 1, examples: &examples };
         let loss = self.framework.loss(&self.net, &images, &labels, &keys)?;
         let grads = loss.backward()?;
         self.sgd.step(&mut self.net, &grads, lr)?;

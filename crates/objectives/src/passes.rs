@@ -82,8 +82,20 @@ impl<'a> Clean<'a> {
     /// # Errors
     /// When this batch was made without a model.
     pub fn against<'b>(&'b self, images: &'b Tensor) -> Result<Passes<'b>> {
+        self.set_beside(images, None)
+    }
+
+    /// As [`Clean::against`], with the adversarial pass in another batch-norm mode than the clean one.
+    ///
+    /// # Errors
+    /// When this batch was made without a model.
+    pub fn against_in<'b>(&'b self, mode: Mode, images: &'b Tensor) -> Result<Passes<'b>> {
+        self.set_beside(images, Some(mode))
+    }
+
+    fn set_beside<'b>(&'b self, images: &'b Tensor, other: Option<Mode>) -> Result<Passes<'b>> {
         match self.model {
-            Some((model, mode)) => Ok(Passes { clean: self, adv: Lazy::new(model, mode, images) }),
+            Some((model, mode)) => Ok(Passes { clean: self, adv: Lazy::new(model, other.unwrap_or(mode), images) }),
             None => candle::bail!("a batch of known outputs has no model to run adversarial images through"),
         }
     }

@@ -55,7 +55,7 @@ struct Args {
     /// Seed of the attacks' random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Device: auto, cpu, cuda[:N]
+    /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
@@ -106,17 +106,12 @@ fn evaluate(args: &Args) -> anyhow::Result<()> {
     for probe in std::iter::once(None).chain(probes.iter().map(Some)) {
         let before = outcomes.first().map(Outcome::flags).unwrap_or_default();
         let title = args.arch.to_string();
-        let (correct, seconds) = measure(&net.frozen(), &test, probe, &before, args.seed, &device, &title)?;
-        let outcome = Outcome {
-            checkpoint: args.checkpoint.display().to_string(),
-            attack: probe.map_or(CLEAN, |probe| &probe.name).into(),
-            norm: args.norm.to_string(),
-            epsilon: args.eps.to_string(),
-            examples: test.len(),
-            seconds,
-            correct: correct.iter().map(|hit| if *hit { '1' } else { '0' }).collect(),
-        };
-        println!("{:<12} {:6.2} %  ({} images, {seconds:.1} s)", outcome.attack, outcome.percent(), test.len());
+        let measured = measure(&net.frozen(), &test, probe, &before, args.seed, &device, &title)?;
+        let attack = probe.map_or(CLEAN, |probe| &probe.name);
+        let (norm, epsilon) = (args.norm.to_string(), args.eps.to_string());
+        let outcome = Outcome::new(&args.checkpoint.display().to_string(), attack, [&norm, &epsilon], measured);
+        let Outcome { seconds, examples, .. } = outcome;
+        println!("{attack:<12} {:6.2} %  ({examples} images, {seconds:.1} s)", outcome.percent());
         outcomes.push(outcome);
         write(args, &test, &outcomes)?;
     }

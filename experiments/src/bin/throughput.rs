@@ -11,6 +11,7 @@ use candle::Tensor;
 use clap::Parser;
 use experiments::{
     cli::{DeviceChoice, at_least_one},
+    interrupt::{self, Interrupted},
     provenance::peak_rss_bytes,
 };
 use frameworks::{Sgd, SgdConfig};
@@ -43,7 +44,7 @@ struct Args {
     /// Threads; 0: one a core
     #[arg(long, default_value = "0")]
     threads: usize,
-    /// Device: auto, cpu, cuda[:N]
+    /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Precision
@@ -85,6 +86,9 @@ fn time(args: &Args) -> Result<()> {
 
     let mut seconds = Vec::new();
     for i in 0..args.warmup + args.iters {
+        if interrupt::check().is_break() {
+            return Err(Interrupted.into());
+        }
         let began = Instant::now();
         let loss = game.loss(&net, &images, &labels, &keys)?;
         sgd.step(&mut net, &loss.backward()?, 0.1)?;

@@ -1,7 +1,7 @@
 //! A table is one value with several renderings: CSV, Markdown, LaTeX and a plot.
 //!
-//! The long form, [`Cell`], is what was measured; everything else is computed from it, so a table can
-//! be rendered again from its `cells.csv` ([`read_cells`]) without a single run.
+//! The long form, [`Cell`], is what was measured; everything else is computed from it, and
+//! [`read_cells`] reads it back.
 
 mod caption;
 mod cells;

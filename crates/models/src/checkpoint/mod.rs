@@ -1,6 +1,6 @@
 //! Checkpoints: named tensors in a file.
 //!
-//! [`write`] makes safetensors files, the same bytes for the same tensors. [`read`] also takes what
+//! [`write()`] makes safetensors files, the same bytes for the same tensors. [`read`] also takes what
 //! `torch.save` left behind, in its zip form and in the form used before PyTorch 1.6, told apart by
 //! content and never by extension. A pickle is a program; this reader never runs one. It follows the
 //! handful of instructions a state dict consists of and treats everything else as inert.
