@@ -74,8 +74,8 @@ impl Grid {
         })
     }
 
-    /// Trains and evaluates what is missing, as `args` allow, hands the table to `keep` and prints it; also
-    /// when it was interrupted or a run failed, with what is there by then.
+    /// Trains and evaluates what is missing, as `args` allow, hands the table to `keep` (also
+    /// when it was interrupted or a run failed, with what is there by then) and prints it.
     ///
     /// # Errors
     /// When a run fails, nothing is left to show, or the user interrupts.
@@ -89,12 +89,12 @@ impl Grid {
         let table = self.table(&planned, args)?;
         if !table.cells.is_empty() {
             keep(&table)?;
-            print!("{}", table.markdown());
         }
         filled?;
         let out = args.training.out.display();
         // A part of a grid may hold no run, and another part's machine the results.
         anyhow::ensure!(!table.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
+        print!("{}", table.markdown());
         Ok(())
     }
 

@@ -135,7 +135,11 @@ impl Run {
         files::remove(&self.folder.join("evaluations.csv"))?;
         files::remove(&self.folder.join("examples.csv"))?;
         let mut provenance = Provenance::now(data);
+        let begun_on = self.record().map(|record| record.provenance.isa);
         let mut rows = self.resume(&mut trainer, &mut provenance)?;
+        if let Some(isa) = begun_on.filter(|isa| !rows.is_empty() && *isa != provenance.isa) {
+            tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
+        }
         self.write_record(&provenance, false)?;
         let name = self.name();
         tracing::info!("{name}: {}", self.config.game()?);
