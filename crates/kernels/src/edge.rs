@@ -11,17 +11,33 @@ use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 /// # Errors
 /// Not f32 on the CPU, not four dimensions, or `mean` and `std` without one number per channel.
 pub fn enter(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<Tensor> {
+    let shape = entered(images, mean, std)?;
+    images.contiguous()?.apply_op1(Enter { shape, mean: mean.to_vec(), std: std.to_vec() })
+}
+
+/// The shape (N, H, W, C) of what [`enter`] makes.
+pub(crate) fn entered(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<[usize; 4]> {
     check("enter", &[images])?;
-    let &[_, c, h, w] = images.dims() else { bail!("enter: expected images (N, C, H, W), got {:?}", images.shape()) };
+    let &[n, c, h, w] = images.dims() else { bail!("enter: expected images (N, C, H, W), got {:?}", images.shape()) };
     if mean.len() != c || std.len() != c {
         bail!("enter: images {:?} with {} means and {} deviations", images.shape(), mean.len(), std.len())
     }
-    images.contiguous()?.apply_op1(Enter { c, pixels: h * w, mean: mean.to_vec(), std: std.to_vec() })
+    Ok([n, h, w, c])
+}
+
+/// [`enter`] on slices; `shape` is that of `y`.
+pub(crate) fn normalise(x: &[f32], &[_, h, w, c]: &[usize; 4], mean: &[f32], std: &[f32], y: &mut [f32]) {
+    transpose_each(x, y, c, h * w, |v, channel, _| (v - mean[channel]) / std[channel]);
+}
+
+/// The gradient of [`normalise`].
+pub(crate) fn normalise_grad(dy: &[f32], &[_, h, w, c]: &[usize; 4], std: &[f32], dx: &mut [f32]) {
+    transpose_each(dy, dx, h * w, c, |v, _, channel| v / std[channel]);
 }
 
 struct Enter {
-    c: usize,
-    pixels: usize,
+    /// Of the result.
+    shape: [usize; 4],
     mean: Vec<f32>,
     std: Vec<f32>,
 }
@@ -33,10 +49,8 @@ impl CustomOp1 for Enter {
 
     fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats("enter", x, l)?;
-        let (n, c, h, w) = l.shape().dims4()?;
-        Ok(produce((n, h, w, c), |y| {
-            transpose_each(x, y, c, self.pixels, |v, channel, _| (v - self.mean[channel]) / self.std[channel])
-        }))
+        let [n, h, w, c] = self.shape;
+        Ok(produce((n, h, w, c), |y| normalise(x, &self.shape, &self.mean, &self.std, y)))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
@@ -45,9 +59,7 @@ impl CustomOp1 for Enter {
         }
         let dy = dy.contiguous()?;
         let dy = view("enter", &dy)?;
-        let scale = |v, _, channel: usize| v / self.std[channel];
-        let dx = tensor(x.shape(), |dx| transpose_each(&dy, dx, self.pixels, self.c, scale))?;
-        Ok(Some(dx))
+        Ok(Some(tensor(x.shape(), |dx| normalise_grad(&dy, &self.shape, &self.std, dx))?))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Buffers without a needless zero fill, and pointers that tasks may share.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::mem::take;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A vector of `len` floats of unspecified value, for a kernel that writes every one of them.
 /// Zeroing would be a second pass over memory that costs as much as many of the kernels.
@@ -59,4 +63,82 @@ pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(*mut f32) -> R) -> R {
     let r = f(v[skip..].as_mut_ptr());
     SCRATCH.set(v);
     r
+}
+
+/// Floats of unspecified value whose memory is used again once this is dropped.
+///
+/// A pass over a network asks for the same large buffers as the pass before. Fresh memory of this
+/// size comes from the system page by page, each cleared first: that took as long as batch norm.
+#[derive(Debug)]
+pub(crate) struct Buffer(Vec<f32>);
+
+/// Smaller ones are the allocator's business.
+const POOLED: usize = 1 << 14;
+
+/// A buffer at rest is given back to the system after this many requests that did not need it: more
+/// than a pass over a deep network makes.
+const PATIENCE: u64 = 2000;
+
+/// Buffers at rest.
+struct Pool {
+    /// With the number of the request they were last used for, the longest unused first.
+    resting: VecDeque<(u64, Vec<f32>)>,
+    requests: u64,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { resting: VecDeque::new(), requests: 0 });
+
+fn pool() -> MutexGuard<'static, Pool> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// The smallest buffer that holds `len` floats and is not much too large.
+    fn take(&mut self, len: usize) -> Option<Vec<f32>> {
+        self.requests += 1;
+        let fits = |v: &Vec<f32>| (len..=len + len / 4).contains(&v.capacity());
+        let places = self.resting.iter().enumerate().filter(|(_, (_, v))| fits(v));
+        let best = places.min_by_key(|(i, (_, v))| (v.capacity(), std::cmp::Reverse(*i))).map(|(i, _)| i);
+        let found = best.and_then(|i| self.resting.remove(i));
+        self.resting.pop_front_if(|(last, _)| *last + PATIENCE < self.requests);
+        found.map(|(_, v)| v)
+    }
+}
+
+impl Buffer {
+    /// `len` floats, which the caller writes before it reads them.
+    pub(crate) fn new(len: usize) -> Self {
+        if len < POOLED {
+            return Self(unfilled(len));
+        }
+        let found = pool().take(len);
+        let Some(mut v) = found else { return Self(unfilled(len)) };
+        // SAFETY: the capacity is there; see `unfilled` for the values.
+        unsafe { v.set_len(len) };
+        Self(v)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let v = take(&mut self.0);
+        if v.capacity() >= POOLED {
+            let mut pool = pool();
+            let now = pool.requests;
+            pool.resting.push_back((now, v));
+        }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
 }

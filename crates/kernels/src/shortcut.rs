@@ -13,15 +13,12 @@ use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 /// number more.
 pub fn shortcut_a(x: &Tensor, stride: usize, channels: usize) -> Result<Tensor> {
     check("shortcut_a", &[x])?;
-    let &[n, h, w, c] = x.dims() else { bail!("shortcut_a: expected (N, H, W, C), got {:?}", x.shape()) };
-    if stride == 0 || channels < c || !(channels - c).is_multiple_of(2) {
-        bail!("shortcut_a: stride {stride} and {channels} channels do not fit {:?}", x.shape())
-    }
-    let (oh, ow) = (h.div_ceil(stride), w.div_ceil(stride));
-    x.contiguous()?.apply_op1(ShortcutA { n, h, w, c, oh, ow, channels, stride })
+    x.contiguous()?.apply_op1(Shortcut::new(x.dims(), stride, channels)?)
 }
 
-struct ShortcutA {
+/// All sizes of one shortcut, checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shortcut {
     n: usize,
     h: usize,
     w: usize,
@@ -32,60 +29,79 @@ struct ShortcutA {
     stride: usize,
 }
 
-impl CustomOp1 for ShortcutA {
+impl Shortcut {
+    pub(crate) fn new(x: &[usize], stride: usize, channels: usize) -> Result<Self> {
+        let &[n, h, w, c] = x else { bail!("shortcut_a: expected (N, H, W, C), got {x:?}") };
+        if stride == 0 || channels < c || !(channels - c).is_multiple_of(2) {
+            bail!("shortcut_a: stride {stride} and {channels} channels do not fit {x:?}")
+        }
+        Ok(Self { n, h, w, c, oh: h.div_ceil(stride), ow: w.div_ceil(stride), channels, stride })
+    }
+
+    /// (N, H', W', channels)
+    pub(crate) fn output(&self) -> [usize; 4] {
+        [self.n, self.oh, self.ow, self.channels]
+    }
+
+    pub(crate) fn forward(&self, x: &[f32], y: &mut [f32]) {
+        let (c, channels) = (self.c, self.channels);
+        let (image, line) = (self.h * self.w * c, self.ow * channels);
+        let before = (channels - c) / 2;
+        assert!(x.len() == self.n * image && y.len() == self.n * self.oh * line);
+        let (out, len) = (Out::new(y), y.len());
+        ranges(self.n * self.oh, 8, len / 4, |first, end| {
+            for r in first..end {
+                let row = &x[r / self.oh * image + r % self.oh * self.stride * self.w * c..];
+                // SAFETY: row r of y is this task's alone.
+                let y = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
+                for (y, x) in y.chunks_exact_mut(channels).zip(row.chunks(c * self.stride)) {
+                    y[..before].fill(0.0);
+                    y[before..before + c].copy_from_slice(&x[..c]);
+                    y[before + c..].fill(0.0);
+                }
+            }
+        });
+    }
+
+    pub(crate) fn input_grad(&self, dy: &[f32], dx: &mut [f32]) {
+        let (c, channels, s) = (self.c, self.channels, self.stride);
+        let before = (channels - c) / 2;
+        let line = self.w * c;
+        assert!(dx.len() == self.n * self.h * line && dy.len() == self.n * self.oh * self.ow * channels);
+        let (out, len) = (Out::new(dx), dx.len());
+        ranges(self.n * self.h, 8, len / 4, |first, end| {
+            for r in first..end {
+                // SAFETY: row r of dx is this task's alone.
+                let dx = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
+                dx.fill(0.0);
+                let (n, y) = (r / self.h, r % self.h);
+                if y.is_multiple_of(s) {
+                    let dy = &dy[(n * self.oh + y / s) * self.ow * channels..];
+                    for (dx, dy) in dx.chunks_mut(c * s).zip(dy.chunks_exact(channels)) {
+                        dx[..c].copy_from_slice(&dy[before..before + c]);
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl CustomOp1 for Shortcut {
     fn name(&self) -> &'static str {
         "shortcut_a"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats("shortcut_a", x, l)?;
-        let (c, channels) = (self.c, self.channels);
-        let (image, line) = (self.h * self.w * c, self.ow * channels);
-        let before = (channels - c) / 2;
-        Ok(produce((self.n, self.oh, self.ow, channels), |y| {
-            let (out, len) = (Out::new(y), y.len());
-            ranges(self.n * self.oh, 8, len / 4, |first, end| {
-                for r in first..end {
-                    let row = &x[r / self.oh * image + r % self.oh * self.stride * self.w * c..];
-                    // SAFETY: row r of y is this task's alone.
-                    let y = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
-                    for (y, x) in y.chunks_exact_mut(channels).zip(row.chunks(c * self.stride)) {
-                        y[..before].fill(0.0);
-                        y[before..before + c].copy_from_slice(&x[..c]);
-                        y[before + c..].fill(0.0);
-                    }
-                }
-            });
-        }))
+        Ok(produce(&self.output()[..], |y| self.forward(x, y)))
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         if !x.track_op() {
             return Ok(None);
         }
-        let (c, channels, s) = (self.c, self.channels, self.stride);
-        let before = (channels - c) / 2;
-        let line = self.w * c;
         let dy = dy.contiguous()?;
         let dy = view("shortcut_a", &dy)?;
-        let dy: &[f32] = &dy;
-        let dx = tensor(x.shape(), |dx| {
-            let (out, len) = (Out::new(dx), dx.len());
-            ranges(self.n * self.h, 8, len / 4, |first, end| {
-                for r in first..end {
-                    // SAFETY: row r of dx is this task's alone.
-                    let dx = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
-                    dx.fill(0.0);
-                    let (n, y) = (r / self.h, r % self.h);
-                    if y.is_multiple_of(s) {
-                        let dy = &dy[(n * self.oh + y / s) * self.ow * channels..];
-                        for (dx, dy) in dx.chunks_mut(c * s).zip(dy.chunks_exact(channels)) {
-                            dx[..c].copy_from_slice(&dy[before..before + c]);
-                        }
-                    }
-                }
-            });
-        })?;
-        Ok(Some(dx))
+        Ok(Some(tensor(x.shape(), |dx| self.input_grad(&dy, dx))?))
     }
 }

@@ -1,11 +1,13 @@
 //! The layers networks are made of; activations are channels-last, `(N, H, W, C)`.
+//!
+//! Convolution and batch norm are written against [`Flow`], which decides how they are run.
 
 use crate::{
     Mode,
     parameters::{Init, Parameter, Scope},
 };
 use candle::{Result, Tensor};
-use kernels::{Conv2d, Moments, Packing, Statistics};
+use kernels::{Conv2d, Flow, Moments, Packing, Statistics, Stepwise};
 use std::sync::Arc;
 
 /// How one forward pass treats weights and batch statistics.
@@ -33,8 +35,19 @@ impl Conv {
         Ok(Self { weight: at.weight("weight", (o, i, kernel, kernel), init)?, geometry, packing: at.packing() })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        kernels::conv2d(x, &self.weight.seen_by(pass), self.geometry, &self.packing)
+    pub(crate) fn forward<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        flow.conv(x, &self.weight.seen_by(pass), self.geometry, &self.packing, None)
+    }
+
+    /// `conv(x) + carried`.
+    pub(crate) fn forward_add<F: Flow>(
+        &self,
+        flow: &F,
+        x: &F::Value,
+        carried: &F::Value,
+        pass: Pass,
+    ) -> Result<F::Value> {
+        flow.conv(x, &self.weight.seen_by(pass), self.geometry, &self.packing, Some(carried))
     }
 }
 
@@ -52,11 +65,11 @@ impl BiasedConv {
     }
 
     pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        kernels::bias(&self.conv.forward(x, pass)?, &self.bias.seen_by(pass), true)
+        kernels::bias(&self.conv.forward(&Stepwise, x, pass)?, &self.bias.seen_by(pass), true)
     }
 }
 
-/// Batch normalisation with the three modes of [`Mode`]; ReLU and a residual can be fused in.
+/// Batch normalisation with the three modes of [`Mode`], and ReLU behind it.
 pub(crate) struct BatchNorm {
     gamma: Parameter,
     beta: Parameter,
@@ -78,27 +91,22 @@ impl BatchNorm {
         })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        self.apply(x, pass, false, None)
+    pub(crate) fn forward<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        self.apply(flow, x, pass, false)
     }
 
-    pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        self.apply(x, pass, true, None)
+    pub(crate) fn forward_relu<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        self.apply(flow, x, pass, true)
     }
 
-    /// `relu(norm(x) + residual)`.
-    pub(crate) fn forward_add_relu(&self, x: &Tensor, residual: &Tensor, pass: Pass) -> Result<Tensor> {
-        self.apply(x, pass, true, Some(residual))
-    }
-
-    fn apply(&self, x: &Tensor, pass: Pass, relu: bool, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn apply<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass, relu: bool) -> Result<F::Value> {
         let (mean, var) = (self.running_mean.seen_by(pass), self.running_var.seen_by(pass));
         let statistics = match pass.mode {
             Mode::Eval => Statistics::Running { mean: &mean, var: &var },
             Mode::Train | Mode::BatchStats => Statistics::Batch,
         };
         let (gamma, beta) = (self.gamma.seen_by(pass), self.beta.seen_by(pass));
-        let (y, moments) = kernels::batch_norm(x, &gamma, &beta, Self::EPS, statistics, relu, residual)?;
+        let (y, moments) = flow.batch_norm(x, &gamma, &beta, Self::EPS, statistics, relu)?;
         match moments {
             Some(moments) if pass.mode == Mode::Train => self.track(&moments)?,
             _ => {}

@@ -1,7 +1,7 @@
 //! The two small convolutional networks the MNIST literature uses, without batch norm.
 
 use crate::{
-    Output,
+    Normalization, Output,
     layers::{BiasedConv, Linear, Pass},
     net::Layers,
     parameters::Scope,
@@ -32,7 +32,8 @@ impl MnistCnn {
 }
 
 impl Layers for MnistCnn {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output> {
+    fn forward(&self, images: &Tensor, Normalization { mean, std }: &Normalization, pass: Pass) -> Result<Output> {
+        let x = &kernels::enter(images, mean, std)?;
         let x = self.convs[1].forward_relu(&self.convs[0].forward_relu(x, pass)?, pass)?;
         let features = self.hidden.forward_relu(&kernels::flatten(&x)?, pass)?;
         let logits = self.linear.forward(&features, pass)?;
@@ -63,7 +64,8 @@ impl LeNet5 {
 }
 
 impl Layers for LeNet5 {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output> {
+    fn forward(&self, images: &Tensor, Normalization { mean, std }: &Normalization, pass: Pass) -> Result<Output> {
+        let x = &kernels::enter(images, mean, std)?;
         let mut x = x.clone();
         for conv in &self.convs {
             x = kernels::max_pool2(&conv.forward_relu(&x, pass)?)?;

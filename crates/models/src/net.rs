@@ -2,15 +2,35 @@
 
 use crate::{
     Arch, Mode, Model, Normalization, Output,
-    layers::Pass,
+    layers::{Linear, Pass},
     parameters::{Parameters, Scope},
 };
 use candle::{Device, Result, Tensor};
+use kernels::{Flow, Fused};
 use std::collections::BTreeMap;
 
-/// The body of a network: normalised, channels-last images to features and logits.
+/// A network but for its name and weights: images `(N, C, H, W)` to features and logits.
 pub(crate) trait Layers: Send + Sync {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output>;
+    fn forward(&self, images: &Tensor, normalization: &Normalization, pass: Pass) -> Result<Output>;
+}
+
+/// A network that ends with global average pooling and one linear layer.
+pub(crate) trait Trunk: Send + Sync {
+    /// From normalised, channels-last images to what is pooled.
+    fn run<F: Flow>(&self, flow: &F, x: F::Value, pass: Pass) -> Result<F::Value>;
+
+    /// From features to logits.
+    fn head(&self) -> &Linear;
+}
+
+impl<T: Trunk> Layers for T {
+    fn forward(&self, images: &Tensor, Normalization { mean, std }: &Normalization, pass: Pass) -> Result<Output> {
+        let (flow, x) = Fused::enter(images, mean, std, pass.mode != Mode::Eval)?;
+        let last = self.run(&flow, x, pass)?;
+        let features = flow.features(&last)?;
+        let logits = self.head().forward(&features, pass)?;
+        Ok(Output { features, logits })
+    }
 }
 
 /// A classifier with its weights.
@@ -119,8 +139,7 @@ impl Net {
             let [c, h, w] = self.shape;
             candle::bail!("{} expects images of shape (N, {c}, {h}, {w}), got {:?}", self.arch, images.dims())
         }
-        let Normalization { mean, std } = &self.normalization;
-        self.layers.forward(&kernels::enter(images, mean, std)?, pass)
+        self.layers.forward(images, &self.normalization, pass)
     }
 }
 

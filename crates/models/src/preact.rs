@@ -6,12 +6,12 @@
 //! `convShortcut`, `bn1`, `fc`).
 
 use crate::{
-    Output,
     layers::{BatchNorm, Conv, Linear, Pass},
-    net::Layers,
+    net::Trunk,
     parameters::Scope,
 };
-use candle::{Result, Tensor};
+use candle::Result;
+use kernels::Flow;
 
 struct PreActBlock {
     bn1: BatchNorm,
@@ -33,14 +33,14 @@ impl PreActBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        let active = self.bn1.forward_relu(x, pass)?;
+    fn forward<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        let active = self.bn1.forward_relu(flow, x, pass)?;
         let carried = match &self.shortcut {
-            Some(conv) => conv.forward(&active, pass)?,
+            Some(conv) => conv.forward(flow, &active, pass)?,
             None => x.clone(),
         };
-        let y = self.bn2.forward_relu(&self.conv1.forward(&active, pass)?, pass)?;
-        self.conv2.forward(&y, pass)? + carried
+        let y = self.bn2.forward_relu(flow, &self.conv1.forward(flow, &active, pass)?, pass)?;
+        self.conv2.forward_add(flow, &y, &carried, pass)
     }
 }
 
@@ -100,14 +100,16 @@ impl PreActResNet {
     }
 }
 
-impl Layers for PreActResNet {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output> {
-        let mut x = self.conv1.forward(x, pass)?;
+impl Trunk for PreActResNet {
+    fn run<F: Flow>(&self, flow: &F, x: F::Value, pass: Pass) -> Result<F::Value> {
+        let mut x = self.conv1.forward(flow, &x, pass)?;
         for block in &self.blocks {
-            x = block.forward(&x, pass)?;
+            x = block.forward(flow, &x, pass)?;
         }
-        let features = kernels::global_avg_pool(&self.norm.forward_relu(&x, pass)?)?;
-        let logits = self.linear.forward(&features, pass)?;
-        Ok(Output { features, logits })
+        self.norm.forward_relu(flow, &x, pass)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.linear
     }
 }

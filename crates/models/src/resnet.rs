@@ -5,12 +5,12 @@
 //! `conv1`, `bn1`, `layer1.0.conv1`, ..., `layer2.0.shortcut.0`, `linear`.
 
 use crate::{
-    Output,
     layers::{BatchNorm, Conv, Linear, Pass},
-    net::Layers,
+    net::Trunk,
     parameters::Scope,
 };
-use candle::{Result, Tensor};
+use candle::Result;
+use kernels::Flow;
 
 /// What carries a block's input around its convolutions.
 enum Shortcut {
@@ -51,14 +51,15 @@ impl BasicBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
+    fn forward<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        let y = self.bn1.forward_relu(flow, &self.conv1.forward(flow, x, pass)?, pass)?;
+        let y = self.bn2.forward(flow, &self.conv2.forward(flow, &y, pass)?, pass)?;
         let carried = match &self.shortcut {
             Shortcut::Identity => x.clone(),
-            Shortcut::Subsample { stride, channels } => kernels::shortcut_a(x, *stride, *channels)?,
-            Shortcut::Project(conv, bn) => bn.forward(&conv.forward(x, pass)?, pass)?,
+            Shortcut::Subsample { stride, channels } => flow.shortcut_a(x, *stride, *channels)?,
+            Shortcut::Project(conv, bn) => bn.forward(flow, &conv.forward(flow, x, pass)?, pass)?,
         };
-        let y = self.bn1.forward_relu(&self.conv1.forward(x, pass)?, pass)?;
-        self.bn2.forward_add_relu(&self.conv2.forward(&y, pass)?, &carried, pass)
+        flow.add_relu(&y, &carried)
     }
 }
 
@@ -105,14 +106,16 @@ impl ResNet {
     }
 }
 
-impl Layers for ResNet {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output> {
-        let mut x = self.bn1.forward_relu(&self.conv1.forward(x, pass)?, pass)?;
+impl Trunk for ResNet {
+    fn run<F: Flow>(&self, flow: &F, x: F::Value, pass: Pass) -> Result<F::Value> {
+        let mut x = self.bn1.forward_relu(flow, &self.conv1.forward(flow, &x, pass)?, pass)?;
         for block in &self.blocks {
-            x = block.forward(&x, pass)?;
+            x = block.forward(flow, &x, pass)?;
         }
-        let features = kernels::global_avg_pool(&x)?;
-        let logits = self.linear.forward(&features, pass)?;
-        Ok(Output { features, logits })
+        Ok(x)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.linear
     }
 }

@@ -1,12 +1,12 @@
 //! The network of the quick profile: small enough for a whole table in minutes on a laptop.
 
 use crate::{
-    Output,
     layers::{BatchNorm, Conv, Linear, Pass},
-    net::Layers,
+    net::Trunk,
     parameters::Scope,
 };
-use candle::{Result, Tensor};
+use candle::Result;
+use kernels::Flow;
 
 /// Four 3x3 convolutions, each with batch norm and ReLU, global average pooling, a linear layer.
 pub(crate) struct Tiny {
@@ -30,14 +30,15 @@ impl Tiny {
     }
 }
 
-impl Layers for Tiny {
-    fn forward(&self, x: &Tensor, pass: Pass) -> Result<Output> {
-        let mut x = x.clone();
+impl Trunk for Tiny {
+    fn run<F: Flow>(&self, flow: &F, mut x: F::Value, pass: Pass) -> Result<F::Value> {
         for (conv, bn) in &self.blocks {
-            x = bn.forward_relu(&conv.forward(&x, pass)?, pass)?;
+            x = bn.forward_relu(flow, &conv.forward(flow, &x, pass)?, pass)?;
         }
-        let features = kernels::global_avg_pool(&x)?;
-        let logits = self.linear.forward(&features, pass)?;
-        Ok(Output { features, logits })
+        Ok(x)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.linear
     }
 }

@@ -3,13 +3,17 @@
 //! A pixel (y, x) was read by kernel row ky iff `y + padding - ky` is a multiple of the stride. So
 //! the pixels fall into stride x stride classes, and within one class the gradient is an ordinary
 //! convolution of stride 1 of the output's gradient with the class's share of the kernel, rotated.
+//! Pixel `residue - padding + stride * t` of a class reads rows `t, t - 1, ...` of the gradient, one
+//! for each of its taps: all classes share one window.
 
 use super::Shape;
-use super::direct::{Product, pack};
+use super::direct::{Part, Product, pack};
 use super::window::Window;
 use crate::isa::Isa;
 use crate::memory::{Out, with_scratch};
 use crate::parallel::tasks;
+use crate::rows::{Finish, Partial, Source};
+use std::ops::Range;
 
 /// Weights packed for the input gradient.
 pub(super) enum InputGradWeights {
@@ -23,25 +27,43 @@ pub(super) enum InputGradWeights {
 /// The most input channels for which [`InputGradWeights::Columns`] is thought of.
 const SLACK: usize = 8;
 
-/// One of the `stride` residues along one axis.
-struct Class {
-    /// Taps `residue, residue + stride, ...` of the kernel.
-    taps: usize,
-    /// First pixel of the class.
-    start: usize,
-    /// Number of its pixels.
-    count: usize,
-    /// What [`Window`] calls top and left.
-    before: isize,
+/// How many taps `residue, residue + stride, ...` a kernel has.
+fn taps(residue: usize, kernel: usize, stride: usize) -> usize {
+    if residue < kernel { (kernel - residue).div_ceil(stride) } else { 0 }
 }
 
-fn class(residue: usize, kernel: usize, stride: usize, padding: usize, size: usize) -> Class {
-    let taps = if residue < kernel { (kernel - residue).div_ceil(stride) } else { 0 };
-    // Pixel y = residue - padding + stride * t, from the smallest t with y >= 0.
-    let t0 = padding.saturating_sub(residue).div_ceil(stride);
-    let start = residue + stride * t0 - padding;
-    let count = if start < size { (size - start).div_ceil(stride) } else { 0 };
-    Class { taps, start, count, before: taps as isize - 1 - t0 as isize }
+/// One axis of the input, in terms of t (see the module).
+struct Axis {
+    /// The smallest t of any pixel, and how many there are.
+    first: usize,
+    count: usize,
+    /// Taps and values of `t - first` for each class.
+    classes: Vec<(usize, Range<usize>)>,
+}
+
+impl Axis {
+    fn new(size: usize, kernel: usize, stride: usize, padding: usize) -> Self {
+        let range = |residue: usize| {
+            let from = padding.saturating_sub(residue).div_ceil(stride);
+            from..(size + padding).saturating_sub(residue).div_ceil(stride).max(from)
+        };
+        let first = (0..stride).map(|r| range(r).start).min().unwrap_or(0);
+        let end = (0..stride).map(|r| range(r).end).max().unwrap_or(0);
+        let classes =
+            (0..stride).map(|r| (taps(r, kernel, stride), range(r).start - first..range(r).end - first)).collect();
+        Self { first, count: end - first, classes }
+    }
+    fn most_taps(&self) -> usize {
+        self.classes.iter().map(|c| c.0).max().unwrap_or(0)
+    }
+    /// What [`Window`] calls top and left.
+    fn before(&self) -> isize {
+        self.most_taps() as isize - 1 - self.first as isize
+    }
+    /// The first pixel of a class, were it at `t = first`.
+    fn start(&self, residue: usize, stride: usize, padding: usize) -> isize {
+        (residue + stride * self.first) as isize - padding as isize
+    }
 }
 
 impl Shape {
@@ -62,7 +84,7 @@ impl Shape {
         let mut classes = Vec::with_capacity(s * s);
         for a in 0..s {
             for b in 0..s {
-                let (rows, columns) = (class(a, k, s, self.padding, 1).taps, class(b, k, s, self.padding, 1).taps);
+                let (rows, columns) = (taps(a, k, s), taps(b, k, s));
                 classes.push(if rows * columns == 0 {
                     Vec::new()
                 } else {
@@ -75,64 +97,82 @@ impl Shape {
         InputGradWeights::Classes(classes)
     }
 
-    pub(super) fn direct_input_grad(&self, isa: Isa, dy: &[f32], weights: &InputGradWeights, dx: &mut [f32]) {
+    pub(super) fn direct_input_grad(
+        &self,
+        isa: Isa,
+        dy: &Source<'_>,
+        weights: &InputGradWeights,
+        dx: &mut [f32],
+        finish: &Finish<'_>,
+    ) {
         match weights {
-            InputGradWeights::Classes(c) => self.by_class(isa, dy, c, dx),
-            InputGradWeights::Columns(c) => self.column_sums(isa, dy, c, dx),
+            InputGradWeights::Classes(c) => self.by_class(isa, dy, c, dx, finish),
+            InputGradWeights::Columns(c) => self.column_sums(isa, dy, c, dx, finish),
         }
     }
 
-    fn by_class(&self, isa: Isa, dy: &[f32], weights: &[Vec<f32>], dx: &mut [f32]) {
+    fn by_class(&self, isa: Isa, dy: &Source<'_>, weights: &[Vec<f32>], dx: &mut [f32], finish: &Finish<'_>) {
         let s = self.stride;
-        if weights.iter().any(Vec::is_empty) {
-            dx.fill(0.0);
+        let rows = Axis::new(self.h, self.k, s, self.padding);
+        let cols = Axis::new(self.w, self.k, s, self.padding);
+        let window = Window {
+            h: self.oh,
+            w: self.ow,
+            c: self.o,
+            kh: rows.most_taps(),
+            kw: cols.most_taps(),
+            stride: 1,
+            top: rows.before(),
+            left: cols.before(),
+            gh: rows.count,
+            gw: cols.count,
+        };
+        let mut parts = Vec::with_capacity(weights.len());
+        for (class, packed) in weights.iter().enumerate() {
+            let (a, b) = (class / s, class % s);
+            let ((high, in_rows), (wide, in_cols)) = (&rows.classes[a], &cols.classes[b]);
+            parts.push(Part {
+                taps: (*high, *wide),
+                skip: (window.kh - high, window.kw - wide),
+                rows: in_rows.clone(),
+                cols: in_cols.clone(),
+                y0: rows.start(a, s, self.padding),
+                x0: cols.start(b, s, self.padding),
+                packed,
+            });
         }
-        let out = Out::new(dx);
-        for a in 0..s {
-            let rows = class(a, self.k, s, self.padding, self.h);
-            for b in 0..s {
-                let columns = class(b, self.k, s, self.padding, self.w);
-                let packed = &weights[a * s + b];
-                if packed.is_empty() || rows.count * columns.count == 0 {
-                    continue;
-                }
-                let window = Window {
-                    h: self.oh,
-                    w: self.ow,
-                    c: self.o,
-                    kh: rows.taps,
-                    kw: columns.taps,
-                    stride: 1,
-                    top: rows.before,
-                    left: columns.before,
-                    gh: rows.count,
-                    gw: columns.count,
-                };
-                let (y0, x0) = (rows.start, columns.start);
-                let product = Product { window, h: self.h, w: self.w, y0, x0, step: s, columns: self.i };
-                // SAFETY: dy and dx have the shapes of this convolution; the pixels of the class
-                // are start, start + s, ... below the size of dx.
-                unsafe { product.run(isa, self.n, dy, packed, out) };
-            }
-        }
+        let base = rows.start(0, s, self.padding);
+        let product = Product { window, h: self.h, w: self.w, step: s, columns: self.i, parts, base };
+        // SAFETY: dx has the shape of this convolution's input; each pixel is in one class.
+        unsafe { product.run(isa, self.n, dy, Out::new(dx), finish) };
     }
 
-    fn column_sums(&self, isa: Isa, dy: &[f32], packed: &[f32], dx: &mut [f32]) {
+    fn column_sums(&self, isa: Isa, dy: &Source<'_>, packed: &[f32], dx: &mut [f32], finish: &Finish<'_>) {
         let (i, k) = (self.i, self.k);
         let columns = k * k * i;
         // All pixels of an image as one row.
         let pixels = self.oh * self.ow;
         let window = Window { h: 1, w: pixels, c: self.o, kh: 1, kw: 1, stride: 1, top: 0, left: 0, gh: 1, gw: pixels };
-        let product = Product { window, h: 1, w: pixels, y0: 0, x0: 0, step: 1, columns };
+        let parts = vec![Part { taps: (1, 1), skip: (0, 0), rows: 0..1, cols: 0..pixels, y0: 0, x0: 0, packed }];
+        let product = Product { window, h: 1, w: pixels, step: 1, columns, parts, base: 0 };
         let (input, output) = (self.h * self.w * i, self.oh * self.ow * self.o);
+        finish.assert_fits(dx.len(), i);
         let out = Out::new(dx);
         let (rows_of, columns_of) = (self.readers(self.h, self.oh), self.readers(self.w, self.ow));
         tasks(self.n, self.n * output * columns / 8, |n| {
-            with_scratch(pixels * columns + SLACK, |scratch| {
-                // SAFETY: the scratch holds one image of `columns` channels and the slack; image n
-                // of dx is this task's alone.
+            with_scratch(pixels * columns + SLACK + output, |scratch| {
+                // SAFETY: the scratch holds one image of `columns` channels, the slack, and one of dy;
+                // image n of dx is this task's alone.
                 let (taps, image) = unsafe {
-                    product.run(isa, 1, &dy[n * output..][..output], packed, Out::from(scratch));
+                    let dy = match dy {
+                        Source::Plain(dy) => &dy[n * output..][..output],
+                        _ => {
+                            let values = scratch.add(pixels * columns + SLACK);
+                            dy.fill(isa, self.o, n * output, output, values);
+                            core::slice::from_raw_parts(values, output)
+                        }
+                    };
+                    product.run(isa, 1, &Source::Plain(dy), Out::from(scratch), &Finish::default());
                     scratch.add(pixels * columns).write_bytes(0, SLACK);
                     (
                         core::slice::from_raw_parts(scratch, pixels * columns + SLACK),
@@ -144,8 +184,13 @@ impl Shape {
                 } else {
                     self.gather::<SLACK>(taps, &rows_of, &columns_of, image);
                 }
-            })
-        });
+            });
+            let mut partial = Partial::default();
+            let size = self.h * self.w;
+            // SAFETY: image n of dx is this task's alone.
+            unsafe { finish.pixels(isa, out.at(0), i, (n * size, (n + 1) * size), &mut partial) };
+            finish.gathered(partial);
+        })
     }
 
     /// For each of `size` pixels along an axis of the input the (output, tap) pairs that read it.

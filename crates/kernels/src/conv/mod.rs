@@ -19,6 +19,7 @@ mod winograd;
 use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, direct_only, isa};
 use crate::memory::Out;
+use crate::rows::{Finish, Source};
 use candle::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 pub use packing::Packing;
 use packing::{BackwardForm, Forms, made_once};
@@ -49,10 +50,7 @@ pub struct Conv2d {
 /// more, a packing made for another shape of weight.
 pub fn conv2d(x: &Tensor, weight: &Tensor, geometry: Conv2d, packing: &Packing) -> Result<Tensor> {
     check(NAME, &[x, weight])?;
-    let shape = Shape::new(x.dims(), weight.dims(), geometry)?;
-    let algorithm = Algorithm::of(&shape, direct_only());
-    let forms = packing.forms(&shape, algorithm, isa())?;
-    x.contiguous()?.apply_op2(&weight.contiguous()?, Convolution { shape, algorithm, isa: isa(), forms })
+    x.contiguous()?.apply_op2(&weight.contiguous()?, Convolution::new(x.dims(), weight.dims(), geometry, packing)?)
 }
 
 /// How a convolution is computed.
@@ -123,11 +121,14 @@ impl Shape {
         direct::pack(isa, k, k * i, self.o, |ky, run, o| w[((o * i + run % i) * k + ky) * k + run / i])
     }
 
-    fn direct_forward(&self, isa: Isa, x: &[f32], packed: &[f32], y: &mut [f32]) {
-        let product =
-            direct::Product { window: self.window(), h: self.oh, w: self.ow, y0: 0, x0: 0, step: 1, columns: self.o };
+    fn direct_forward(&self, isa: Isa, x: &Source<'_>, packed: &[f32], y: &mut [f32], finish: &Finish<'_>) {
+        let window = self.window();
+        let (rows, cols) = (0..self.oh, 0..self.ow);
+        let part = direct::Part { taps: (self.k, self.k), skip: (0, 0), rows, cols, y0: 0, x0: 0, packed };
+        let (h, w, columns, parts) = (self.oh, self.ow, self.o, vec![part]);
+        let product = direct::Product { window, h, w, step: 1, columns, parts, base: 0 };
         // SAFETY: y has the size `Convolution` asserted, `run` checks x and the weights.
-        unsafe { product.run(isa, self.n, x, packed, Out::new(y)) }
+        unsafe { product.run(isa, self.n, x, Out::new(y), finish) }
     }
 
     /// The same convolution seen from its output: what the input gradient of Winograd computes.
@@ -137,8 +138,9 @@ impl Shape {
     }
 }
 
+/// One convolution with the copies of its weight.
 #[derive(Debug)]
-struct Convolution {
+pub(crate) struct Convolution {
     shape: Shape,
     algorithm: Algorithm,
     isa: Isa,
@@ -146,6 +148,20 @@ struct Convolution {
 }
 
 impl Convolution {
+    /// Of `x` (N, H, W, I) with a weight (O, I, K, K).
+    pub(crate) fn new(x: &[usize], weight: &[usize], geometry: Conv2d, packing: &Packing) -> Result<Self> {
+        let shape = Shape::new(x, weight, geometry)?;
+        let algorithm = Algorithm::of(&shape, direct_only());
+        let forms = packing.forms(&shape, algorithm, isa())?;
+        Ok(Self { shape, algorithm, isa: isa(), forms })
+    }
+
+    /// (N, H', W', O)
+    pub(crate) fn output(&self) -> [usize; 4] {
+        let s = &self.shape;
+        [s.n, s.oh, s.ow, s.o]
+    }
+
     fn pack_forward(&self, w: &[f32]) -> Vec<f32> {
         match self.algorithm {
             Algorithm::Winograd => winograd::pack_forward(self.isa, &self.shape, w),
@@ -168,24 +184,26 @@ impl Convolution {
         assert_eq!(y, s.n * s.oh * s.ow * s.o, "{NAME}: output {s:?}");
     }
 
-    fn forward(&self, x: &[f32], w: &[f32], y: &mut [f32]) {
+    pub(crate) fn forward(&self, x: &Source<'_>, w: &[f32], y: &mut [f32], finish: &Finish<'_>) {
         self.assert_lengths(x.len(), w.len(), y.len());
         let packed = made_once(&self.forms.forward, || self.pack_forward(w));
         match self.algorithm {
-            Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y),
-            Algorithm::Direct => self.shape.direct_forward(self.isa, x, packed, y),
+            Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y, finish),
+            Algorithm::Direct => self.shape.direct_forward(self.isa, x, packed, y, finish),
         }
     }
 
-    fn input_grad(&self, dy: &[f32], w: &[f32], dx: &mut [f32]) {
+    pub(crate) fn input_grad(&self, dy: &Source<'_>, w: &[f32], dx: &mut [f32], finish: &Finish<'_>) {
         self.assert_lengths(dx.len(), w.len(), dy.len());
         match made_once(&self.forms.backward, || self.pack_backward(w)) {
-            BackwardForm::Winograd(packed) => winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx),
-            BackwardForm::Direct(packed) => self.shape.direct_input_grad(self.isa, dy, packed, dx),
+            BackwardForm::Winograd(packed) => {
+                winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx, finish)
+            }
+            BackwardForm::Direct(packed) => self.shape.direct_input_grad(self.isa, dy, packed, dx, finish),
         }
     }
 
-    fn weight_grad(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    pub(crate) fn weight_grad(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         self.assert_lengths(x.len(), dw.len(), dy.len());
         match self.algorithm {
             Algorithm::Winograd => winograd::weight_grad(self.isa, &self.shape, x, dy, dw),
@@ -202,7 +220,8 @@ impl CustomOp2 for Convolution {
     fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, w: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, candle::Shape)> {
         let (x, w) = (floats(NAME, x, lx)?, floats(NAME, w, lw)?);
         let s = &self.shape;
-        Ok(produce((s.n, s.oh, s.ow, s.o), |y| self.forward(x, w, y)))
+        let finish = Finish::default();
+        Ok(produce((s.n, s.oh, s.ow, s.o), |y| self.forward(&Source::Plain(x), w, y, &finish)))
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
@@ -210,7 +229,7 @@ impl CustomOp2 for Convolution {
         let dy = view(NAME, &dy)?;
         let dx = if x.track_op() {
             let w = view(NAME, w)?;
-            Some(tensor(x.shape(), |dx| self.input_grad(&dy, &w, dx))?)
+            Some(tensor(x.shape(), |dx| self.input_grad(&Source::Plain(&dy), &w, dx, &Finish::default()))?)
         } else {
             None
         };

@@ -3,6 +3,7 @@
 
 use super::{Algorithm, Conv2d, Convolution, Packing, Shape};
 use crate::isa::Isa;
+use crate::rows::{Finish, Source};
 use candle::Result;
 
 /// One convolution outside of candle's graph.
@@ -20,8 +21,7 @@ impl ConvPasses {
     }
     /// (N, H', W', O)
     pub fn output(&self) -> [usize; 4] {
-        let s = &self.0.shape;
-        [s.n, s.oh, s.ow, s.o]
+        self.0.output()
     }
     /// Rearranges the weights for forward pass and input gradient, and forgets them.
     pub fn pack(&self, weight: &[f32]) {
@@ -30,11 +30,11 @@ impl ConvPasses {
     }
     /// `y` from `x`.
     pub fn forward(&self, x: &[f32], weight: &[f32], y: &mut [f32]) {
-        self.0.forward(x, weight, y);
+        self.0.forward(&Source::Plain(x), weight, y, &Finish::default());
     }
     /// `dx` from `dy`.
     pub fn input_grad(&self, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
-        self.0.input_grad(dy, weight, dx);
+        self.0.input_grad(&Source::Plain(dy), weight, dx, &Finish::default());
     }
     /// `dw` (O, I, K, K) from `x` and `dy`.
     pub fn weight_grad(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {

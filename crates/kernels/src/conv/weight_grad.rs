@@ -5,8 +5,9 @@ use super::Shape;
 use super::tile::{self, Panels, Runs};
 use super::window::Staged;
 use crate::isa::Isa;
-use crate::memory::{Out, unfilled, with_scratch};
+use crate::memory::{Buffer, Out, with_scratch};
 use crate::parallel::tasks;
+use crate::rows::Source;
 use crate::simd::{Kernel, Simd, dispatch, lanes};
 
 /// At most this many bytes of partial sums.
@@ -21,13 +22,14 @@ impl Shape {
         let run = self.k * self.i;
         let size = self.k * run * width;
         let rows = self.n * self.oh;
+        let x = Source::Plain(x);
         if rows == 0 {
             return dw.fill(0.0);
         }
         // The number of partial sums depends on the shape only: same bits for any thread count.
         let parts = (PARTIAL_BYTES / (4 * size)).clamp(1, 16).min(rows);
         let groups = 8usize.div_ceil(parts).min(panels.count());
-        let mut sums = unfilled(parts * size);
+        let mut sums = Buffer::new(parts * size);
         let out = Out::new(&mut sums);
         let work = rows * self.ow * self.k * run * width / panels.lanes;
         tasks(parts * groups, work, |task| {
@@ -37,7 +39,7 @@ impl Shape {
             let per = window.rows_per_task(end - first, 256, 192 << 10);
             // Rows of dy are read in whole registers: copied with zeros where they end earlier.
             let copied = if width == self.o { 0 } else { per * self.ow * width };
-            with_scratch(window.scratch(per) + copied, |scratch| {
+            with_scratch(window.scratch(per, &x) + copied, |scratch| {
                 for r in (first..end).step_by(per) {
                     let r_end = (r + per).min(end);
                     // SAFETY: the scratch is large enough for both; rows r..r_end exist; panels
@@ -50,7 +52,7 @@ impl Shape {
                             widen(dy, self.o, width, dy_copy);
                             dy_copy.cast_const()
                         };
-                        let staged = window.stage(x.as_ptr(), r, r_end, scratch.add(copied));
+                        let staged = window.stage(isa, &x, r, r_end, scratch.add(copied));
                         let sums = out.at(part * size);
                         let band = Band {
                             shape: self,

@@ -2,7 +2,11 @@
 //!
 //! In a channels-last image the taps of one kernel row are adjacent, so one position of the window
 //! is `kh` runs of `kw * c` floats. To have that at the borders too, the rows a task needs are
-//! copied, with their zeros, into scratch memory that stays in the cache.
+//! copied, with their zeros, into scratch memory that stays in the cache. Values that are computed
+//! while they are read ([`Source`]) are computed then.
+
+use crate::isa::Isa;
+use crate::rows::Source;
 
 /// Positions `(gy, gx)` of a `kh x kw` window over images of (`h`, `w`, `c`). Position 0 looks at
 /// row `-top` and column `-left` (both may be negative: the window then starts inside).
@@ -33,9 +37,10 @@ impl Window {
     pub(super) fn image(&self) -> usize {
         self.h * self.w * self.c
     }
-    /// Whether the windows never leave the image, so that nothing need be copied.
-    fn inside(&self) -> bool {
-        self.top <= 0
+    /// Whether the windows never leave the image and find the values there: nothing need be copied.
+    fn in_place(&self, x: &Source<'_>) -> bool {
+        matches!(x, Source::Plain(_))
+            && self.top <= 0
             && self.left <= 0
             && ((self.gh - 1) * self.stride + self.kh) as isize - self.top <= self.h as isize
             && ((self.gw - 1) * self.stride + self.kw) as isize - self.left <= self.w as isize
@@ -44,8 +49,8 @@ impl Window {
         (self.gw - 1) * self.stride + self.kw
     }
     /// Floats of scratch for any `rows` consecutive rows of windows.
-    pub(super) fn scratch(&self, rows: usize) -> usize {
-        if self.inside() {
+    pub(super) fn scratch(&self, rows: usize, x: &Source<'_>) -> usize {
+        if self.in_place(x) {
             return 0;
         }
         // At most one image more than the rows fill starts a new run of kh rows.
@@ -64,17 +69,17 @@ impl Window {
     /// Makes rows `first..end` of windows (counted over all images) readable as runs.
     ///
     /// # Safety
-    /// `x` is readable for all images these rows belong to, `scratch` is writable for
-    /// [`Self::scratch`] of `end - first` floats; both outlive the use of the result.
-    pub(super) unsafe fn stage(&self, x: *const f32, first: usize, end: usize, scratch: *mut f32) -> Staged {
+    /// `x` has all images these rows belong to, `scratch` is writable for [`Self::scratch`] of
+    /// `end - first` floats; both outlive the use of the result.
+    pub(super) unsafe fn stage(&self, isa: Isa, x: &Source<'_>, first: usize, end: usize, scratch: *mut f32) -> Staged {
         let mut starts = Vec::with_capacity(end - first);
         let step = self.stride * self.c;
-        if self.inside() {
+        if let (Source::Plain(x), true) = (x, self.in_place(x)) {
             for r in first..end {
                 let y = (r % self.gh * self.stride) as isize - self.top;
                 let offset = (r / self.gh * self.h + y as usize) * self.w * self.c;
-                // SAFETY: `inside`: the row and the columns lie in the image.
-                starts.push(unsafe { x.add(offset + (-self.left) as usize * self.c) });
+                // SAFETY: `in_place`: the row and the columns lie in the image.
+                starts.push(unsafe { x.as_ptr().add(offset + (-self.left) as usize * self.c) });
             }
             return Staged { starts, step, tap_stride: self.w * self.c };
         }
@@ -93,10 +98,12 @@ impl Window {
                 let y = (y0 * self.stride + l) as isize - self.top;
                 // SAFETY: the line lies in the scratch; the source row, if it exists, in the image.
                 unsafe {
-                    if y < 0 || y >= self.h as isize {
+                    if l % self.stride >= self.kh {
+                        // Between the windows.
+                    } else if y < 0 || y >= self.h as isize {
                         place.write_bytes(0, line);
                     } else {
-                        self.copy_line(x.add((image * self.h + y as usize) * self.w * self.c), place);
+                        self.copy_line(isa, x, (image * self.h + y as usize) * self.w, place);
                     }
                     place = place.add(line);
                 }
@@ -107,8 +114,9 @@ impl Window {
     }
 
     /// # Safety
-    /// `row` is readable for one row of an image, `to` writable for one padded row.
-    unsafe fn copy_line(&self, row: *const f32, to: *mut f32) {
+    /// The row of an image that starts with pixel `row` of `x` exists, `to` is writable for one padded
+    /// row.
+    unsafe fn copy_line(&self, isa: Isa, x: &Source<'_>, row: usize, to: *mut f32) {
         let width = self.padded_width() as isize;
         // Padded column j is column j - left of the image.
         let from = self.left.clamp(0, width);
@@ -118,8 +126,8 @@ impl Window {
         unsafe {
             to.write_bytes(0, from as usize * c);
             if until > from {
-                let source = row.add((from - self.left) as usize * c);
-                core::ptr::copy_nonoverlapping(source, to.add(from as usize * c), (until - from) as usize * c);
+                let at = (row + (from - self.left) as usize) * c;
+                x.fill(isa, c, at, (until - from) as usize * c, to.add(from as usize * c));
             }
             to.add(until as usize * c).write_bytes(0, (width - until) as usize * c);
         }

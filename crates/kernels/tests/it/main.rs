@@ -2,6 +2,7 @@
 //! algebra.
 
 mod convolution;
+mod flow;
 mod near;
 mod normalisation;
 mod parity;

@@ -4,8 +4,9 @@ use super::super::tile::{self, Panels, Rows, Target};
 use super::transform::{InputToPlanes, Planes, PlanesToOutput};
 use super::{PLANES, SKEW, Shape};
 use crate::isa::Isa;
-use crate::memory::{Out, unfilled, with_scratch};
+use crate::memory::{Buffer, Out, with_scratch};
 use crate::parallel::tasks;
+use crate::rows::{Finish, Partial, Source};
 use crate::simd::{Kernel, Simd, dispatch};
 
 /// Bytes of planes a task may hold: they should stay in the second-level cache.
@@ -15,18 +16,30 @@ const LARGE_WEIGHTS: usize = 6 << 20;
 /// Bytes of planes of one round with large weights: they should stay in the last-level cache.
 const ROUND_BYTES: usize = 20 << 20;
 
+/// Tile rows whose inputs are staged together: more would leave the cache, fewer copy more lines twice.
+const STAGED: usize = 2;
+
 /// Convolves `x` (N, H, W, I) into `y` (N, H', W', O).
-pub(in super::super) fn convolve(isa: Isa, shape: &Shape, x: &[f32], weights: &[f32], y: &mut [f32]) {
+pub(in super::super) fn convolve(
+    isa: Isa,
+    shape: &Shape,
+    x: &Source<'_>,
+    weights: &[f32],
+    y: &mut [f32],
+    finish: &Finish<'_>,
+) {
     assert_eq!(x.len(), shape.n * shape.h * shape.w * shape.i);
     assert_eq!(y.len(), shape.n * shape.oh * shape.ow * shape.o);
     assert_eq!(weights.len(), shape.transformed());
+    x.assert_channels(shape.i);
+    finish.assert_fits(y.len(), shape.o);
     let tiles = shape.tiles();
     let rows = shape.n * tiles.rows;
     if rows == 0 {
         return;
     }
     let y = Out::new(y);
-    let round = |first, end| Round { isa, shape, x, weights, y, first, end };
+    let round = |first, end| Round { isa, shape, x, weights, y, finish, first, end };
     let bytes = 4 * PLANES * tiles.columns * (shape.i + shape.o);
     if 4 * shape.transformed() > LARGE_WEIGHTS {
         let per = rows.div_ceil((rows * bytes).div_ceil(ROUND_BYTES));
@@ -45,9 +58,10 @@ pub(in super::super) fn convolve(isa: Isa, shape: &Shape, x: &[f32], weights: &[
 struct Round<'a> {
     isa: Isa,
     shape: &'a Shape,
-    x: &'a [f32],
+    x: &'a Source<'a>,
     weights: &'a [f32],
     y: Out,
+    finish: &'a Finish<'a>,
     first: usize,
     end: usize,
 }
@@ -60,18 +74,20 @@ impl Round<'_> {
         self.count() * channels + SKEW
     }
 
-    /// All three steps on this thread, the planes in its scratch.
+    /// All steps on this thread, the planes in its scratch.
     fn at_once(&self) {
         let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
-        with_scratch(PLANES * (i + o), |scratch| {
-            // SAFETY: the scratch holds both sets of planes; the tile rows are this task's alone.
+        let staging = self.shape.tile_window().scratch(STAGED, self.x);
+        with_scratch(PLANES * (i + o) + staging, |scratch| {
+            // SAFETY: the scratch holds both sets of planes and the staged lines; the tile rows are
+            // this task's alone.
             unsafe {
-                let results = scratch.add(PLANES * i);
-                self.input(self.first, self.end, scratch);
+                let to = scratch.add(PLANES * i);
+                self.input(self.first, self.end, scratch, to.add(PLANES * o));
                 for plane in 0..PLANES {
-                    self.multiply(plane, scratch, results);
+                    self.multiply(plane, scratch, to);
                 }
-                self.output(self.first, self.end, results);
+                self.output(self.first, self.end, to);
             }
         })
     }
@@ -79,30 +95,39 @@ impl Round<'_> {
     /// Each step on all threads. A plane's weights are then read by one thread, once.
     fn by_planes(&self) {
         let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
-        let mut planes = unfilled(PLANES * (i + o));
+        let mut planes = Buffer::new(PLANES * (i + o));
         let planes = Out::new(&mut planes);
         let rows = self.end - self.first;
+        let pieces = rows.div_ceil(STAGED);
+        let piece = |p: usize| (self.first + p * STAGED, (self.first + (p + 1) * STAGED).min(self.end));
+        let staging = self.shape.tile_window().scratch(STAGED, self.x);
         let work = self.count() * PLANES * (self.shape.i + self.shape.o);
-        // SAFETY: the buffer holds both sets of planes; tasks write disjoint tile rows or planes.
+        // SAFETY: the buffer holds both sets of planes, the scratch the staged lines; tasks write
+        // disjoint tile rows or planes.
         unsafe {
             let (from, to) = (planes, Out::from(planes.at(PLANES * i)));
-            tasks(rows, work / 8, |r| self.input(self.first + r, self.first + r + 1, from.at(0)));
+            tasks(pieces, work / 8, |p| {
+                with_scratch(staging, |scratch| self.input(piece(p).0, piece(p).1, from.at(0), scratch));
+            });
             tasks(PLANES, work * 8, |plane| self.multiply(plane, from.at(0), to.at(0)));
-            tasks(rows, work / 8, |r| self.output(self.first + r, self.first + r + 1, to.at(0)));
+            tasks(pieces, work / 8, |p| self.output(piece(p).0, piece(p).1, to.at(0)));
         }
     }
 
     /// # Safety
     /// `planes` holds this round's planes of inputs; no other task writes those of these rows.
-    unsafe fn input(&self, first: usize, end: usize, planes: *mut f32) {
-        let tiles = self.shape.tiles();
-        let channels = self.shape.i;
-        let stride = self.plane(channels);
-        // SAFETY: tile row `first` is that many tiles into the round.
-        unsafe {
-            let start = planes.add((first - self.first) * tiles.columns * channels);
-            let planes = Planes { start, stride, channels };
-            dispatch(self.isa, &InputToPlanes { tiles, x: self.x.as_ptr(), first, end, planes });
+    /// `staging` is scratch for [`STAGED`] rows of tiles.
+    unsafe fn input(&self, first: usize, end: usize, planes: *mut f32, staging: *mut f32) {
+        let (window, channels) = (self.shape.tile_window(), self.shape.i);
+        let (columns, stride) = (window.gw, self.plane(channels));
+        for first in (first..end).step_by(STAGED) {
+            // SAFETY: tile row `first` is that many tiles into the round.
+            unsafe {
+                let rows = &window.stage(self.isa, self.x, first, (first + STAGED).min(end), staging);
+                let start = planes.add((first - self.first) * columns * channels);
+                let planes = Planes { start, stride, channels };
+                dispatch(self.isa, &InputToPlanes { rows, columns, planes });
+            }
         }
     }
 
@@ -112,12 +137,20 @@ impl Round<'_> {
         let tiles = self.shape.tiles();
         let channels = self.shape.o;
         let stride = self.plane(channels);
-        // SAFETY: tile row `first` is that many tiles into the round.
-        unsafe {
-            let start = planes.add((first - self.first) * tiles.columns * channels);
-            let planes = Planes { start, stride, channels };
-            dispatch(self.isa, &PlanesToOutput { tiles, planes, first, end, y: self.y.at(0) });
+        let mut partial = Partial::default();
+        for row in first..end {
+            // The pixels of this row of tiles, over all images.
+            let (image, ty) = (row / tiles.rows, row % tiles.rows);
+            let pixels = |ty: usize| (image * tiles.oh + (ty * 4).min(tiles.oh)) * tiles.ow;
+            // SAFETY: tile row `row` is that many tiles into the round.
+            unsafe {
+                let start = planes.add((row - self.first) * tiles.columns * channels);
+                let planes = Planes { start, stride, channels };
+                dispatch(self.isa, &PlanesToOutput { tiles, planes, first: row, end: row + 1, y: self.y.at(0) });
+                self.finish.pixels(self.isa, self.y.at(0), channels, (pixels(ty), pixels(ty + 1)), &mut partial);
+            }
         }
+        self.finish.gathered(partial);
     }
 
     /// # Safety

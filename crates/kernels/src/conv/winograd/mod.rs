@@ -15,6 +15,7 @@ pub(super) use pack::{pack_backward, pack_forward};
 pub(super) use weight_grad::weight_grad;
 
 use super::Shape;
+use super::window::Window;
 use transform::Tiles;
 
 /// Planes of a tile.
@@ -25,16 +26,17 @@ const PLANES: usize = 36;
 const SKEW: usize = 32;
 
 impl Shape {
+    /// Output tiles.
     fn tiles(&self) -> Tiles {
-        Tiles {
-            h: self.h,
-            w: self.w,
-            oh: self.oh,
-            ow: self.ow,
-            padding: self.padding,
-            rows: self.oh.div_ceil(4),
-            columns: self.ow.div_ceil(4),
-        }
+        Tiles { oh: self.oh, ow: self.ow, rows: self.oh.div_ceil(4), columns: self.ow.div_ceil(4) }
+    }
+
+    /// Input tiles, as windows: a row of windows is a row of tiles.
+    fn tile_window(&self) -> Window {
+        let Tiles { rows, columns, .. } = self.tiles();
+        let before = self.padding as isize;
+        let (h, w, c) = (self.h, self.w, self.i);
+        Window { h, w, c, kh: 6, kw: 6, stride: 4, top: before, left: before, gh: rows, gw: columns }
     }
 
     /// Floats of the transformed weights.

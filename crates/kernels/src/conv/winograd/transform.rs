@@ -2,17 +2,15 @@
 
 #![allow(clippy::needless_range_loop)] // loops of constant length over registers
 
+use super::super::window::Staged;
 use super::PLANES;
 use crate::simd::{Kernel, Simd};
 
 /// How an image is cut into tiles of 4x4 outputs; the last ones may hang over the edge.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tiles {
-    pub(super) h: usize,
-    pub(super) w: usize,
     pub(super) oh: usize,
     pub(super) ow: usize,
-    pub(super) padding: usize,
     /// Rows of tiles in one image.
     pub(super) rows: usize,
     /// Tiles in a row.
@@ -95,48 +93,34 @@ pub(super) struct Planes {
     pub(super) channels: usize,
 }
 
-/// Maps the tiles of tile rows `first..end` (counted over all images) of input `x` to planes.
-pub(super) struct InputToPlanes {
-    pub(super) tiles: Tiles,
-    pub(super) x: *const f32,
-    pub(super) first: usize,
-    pub(super) end: usize,
+/// Maps rows of `columns` input tiles to planes.
+pub(super) struct InputToPlanes<'a> {
+    pub(super) rows: &'a Staged,
+    pub(super) columns: usize,
     pub(super) planes: Planes,
 }
 
-impl Kernel for InputToPlanes {
+impl Kernel for InputToPlanes<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S) {
-        let (t, c) = (self.tiles, self.planes.channels);
-        for r in self.first..self.end {
-            let (image, ty) = (r / t.rows, r % t.rows);
-            for tx in 0..t.columns {
-                let tile = (r - self.first) * t.columns + tx;
-                let (y0, x0) = ((ty * 4) as isize - t.padding as isize, (tx * 4) as isize - t.padding as isize);
-                let whole = y0 >= 0 && x0 >= 0 && y0 + 6 <= t.h as isize && x0 + 6 <= t.w as isize;
-                // SAFETY: pixels outside the image are not read; the planes have room for the tile.
+        let c = self.planes.channels;
+        for (r, &start) in self.rows.starts.iter().enumerate() {
+            for tx in 0..self.columns {
+                // SAFETY: tiles of 6x6 pixels are readable, the planes have room for them.
                 unsafe {
-                    let corner =
-                        self.x.wrapping_offset(((image * t.h) as isize + y0) * (t.w * c) as isize + x0 * c as isize);
+                    let corner = start.add(tx * self.rows.step);
+                    let tile = self.planes.start.add((r * self.columns + tx) * c);
                     for cb in (0..c).step_by(S::LANES) {
                         let mut rows = [[s.zero(); 6]; 6];
                         for i in 0..6 {
+                            let line = corner.add(i * self.rows.tap_stride + cb);
                             let mut d = [s.zero(); 6];
-                            let line = corner.wrapping_add(i * t.w * c + cb);
-                            if whole {
-                                for j in 0..6 {
-                                    d[j] = s.load(line.add(j * c));
-                                }
-                            } else if (0..t.h as isize).contains(&(y0 + i as isize)) {
-                                for j in 0..6 {
-                                    if (0..t.w as isize).contains(&(x0 + j as isize)) {
-                                        d[j] = s.load(line.wrapping_add(j * c));
-                                    }
-                                }
+                            for j in 0..6 {
+                                d[j] = s.load(line.add(j * c));
                             }
                             rows[i] = input6(s, d);
                         }
-                        let to = self.planes.start.add(tile * c + cb);
+                        let to = tile.add(cb);
                         for j in 0..6 {
                             let column = [rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]];
                             let v = input6(s, column);

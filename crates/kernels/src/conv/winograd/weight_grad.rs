@@ -7,8 +7,9 @@ use super::super::tile::{self, Panels, Runs};
 use super::transform::{InputToPlanes, OutputGradToPlanes, Planes, weight_grad3};
 use super::{PLANES, SKEW, Shape};
 use crate::isa::Isa;
-use crate::memory::{Out, unfilled, with_scratch};
+use crate::memory::{Buffer, Out, with_scratch};
 use crate::parallel::tasks;
+use crate::rows::Source;
 use crate::simd::{Kernel, Simd, dispatch, lanes};
 
 /// Planes of weights up to this size are summed per task, larger ones by all threads together.
@@ -33,7 +34,7 @@ pub(in super::super) fn weight_grad(isa: Isa, shape: &Shape, x: &[f32], dy: &[f3
     let small = 4 * size <= SMALL_WEIGHTS;
     // Parts and rounds depend on the shape only, so the order of every sum does too.
     let parts = if small { rows.min(16) } else { 1 };
-    let mut sums = unfilled(parts * size);
+    let mut sums = Buffer::new(parts * size);
     let out = Out::new(&mut sums);
     if small {
         let work = rows * tiles.columns * PLANES * shape.i * shape.o / 16;
@@ -89,11 +90,14 @@ impl Round<'_> {
 
     fn at_once(&self) {
         let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
-        with_scratch(PLANES * (i + o), |scratch| {
-            // SAFETY: the scratch holds both sets of planes.
+        with_scratch(PLANES * (i + o) + self.staging(), |scratch| {
+            // SAFETY: the scratch holds both sets of planes and the staged lines.
             unsafe {
                 let grads = scratch.add(PLANES * i);
-                self.transform(self.first, self.end, scratch, grads);
+                let staging = grads.add(PLANES * o);
+                for r in self.first..self.end {
+                    self.transform(r, scratch, grads, staging);
+                }
                 for plane in 0..PLANES {
                     self.multiply(plane, scratch, grads);
                 }
@@ -103,32 +107,42 @@ impl Round<'_> {
 
     fn by_planes(&self) {
         let (i, o) = (self.plane(self.shape.i), self.plane(self.shape.o));
-        let mut planes = unfilled(PLANES * (i + o));
+        let mut planes = Buffer::new(PLANES * (i + o));
         let planes = Out::new(&mut planes);
         let work = self.count() * PLANES * (self.shape.i + self.shape.o);
-        // SAFETY: the buffer holds both sets of planes; tasks write disjoint tile rows or planes.
+        // SAFETY: the buffer holds both sets of planes, the scratch the staged lines; tasks write
+        // disjoint tile rows or planes.
         unsafe {
             let grads = Out::from(planes.at(PLANES * i));
             tasks(self.end - self.first, work / 8, |r| {
-                let r = self.first + r;
-                self.transform(r, r + 1, planes.at(0), grads.at(0));
+                with_scratch(self.staging(), |staging| {
+                    self.transform(self.first + r, planes.at(0), grads.at(0), staging);
+                })
             });
             tasks(PLANES, work * 8, |plane| self.multiply(plane, planes.at(0), grads.at(0)));
         }
     }
 
+    /// Floats of scratch for one row of input tiles.
+    fn staging(&self) -> usize {
+        self.shape.tile_window().scratch(1, &Source::Plain(self.x))
+    }
+
     /// # Safety
-    /// Both pointers hold this round's planes; no other task writes those of these tile rows.
-    unsafe fn transform(&self, first: usize, end: usize, inputs: *mut f32, grads: *mut f32) {
-        let tiles = self.shape.tiles();
+    /// The first two pointers hold this round's planes, the third [`Self::staging`]; no other task
+    /// writes the planes of tile row `row`.
+    unsafe fn transform(&self, row: usize, inputs: *mut f32, grads: *mut f32, staging: *mut f32) {
+        let (tiles, window) = (self.shape.tiles(), self.shape.tile_window());
         let (i, o) = (self.shape.i, self.shape.o);
-        let done = (first - self.first) * tiles.columns;
-        // SAFETY: tile row `first` is `done` tiles into the round.
+        let done = (row - self.first) * tiles.columns;
+        // SAFETY: the tile row is `done` tiles into the round.
         unsafe {
+            let rows = &window.stage(self.isa, &Source::Plain(self.x), row, row + 1, staging);
             let planes = Planes { start: inputs.add(done * i), stride: self.plane(i), channels: i };
-            dispatch(self.isa, &InputToPlanes { tiles, x: self.x.as_ptr(), first, end, planes });
+            dispatch(self.isa, &InputToPlanes { rows, columns: tiles.columns, planes });
             let planes = Planes { start: grads.add(done * o), stride: self.plane(o), channels: o };
-            dispatch(self.isa, &OutputGradToPlanes { tiles, dy: self.dy.as_ptr(), first, end, planes });
+            let dy = self.dy.as_ptr();
+            dispatch(self.isa, &OutputGradToPlanes { tiles, dy, first: row, end: row + 1, planes });
         }
     }
 

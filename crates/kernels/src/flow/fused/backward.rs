@@ -1,0 +1,283 @@
+//! The way back through the recorded steps.
+//!
+//! The gradient of an activation is complete when all its readers were seen. The last of them, if it
+//! is a convolution, also does on its way out what the activation's maker would do first: it keeps
+//! the gradient only where the rectifier let values through, and takes the sums batch norm needs.
+
+use super::body::Recorded;
+use super::node::{Data, Norm, Value};
+use super::tape::Step;
+use crate::conv::Convolution;
+use crate::edge;
+use crate::host::{tensor, view};
+use crate::isa::Isa;
+use crate::memory::{Buffer, Out};
+use crate::parallel::ranges;
+use crate::rows::{self, Finish, Normed, Source, Sums};
+use candle::{Result, Tensor};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What candle gets back.
+pub(super) struct Gradients {
+    pub(super) images: Option<Tensor>,
+    pub(super) parameters: Option<Tensor>,
+}
+
+/// The gradients for the gradient `dy` (N, C) of the features.
+pub(super) fn run(recorded: &Recorded, images: &Tensor, dy: &[f32]) -> Result<Gradients> {
+    let Recorded { isa, tape, input, last, nodes, .. } = recorded;
+    let mut back =
+        Backward { isa: *isa, grads: vec![None; *nodes], unseen: vec![0; *nodes], parameters: vec![0.0; tape.len] };
+    for step in &tape.steps {
+        for x in step.reads().into_iter().flatten() {
+            back.unseen[x.id] = x.readers.load(Ordering::Relaxed);
+        }
+    }
+    back.unseen[last.id] += 1;
+    back.add(last, |dx, finish| {
+        spread(dy, recorded.pixels, last.channels(), dx);
+        rows::finish(*isa, last.channels(), dx, finish);
+    });
+    for step in tape.steps.iter().rev() {
+        back.step(step)?;
+    }
+    let gradient = back.grads[input.id].take();
+    let images = match gradient {
+        Some(gradient) if images.track_op() => {
+            let g = back.plain(input, gradient);
+            Some(tensor(images.shape(), |dx| edge::normalise_grad(&g, &input.shape, &recorded.std, dx))?)
+        }
+        _ => None,
+    };
+    let parameters = (tape.len > 0).then(|| Tensor::from_vec(back.parameters, tape.len, &candle::Device::Cpu));
+    Ok(Gradients { images, parameters: parameters.transpose()? })
+}
+
+/// `dx` of an average over pixels.
+fn spread(dy: &[f32], pixels: usize, c: usize, dx: &mut [f32]) {
+    let (out, len) = (Out::new(dx), dx.len());
+    ranges(dy.len() / c, 1, len / 8, |first, end| {
+        for n in first..end {
+            // SAFETY: image n of dx is this task's alone.
+            let image = unsafe { core::slice::from_raw_parts_mut(out.at(n * pixels * c), pixels * c) };
+            for pixel in image.chunks_exact_mut(c) {
+                for (d, dy) in pixel.iter_mut().zip(&dy[n * c..]) {
+                    *d = dy / pixels as f32;
+                }
+            }
+        }
+    });
+}
+
+/// A gradient on its way.
+#[derive(Clone)]
+enum Grad {
+    /// As the readers gave it.
+    Plain(Arc<Buffer>),
+    /// With what the activation's maker wants done: see [`Backward::wants`].
+    Done(Arc<Buffer>, Arc<[Vec<f32>; 2]>),
+    /// `k0 g + k1 x + k2`, computed while it is read: what batch norm passes on.
+    Through { g: Arc<Buffer>, x: Value, k: Arc<[Vec<f32>; 3]>, batch: bool },
+}
+
+impl Grad {
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Plain(g) | Self::Done(g, _) => Source::Plain(g),
+            Self::Through { g, k, batch: false, .. } => {
+                Source::Normed(Normed { x: g, scale: &k[0], shift: &k[2], relu: false })
+            }
+            Self::Through { g, x, k, .. } => Source::Gradient { g, x: x.memory(), k: [&k[0], &k[1], &k[2]] },
+        }
+    }
+}
+
+struct Backward {
+    isa: Isa,
+    /// By node: the sum of what the readers seen so far gave.
+    grads: Vec<Option<Grad>>,
+    /// By node: readers not seen yet.
+    unseen: Vec<usize>,
+    parameters: Vec<f32>,
+}
+
+impl Backward {
+    fn step(&mut self, step: &Step) -> Result<()> {
+        let Some(gradient) = self.grads[step.made().id].take() else {
+            // Nothing reads what it made.
+            step.reads().into_iter().flatten().for_each(|x| self.unseen[x.id] -= 1);
+            return Ok(());
+        };
+        match step {
+            Step::Conv { conv, weight, slot, x, add, out } => {
+                let mut gradient = gradient;
+                if let Some(add) = add {
+                    let g = self.plain(out, gradient);
+                    self.share(add, &g);
+                    gradient = Grad::Plain(g);
+                }
+                self.conv(conv, weight, *slot, x, out, gradient)
+            }
+            Step::Norm { slots, out } => {
+                self.norm(*slots, out, gradient);
+                Ok(())
+            }
+            Step::AddRelu { a, b, out } => {
+                let (g, sums) = self.done(out, gradient);
+                if a.sole_norm().is_some() && a.tracked {
+                    self.unseen[a.id] -= 1;
+                    self.grads[a.id] = Some(Grad::Done(g.clone(), sums));
+                } else {
+                    self.share(a, &g);
+                }
+                self.share(b, &g);
+                Ok(())
+            }
+            Step::ShortcutA { shortcut, x, out } => {
+                let g = self.plain(out, gradient);
+                let (isa, c) = (self.isa, x.channels());
+                self.add(x, |dx, finish| {
+                    shortcut.input_grad(&g, dx);
+                    rows::finish(isa, c, dx, finish);
+                });
+                Ok(())
+            }
+        }
+    }
+
+    fn conv(
+        &mut self,
+        conv: &Convolution,
+        weight: &Tensor,
+        slot: Option<usize>,
+        x: &Value,
+        out: &Value,
+        mut gradient: Grad,
+    ) -> Result<()> {
+        if let Some(slot) = slot {
+            let dy = self.plain(out, gradient);
+            let dw = &mut self.parameters[slot..slot + weight.elem_count()];
+            match x.source() {
+                Source::Plain(x) => conv.weight_grad(x, &dy, dw),
+                source => {
+                    let mut values = Buffer::new(x.len());
+                    rows::fill(self.isa, &source, x.channels(), &mut values, &Finish::default());
+                    conv.weight_grad(&values, &dy, dw);
+                }
+            }
+            gradient = Grad::Plain(dy);
+        }
+        let weight = view("conv2d", weight)?;
+        self.add(x, |dx, finish| conv.input_grad(&gradient.source(), &weight, dx, finish));
+        Ok(())
+    }
+
+    fn norm(&mut self, [gamma, beta]: [Option<usize>; 2], out: &Value, gradient: Grad) {
+        let (g, sums) = self.done(out, gradient);
+        let Some(norm) = out.norm() else { unreachable!("made by batch norm") };
+        let c = out.channels();
+        if let Some(slot) = gamma {
+            let dgamma = sums[1].iter().zip(&norm.inverse).map(|(s, i)| s * i);
+            self.parameters[slot..slot + c].iter_mut().zip(dgamma).for_each(|(d, v)| *d = v);
+        }
+        if let Some(slot) = beta {
+            self.parameters[slot..slot + c].copy_from_slice(&sums[0]);
+        }
+        let (x, batch) = (&norm.of, norm.batch);
+        let through = Grad::Through { g, x: x.clone(), k: Arc::new(factors(norm, out.len() / c, &sums)), batch };
+        if self.grads[x.id].is_none() && matches!(x.data, Data::Memory(_)) {
+            self.unseen[x.id] -= 1;
+            self.grads[x.id] = x.tracked.then_some(through);
+        } else {
+            let isa = self.isa;
+            self.add(x, |dx, finish| rows::fill(isa, &through.source(), c, dx, finish));
+        }
+    }
+
+    /// Adds what `write` writes to the gradient of `x`; `write` is told how to finish it.
+    fn add(&mut self, x: &Value, write: impl FnOnce(&mut [f32], &Finish<'_>)) {
+        self.unseen[x.id] -= 1;
+        if !x.tracked {
+            return;
+        }
+        let before = self.grads[x.id].take();
+        let last = self.unseen[x.id] == 0;
+        let mut finish = if last { wants(x) } else { Finish::default() };
+        finish.add = before.as_ref().map(Grad::source);
+        let mut dx = Buffer::new(x.len());
+        write(&mut dx, &finish);
+        let sums = finish.sums.map(Sums::products).unwrap_or_default();
+        let g = Arc::new(dx);
+        self.grads[x.id] = Some(if last { Grad::Done(g, Arc::new(sums)) } else { Grad::Plain(g) });
+    }
+
+    /// Adds a gradient that others have too.
+    fn share(&mut self, x: &Value, g: &Arc<Buffer>) {
+        if x.tracked && self.grads[x.id].is_none() {
+            self.unseen[x.id] -= 1;
+            self.grads[x.id] = Some(Grad::Plain(g.clone()));
+        } else {
+            let isa = self.isa;
+            self.add(x, |dx, finish| rows::fill(isa, &Source::Plain(g), x.channels(), dx, finish));
+        }
+    }
+
+    /// A complete gradient with what `x`'s maker wants, and its sums.
+    fn done(&self, x: &Value, gradient: Grad) -> (Arc<Buffer>, Arc<[Vec<f32>; 2]>) {
+        if let Grad::Done(g, sums) = gradient {
+            return (g, sums);
+        }
+        let finish = wants(x);
+        let mut g = Buffer::new(x.len());
+        rows::fill(self.isa, &gradient.source(), x.channels(), &mut g, &finish);
+        (Arc::new(g), Arc::new(finish.sums.map(Sums::products).unwrap_or_default()))
+    }
+
+    /// A complete gradient in memory.
+    fn plain(&self, x: &Value, gradient: Grad) -> Arc<Buffer> {
+        match gradient {
+            Grad::Plain(g) | Grad::Done(g, _) => g,
+            Grad::Through { .. } => {
+                let mut g = Buffer::new(x.len());
+                rows::fill(self.isa, &gradient.source(), x.channels(), &mut g, &Finish::default());
+                Arc::new(g)
+            }
+        }
+    }
+}
+
+/// What the maker of `x` wants done with the complete gradient of `x`.
+fn wants(x: &Value) -> Finish<'_> {
+    match &x.data {
+        Data::Memory(_) => Finish::default(),
+        Data::Normed(norm) => {
+            let Norm { of, scale, shift, relu, .. } = norm;
+            let linear = Source::Normed(Normed { x: of.memory(), scale, shift, relu: false });
+            Finish { keep_where: relu.then_some(linear), sums: sums_of(norm), ..Finish::default() }
+        }
+        Data::Rectified(values, a) => {
+            let norm = a.as_ref().and_then(|a| a.sole_norm());
+            let keep_where = Some(Source::Plain(values));
+            Finish { keep_where, sums: norm.and_then(sums_of), ..Finish::default() }
+        }
+    }
+}
+
+/// The sums batch norm wants of its gradient.
+fn sums_of(norm: &Norm) -> Option<Sums<'_>> {
+    norm.summed.then(|| Sums::against(norm.of.memory(), &norm.mean))
+}
+
+/// The three of `dx = k0 g + k1 x + k2`, for batch norm of `count` values per channel.
+fn factors(norm: &Norm, count: usize, [sum, product]: &[Vec<f32>; 2]) -> [Vec<f32>; 3] {
+    let Norm { mean, inverse, scale, batch, .. } = norm;
+    let c = scale.len();
+    if !batch {
+        return [scale.clone(), vec![0.0; c], vec![0.0; c]];
+    }
+    let n = count as f32;
+    let k1: Vec<f32> = (0..c).map(|i| -scale[i] * inverse[i] * inverse[i] * product[i] / n).collect();
+    let k2 = (0..c).map(|i| -scale[i] * sum[i] / n - k1[i] * mean[i]).collect();
+    [scale.clone(), k1, k2]
+}

@@ -1,0 +1,219 @@
+//! A network's body as one operation.
+
+mod backward;
+mod body;
+mod node;
+mod tape;
+
+pub use node::Value;
+
+use super::Flow;
+use crate::conv::Convolution;
+use crate::edge;
+use crate::host::{check, view};
+use crate::isa::{Isa, isa};
+use crate::memory::Buffer;
+use crate::rows::{self, Finish, Source, Sums};
+use crate::shortcut::Shortcut;
+use crate::{Conv2d, Moments, Packing, Statistics};
+use candle::{Device, Result, Tensor, bail};
+use node::{Data, Node, Norm};
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
+use tape::{Step, Tape};
+
+/// Runs a network as one operation with its own derivative; see the [module](super::Flow).
+///
+/// Activations that no gradient needs are given back as soon as their last [`Value`] is dropped.
+#[derive(Debug)]
+pub struct Fused {
+    isa: Isa,
+    images: Tensor,
+    std: Vec<f32>,
+    input: Value,
+    /// Whether convolutions take mean and variance of what they write.
+    batch_statistics: bool,
+    next: Cell<usize>,
+    tape: RefCell<Tape>,
+}
+
+impl Fused {
+    /// Begins with images (N, C, H, W), normalised as by [`enter`](crate::enter).
+    /// `batch_statistics`: whether [`Statistics::Batch`] will be asked for.
+    ///
+    /// # Errors
+    /// As [`enter`](crate::enter).
+    pub fn enter(images: &Tensor, mean: &[f32], std: &[f32], batch_statistics: bool) -> Result<(Self, Value)> {
+        let shape = edge::entered(images, mean, std)?;
+        let mut values = Buffer::new(shape.iter().product());
+        let tracked = images.track_op();
+        let images = images.contiguous()?;
+        edge::normalise(&view("enter", &images)?, &shape, mean, std, &mut values);
+        let input = Value(Arc::new(Node {
+            id: 0,
+            shape,
+            tracked,
+            readers: AtomicUsize::new(0),
+            data: Data::Memory(values),
+            moments: OnceLock::new(),
+        }));
+        let flow = Self {
+            isa: isa(),
+            images,
+            std: std.to_vec(),
+            input: input.clone(),
+            batch_statistics,
+            next: Cell::new(1),
+            tape: RefCell::default(),
+        };
+        Ok((flow, input))
+    }
+
+    fn node(&self, shape: [usize; 4], tracked: bool, data: Data) -> Value {
+        let id = self.next.replace(self.next.get() + 1);
+        let (readers, moments) = (AtomicUsize::new(0), OnceLock::new());
+        Value(Arc::new(Node { id, shape, tracked, readers, data, moments }))
+    }
+
+    /// Mean and variance of each channel: those taken when the values were written, or taken now.
+    fn moments(&self, x: &Value) -> (Vec<f32>, Vec<f32>) {
+        let take = || rows::moments(self.isa, x.memory(), x.channels());
+        x.moments.get_or_init(take).clone()
+    }
+}
+
+impl Flow for Fused {
+    type Value = Value;
+
+    fn conv(
+        &self,
+        x: &Value,
+        weight: &Tensor,
+        geometry: Conv2d,
+        packing: &Packing,
+        add: Option<&Value>,
+    ) -> Result<Value> {
+        check("conv2d", &[weight])?;
+        let weight = weight.contiguous()?;
+        let conv = Convolution::new(&x.shape, weight.dims(), geometry, packing)?;
+        let shape = conv.output();
+        if let Some(add) = add.filter(|add| add.shape != shape) {
+            bail!("conv2d: {:?} cannot be added to the result {shape:?}", add.shape)
+        }
+        let mut y = Buffer::new(shape.iter().product());
+        let add_source = add.map(|a| a.source());
+        let sums = self.batch_statistics.then(Sums::of_values);
+        let finish = Finish { add: add_source, sums, ..Finish::default() };
+        conv.forward(&x.source(), &view("conv2d", &weight)?, &mut y, &finish);
+        let moments = finish.sums.map(Sums::moments);
+        let tracked = x.tracked || add.is_some_and(|a| a.tracked) || weight.track_op();
+        let out = self.node(shape, tracked, Data::Memory(y));
+        if let Some(moments) = moments {
+            let _ = out.moments.set(moments);
+        }
+        if tracked {
+            let mut tape = self.tape.borrow_mut();
+            let slot = tape.parameter(&weight);
+            x.read_by_one_more();
+            add.inspect(|a| a.read_by_one_more());
+            let step = Step::Conv { conv, weight, slot, x: x.clone(), add: add.cloned(), out: out.clone() };
+            tape.steps.push(step);
+        }
+        Ok(out)
+    }
+
+    fn batch_norm(
+        &self,
+        x: &Value,
+        gamma: &Tensor,
+        beta: &Tensor,
+        eps: f32,
+        statistics: Statistics<'_>,
+        relu: bool,
+    ) -> Result<(Value, Option<Moments>)> {
+        let c = x.channels();
+        check("batch_norm", &[gamma, beta])?;
+        if x.norm().is_some() || x.len() == 0 || gamma.dims() != [c] || beta.dims() != [c] {
+            bail!(
+                "batch_norm: gamma {:?} and beta {:?} do not fit x {:?}, or x is batch norm's",
+                gamma.shape(),
+                beta.shape(),
+                x.shape
+            )
+        }
+        let (mean, var, moments) = match statistics {
+            Statistics::Batch => {
+                let (mean, var) = self.moments(x);
+                let tensor = |v: &[f32]| Tensor::from_slice(v, c, &Device::Cpu);
+                let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count: x.len() / c };
+                (mean, var, Some(moments))
+            }
+            Statistics::Running { mean, var } => {
+                check("batch_norm", &[mean, var])?;
+                if mean.dims() != [c] || var.dims() != [c] {
+                    bail!("batch_norm: mean {:?} and variance {:?} do not fit {:?}", mean.shape(), var.shape(), x.shape)
+                }
+                (mean.to_vec1()?, var.to_vec1()?, None)
+            }
+        };
+        let (gammas, betas) = (gamma.to_vec1::<f32>()?, beta.to_vec1::<f32>()?);
+        let inverse: Vec<f32> = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
+        let scale: Vec<f32> = gammas.iter().zip(&inverse).map(|(g, i)| g * i).collect();
+        let shift = (0..c).map(|i| betas[i] - mean[i] * scale[i]).collect();
+        let batch = moments.is_some();
+        let summed = batch || gamma.track_op() || beta.track_op();
+        let tracked = x.tracked || gamma.track_op() || beta.track_op();
+        let norm = Norm { of: x.clone(), mean, inverse, scale, shift, relu, batch, summed };
+        let out = self.node(x.shape, tracked, Data::Normed(norm));
+        if tracked {
+            let mut tape = self.tape.borrow_mut();
+            let slots = [tape.parameter(gamma), tape.parameter(beta)];
+            x.read_by_one_more();
+            tape.steps.push(Step::Norm { slots, out: out.clone() });
+        }
+        Ok((out, moments))
+    }
+
+    fn add_relu(&self, a: &Value, b: &Value) -> Result<Value> {
+        if a.shape != b.shape {
+            bail!("add_relu: {:?} and {:?} differ", a.shape, b.shape)
+        }
+        let mut y = Buffer::new(a.len());
+        let finish = Finish { add: Some(b.source()), relu: true, ..Finish::default() };
+        rows::fill(self.isa, &a.source(), a.channels(), &mut y, &finish);
+        let tracked = a.tracked || b.tracked;
+        let out = self.node(a.shape, tracked, Data::Rectified(y, tracked.then(|| a.clone())));
+        if tracked {
+            a.read_by_one_more();
+            b.read_by_one_more();
+            let step = Step::AddRelu { a: a.clone(), b: b.clone(), out: out.clone() };
+            self.tape.borrow_mut().steps.push(step);
+        }
+        Ok(out)
+    }
+
+    fn shortcut_a(&self, x: &Value, stride: usize, channels: usize) -> Result<Value> {
+        let shortcut = Shortcut::new(&x.shape, stride, channels)?;
+        let mut y = Buffer::new(shortcut.output().iter().product());
+        match x.source() {
+            Source::Plain(x) => shortcut.forward(x, &mut y),
+            source => {
+                let mut values = Buffer::new(x.len());
+                rows::fill(self.isa, &source, x.channels(), &mut values, &Finish::default());
+                shortcut.forward(&values, &mut y);
+            }
+        }
+        let out = self.node(shortcut.output(), x.tracked, Data::Memory(y));
+        if x.tracked {
+            x.read_by_one_more();
+            let step = Step::ShortcutA { shortcut, x: x.clone(), out: out.clone() };
+            self.tape.borrow_mut().steps.push(step);
+        }
+        Ok(out)
+    }
+
+    fn features(self, x: &Value) -> Result<Tensor> {
+        body::features(self, x)
+    }
+}
