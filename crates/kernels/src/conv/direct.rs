@@ -4,7 +4,7 @@
 use super::tile::{self, Panels, Rows, Target};
 use super::window::{Staged, Window};
 use crate::isa::Isa;
-use crate::memory::{Out, with_scratch};
+use crate::memory::{Buffer, Out, with_scratch};
 use crate::parallel::tasks;
 use crate::rows::{Finish, Partial, Source};
 use crate::simd::{Kernel, Simd, dispatch, lanes};
@@ -49,16 +49,19 @@ pub(super) fn pack(
     run: usize,
     columns: usize,
     weight: impl Fn(usize, usize, usize) -> f32 + Sync + Send,
-) -> Vec<f32> {
+) -> Buffer {
     let panels = Panels { columns, lanes: lanes(isa) };
     let depth = kh * run;
-    let mut packed = vec![0.0; depth * panels.padded()];
+    let mut packed = Buffer::new(depth * panels.padded());
     let out = Out::new(&mut packed);
     tasks(panels.count(), depth * columns, |p| {
         let start = panels.start(p);
         let width = panels.registers(p) * panels.lanes;
         // SAFETY: panel p owns the floats from depth * start on, depth * width of them.
         let panel = unsafe { core::slice::from_raw_parts_mut(out.at(depth * start), depth * width) };
+        if start + width > columns {
+            panel.fill(0.0);
+        }
         for column in start..(start + width).min(columns) {
             for (row, k) in panel.chunks_exact_mut(width).zip(0..) {
                 row[column - start] = weight(k / run, k % run, column);

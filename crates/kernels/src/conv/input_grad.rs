@@ -10,7 +10,7 @@ use super::Shape;
 use super::direct::{Part, Product, pack};
 use super::window::Window;
 use crate::isa::Isa;
-use crate::memory::{Out, with_scratch};
+use crate::memory::{Buffer, Out, with_scratch};
 use crate::parallel::tasks;
 use crate::rows::{Finish, Partial, Source};
 use std::ops::Range;
@@ -18,10 +18,10 @@ use std::ops::Range;
 /// Weights packed for the input gradient.
 pub(super) enum InputGradWeights {
     /// One packed kernel per class, row by row of classes; empty where a class has no tap.
-    Classes(Vec<Vec<f32>>),
+    Classes(Vec<Buffer>),
     /// For few input channels: all taps of all channels are columns of one product, whose results
     /// are then added up where they belong.
-    Columns(Vec<f32>),
+    Columns(Buffer),
 }
 
 /// The most input channels for which [`InputGradWeights::Columns`] is thought of.
@@ -86,7 +86,7 @@ impl Shape {
             for b in 0..s {
                 let (rows, columns) = (taps(a, k, s), taps(b, k, s));
                 classes.push(if rows * columns == 0 {
-                    Vec::new()
+                    Buffer::new(0)
                 } else {
                     pack(isa, rows, columns * o, i, |row, run, i_| {
                         at(run % o, i_, a + s * (rows - 1 - row), b + s * (columns - 1 - run / o))
@@ -111,7 +111,7 @@ impl Shape {
         }
     }
 
-    fn by_class(&self, isa: Isa, dy: &Source<'_>, weights: &[Vec<f32>], dx: &mut [f32], finish: &Finish<'_>) {
+    fn by_class(&self, isa: Isa, dy: &Source<'_>, weights: &[Buffer], dx: &mut [f32], finish: &Finish<'_>) {
         let s = self.stride;
         let rows = Axis::new(self.h, self.k, s, self.padding);
         let cols = Axis::new(self.w, self.k, s, self.padding);

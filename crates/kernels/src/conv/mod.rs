@@ -18,7 +18,7 @@ mod winograd;
 
 use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, direct_only, isa};
-use crate::memory::Out;
+use crate::memory::{Buffer, Out};
 use crate::rows::{Finish, Source};
 use candle::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 pub use packing::Packing;
@@ -116,7 +116,7 @@ impl Shape {
         }
     }
 
-    fn pack_forward(&self, isa: Isa, w: &[f32]) -> Vec<f32> {
+    fn pack_forward(&self, isa: Isa, w: &[f32]) -> Buffer {
         let (i, k) = (self.i, self.k);
         direct::pack(isa, k, k * i, self.o, |ky, run, o| w[((o * i + run % i) * k + ky) * k + run / i])
     }
@@ -162,7 +162,7 @@ impl Convolution {
         [s.n, s.oh, s.ow, s.o]
     }
 
-    fn pack_forward(&self, w: &[f32]) -> Vec<f32> {
+    fn pack_forward(&self, w: &[f32]) -> Buffer {
         match self.algorithm {
             Algorithm::Winograd => winograd::pack_forward(self.isa, &self.shape, w),
             Algorithm::Direct => self.shape.pack_forward(self.isa, w),

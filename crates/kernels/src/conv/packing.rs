@@ -3,6 +3,7 @@
 use super::input_grad::InputGradWeights;
 use super::{Algorithm, NAME, Shape};
 use crate::isa::Isa;
+use crate::memory::Buffer;
 use candle::{Result, bail};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,13 +19,13 @@ type Origin = ([usize; 4], Algorithm, Isa);
 
 pub(super) struct Forms {
     origin: Origin,
-    pub(super) forward: OnceLock<Vec<f32>>,
+    pub(super) forward: OnceLock<Buffer>,
     pub(super) backward: OnceLock<BackwardForm>,
 }
 
 /// Weights rearranged for the input gradient.
 pub(super) enum BackwardForm {
-    Winograd(Vec<f32>),
+    Winograd(Buffer),
     Direct(InputGradWeights),
 }
 

@@ -1,7 +1,9 @@
 //! What is done to values right after they were written.
 
-use super::source::{Read, WithColumn};
-use super::{Lanes, Source};
+#![allow(clippy::needless_range_loop)] // loops of constant length over registers
+
+use super::source::{Read, WithColumns};
+use super::{Columns, Lanes, Source, by_columns};
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd, dispatch};
 use std::sync::{Mutex, PoisonError};
@@ -204,30 +206,39 @@ struct Change<'a> {
 impl Kernel for Change<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S) {
+        // SAFETY: pixels and channels are inside y and the sources, see `Finish::pixels`.
+        unsafe { by_columns(s, self.c, self) }
+    }
+}
+
+impl<S: Simd> Columns<S> for &Change<'_> {
+    #[inline(always)]
+    unsafe fn run<const N: usize>(self, s: S, lanes: Lanes, cb: usize) {
         let f = self.finish;
         let at = self.start * self.c;
-        for cb in (0..self.c).step_by(S::LANES) {
-            let lanes = Lanes { n: (self.c - cb).min(S::LANES) };
-            // SAFETY: pixels and channels are inside y and the sources, see `Finish::pixels`.
-            unsafe {
-                let to = self.y.add(at + cb);
-                let len = (self.end - self.start) * self.c;
-                let each = Each { s, lanes, c: self.c, len, to };
-                match (&f.add, f.relu) {
-                    (Some(add), true) => add.column(s, lanes, at, cb, Add::<S, true>(each)),
-                    (Some(add), false) => add.column(s, lanes, at, cb, Add::<S, false>(each)),
-                    (None, true) => each.map(|_, v| s.max(s.zero(), v)),
-                    (None, false) => {}
-                }
-                if let Some(keep_where) = &f.keep_where {
-                    keep_where.column(s, lanes, at, cb, Keep(each));
-                }
+        // SAFETY: the caller's promise.
+        unsafe {
+            let len = (self.end - self.start) * self.c;
+            let each = Each { s, lanes, c: self.c, len, to: self.y.add(at + cb) };
+            match (&f.add, f.relu) {
+                (Some(add), true) => add.columns::<S, N>(s, lanes, at, cb, Add::<S, true>(each)),
+                (Some(add), false) => add.columns::<S, N>(s, lanes, at, cb, Add::<S, false>(each)),
+                (None, true) => each.map::<N>(|_, mut v| {
+                    for v in &mut v {
+                        *v = s.max(s.zero(), *v);
+                    }
+                    v
+                }),
+                (None, false) => {}
+            }
+            if let Some(keep_where) = &f.keep_where {
+                keep_where.columns::<S, N>(s, lanes, at, cb, Keep(each));
             }
         }
     }
 }
 
-/// One register's column of the values to be changed.
+/// Columns of the values to be changed.
 #[derive(Clone, Copy)]
 struct Each<S> {
     s: S,
@@ -241,12 +252,12 @@ impl<S: Simd> Each<S> {
     /// # Safety
     /// All pixels are readable and writable.
     #[inline(always)]
-    unsafe fn map(self, f: impl Fn(usize, S::V) -> S::V) {
+    unsafe fn map<const N: usize>(self, f: impl Fn(usize, [S::V; N]) -> [S::V; N]) {
         for i in (0..self.len).step_by(self.c) {
             // SAFETY: pixels below `len`.
             unsafe {
-                let v = self.lanes.load(self.s, self.to.add(i));
-                self.lanes.store(self.s, self.to.add(i), f(i, v));
+                let v = self.lanes.load_all(self.s, self.to.add(i));
+                self.lanes.store_all(self.s, self.to.add(i), f(i, v));
             }
         }
     }
@@ -254,15 +265,21 @@ impl<S: Simd> Each<S> {
 
 struct Add<S, const RELU: bool>(Each<S>);
 
-impl<S: Simd, const RELU: bool> WithColumn<S> for Add<S, RELU> {
+impl<S: Simd, const N: usize, const RELU: bool> WithColumns<S, N> for Add<S, RELU> {
     #[inline(always)]
-    unsafe fn run<R: Read<S>>(self, column: R) {
+    unsafe fn run<R: Read<S, N>>(self, columns: R) {
         let s = self.0.s;
-        // SAFETY: the column is as long as what is changed.
+        // SAFETY: the columns are as long as what is changed.
         unsafe {
-            self.0.map(|i, v| {
-                let v = s.add(v, column.at(s, i));
-                if RELU { s.max(s.zero(), v) } else { v }
+            self.0.map::<N>(|i, mut v| {
+                let other = columns.at(s, i);
+                for n in 0..N {
+                    v[n] = s.add(v[n], other[n]);
+                    if RELU {
+                        v[n] = s.max(s.zero(), v[n]);
+                    }
+                }
+                v
             });
         }
     }
@@ -270,12 +287,20 @@ impl<S: Simd, const RELU: bool> WithColumn<S> for Add<S, RELU> {
 
 struct Keep<S>(Each<S>);
 
-impl<S: Simd> WithColumn<S> for Keep<S> {
+impl<S: Simd, const N: usize> WithColumns<S, N> for Keep<S> {
     #[inline(always)]
-    unsafe fn run<R: Read<S>>(self, column: R) {
+    unsafe fn run<R: Read<S, N>>(self, columns: R) {
         let s = self.0.s;
-        // SAFETY: the column is as long as what is changed.
-        unsafe { self.0.map(|i, v| s.where_positive(v, column.at(s, i))) }
+        // SAFETY: the columns are as long as what is changed.
+        unsafe {
+            self.0.map::<N>(|i, mut v| {
+                let other = columns.at(s, i);
+                for n in 0..N {
+                    v[n] = s.where_positive(v[n], other[n]);
+                }
+                v
+            });
+        }
     }
 }
 
@@ -295,30 +320,63 @@ struct SumBlock {
 impl Kernel for SumBlock {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S) {
+        // SAFETY: pixels and channels are inside x and y, there are 2 c sums.
+        unsafe { by_columns(s, self.c, self) }
+    }
+}
+
+impl<S: Simd> Columns<S> for &SumBlock {
+    #[inline(always)]
+    unsafe fn run<const N: usize>(self, s: S, lanes: Lanes, cb: usize) {
         let c = self.c;
-        for cb in (0..c).step_by(S::LANES) {
-            let lanes = Lanes { n: (c - cb).min(S::LANES) };
-            // Two chains of additions, for their latency.
-            let mut a = [s.zero(); 2];
-            let mut b = [s.zero(); 2];
-            let mut out = [[0.0f32; 16]; 2];
-            // SAFETY: pixels and channels are inside x and y, there are 2 c sums.
-            unsafe {
-                let origin = lanes.load(s, self.origin.add(cb));
-                for (r, chain) in (self.start..self.end).zip([0, 1].into_iter().cycle()) {
-                    let d = s.sub(lanes.load(s, self.x.add(r * c + cb)), origin);
-                    let v = if self.gradient { lanes.load(s, self.y.add(r * c + cb)) } else { d };
-                    a[chain] = s.add(a[chain], v);
-                    b[chain] = s.mul_add(v, d, b[chain]);
-                }
-                s.store(out[0].as_mut_ptr(), s.add(a[0], a[1]));
-                s.store(out[1].as_mut_ptr(), s.add(b[0], b[1]));
-                for (which, out) in out.iter().enumerate() {
+        // Two chains of additions for each register, for their latency.
+        let mut chains = [[[s.zero(); N]; 2]; 2];
+        // SAFETY: the caller's promise.
+        unsafe {
+            let origin = lanes.load_all::<S, N>(s, self.origin.add(cb));
+            let mut at = self.start * c + cb;
+            for _ in 0..(self.end - self.start) / 2 {
+                self.pixel(s, lanes, at, &origin, &mut chains[0]);
+                self.pixel(s, lanes, at + c, &origin, &mut chains[1]);
+                at += 2 * c;
+            }
+            if (self.end - self.start) % 2 == 1 {
+                self.pixel(s, lanes, at, &origin, &mut chains[0]);
+            }
+            for which in 0..2 {
+                for n in 0..N {
+                    let mut out = [0.0f32; 16];
+                    s.store(out.as_mut_ptr(), s.add(chains[0][which][n], chains[1][which][n]));
                     for (lane, v) in out.iter().enumerate().take(lanes.n) {
-                        *self.sums.add(which * c + cb + lane) += f64::from(*v);
+                        *self.sums.add(which * c + cb + n * S::LANES + lane) += f64::from(*v);
                     }
                 }
             }
+        }
+    }
+}
+
+impl SumBlock {
+    /// Adds the values `at` to both sums.
+    ///
+    /// # Safety
+    /// The values exist.
+    #[inline(always)]
+    unsafe fn pixel<S: Simd, const N: usize>(
+        &self,
+        s: S,
+        lanes: Lanes,
+        at: usize,
+        origin: &[S::V; N],
+        [sum, product]: &mut [[S::V; N]; 2],
+    ) {
+        // SAFETY: the caller's promise.
+        let (x, y) = unsafe { (lanes.load_all::<S, N>(s, self.x.add(at)), lanes.load_all::<S, N>(s, self.y.add(at))) };
+        for n in 0..N {
+            let d = s.sub(x[n], origin[n]);
+            let v = if self.gradient { y[n] } else { d };
+            sum[n] = s.add(sum[n], v);
+            product[n] = s.mul_add(v, d, product[n]);
         }
     }
 }

@@ -22,17 +22,59 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// # Safety
-    /// `from` is readable for `n` floats.
+    /// `from` is readable for `N` registers of `n` floats.
     #[inline(always)]
-    pub(crate) unsafe fn load<S: Simd>(self, s: S, from: *const f32) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { if self.n == S::LANES { s.load(from) } else { s.load_part(from, self.n) } }
+    pub(crate) unsafe fn load_all<S: Simd, const N: usize>(self, s: S, from: *const f32) -> [S::V; N] {
+        let mut v = [s.zero(); N];
+        for (i, v) in v.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *v = unsafe {
+                let from = from.add(i * S::LANES);
+                if self.n == S::LANES { s.load(from) } else { s.load_part(from, self.n) }
+            };
+        }
+        v
     }
     /// # Safety
-    /// `to` is writable for `n` floats.
+    /// `to` is writable for `N` registers of `n` floats.
     #[inline(always)]
-    pub(crate) unsafe fn store<S: Simd>(self, s: S, to: *mut f32, v: S::V) {
-        // SAFETY: the caller's promise.
-        unsafe { if self.n == S::LANES { s.store(to, v) } else { s.store_part(to, v, self.n) } }
+    pub(crate) unsafe fn store_all<S: Simd, const N: usize>(self, s: S, to: *mut f32, v: [S::V; N]) {
+        for (i, v) in v.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let to = to.add(i * S::LANES);
+                if self.n == S::LANES { s.store(to, v) } else { s.store_part(to, v, self.n) }
+            }
+        }
+    }
+}
+
+/// Work on `N` adjacent registers of channels, over all pixels. `run` must be `inline(always)`.
+trait Columns<S: Simd>: Copy {
+    /// # Safety
+    /// There are `N` registers of `lanes.n` channels from `cb` on.
+    unsafe fn run<const N: usize>(self, s: S, lanes: Lanes, cb: usize);
+}
+
+/// Four registers at a time, so that memory is read in long pieces while parameters stay in registers.
+///
+/// # Safety
+/// As `work` reads and writes `c` channels.
+#[inline(always)]
+unsafe fn by_columns<S: Simd>(s: S, c: usize, work: impl Columns<S>) {
+    let mut cb = 0;
+    // SAFETY: below c channels.
+    unsafe {
+        while cb + 4 * S::LANES <= c {
+            work.run::<4>(s, Lanes { n: S::LANES }, cb);
+            cb += 4 * S::LANES;
+        }
+        while cb + S::LANES <= c {
+            work.run::<1>(s, Lanes { n: S::LANES }, cb);
+            cb += S::LANES;
+        }
+        if cb < c {
+            work.run::<1>(s, Lanes { n: c - cb }, cb);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Values that are computed while they are read.
 
-use super::Lanes;
+#![allow(clippy::needless_range_loop)] // loops of constant length over registers
+
+use super::{Columns, Lanes, by_columns};
 use crate::isa::Isa;
 use crate::simd::{Kernel, Simd, dispatch};
 
@@ -57,45 +59,52 @@ impl Source<'_> {
     }
 }
 
-/// One register's column of a source: its values at a distance from the column's first.
-pub(super) trait Read<S: Simd>: Copy {
+/// Some adjacent registers' columns of a source: values at a distance from the column's first.
+pub(super) trait Read<S: Simd, const N: usize>: Copy {
     /// # Safety
     /// There is a value at this distance.
-    unsafe fn at(self, s: S, distance: usize) -> S::V;
+    unsafe fn at(self, s: S, distance: usize) -> [S::V; N];
 }
 
-/// What is done with a column. `run` must be `inline(always)`.
-pub(super) trait WithColumn<S: Simd> {
+/// What is done with columns. `run` must be `inline(always)`.
+pub(super) trait WithColumns<S: Simd, const N: usize> {
     /// # Safety
-    /// The column has all values this reads.
-    unsafe fn run<R: Read<S>>(self, column: R);
+    /// The columns have all values this reads.
+    unsafe fn run<R: Read<S, N>>(self, columns: R);
 }
 
 impl Source<'_> {
-    /// Hands the column of channels `cb..` that starts `at` floats into the source to `then`.
+    /// Hands the `N` columns of channels `cb..` that start `at` floats into the source to `then`.
     ///
     /// # Safety
-    /// As `then` reads; there are `lanes.n` channels from `cb` on.
+    /// As `then` reads; there are `N` registers of `lanes.n` channels from `cb` on.
     #[inline(always)]
-    pub(super) unsafe fn column<S: Simd>(&self, s: S, lanes: Lanes, at: usize, cb: usize, then: impl WithColumn<S>) {
+    pub(super) unsafe fn columns<S: Simd, const N: usize>(
+        &self,
+        s: S,
+        lanes: Lanes,
+        at: usize,
+        cb: usize,
+        then: impl WithColumns<S, N>,
+    ) {
         // SAFETY: handed on to the caller.
         unsafe {
-            let parameter = |p: &[f32]| lanes.load(s, p.as_ptr().add(cb));
+            let parameters = |p: &[f32]| lanes.load_all::<S, N>(s, p.as_ptr().add(cb));
             match *self {
-                Self::Plain(x) => then.run(PlainColumn { lanes, x: x.as_ptr().add(at + cb) }),
+                Self::Plain(x) => then.run(PlainColumns { lanes, x: x.as_ptr().add(at + cb) }),
                 Self::Normed(Normed { x, scale, shift, relu }) => {
-                    let (x, scale, shift) = (x.as_ptr().add(at + cb), parameter(scale), parameter(shift));
+                    let (x, scale, shift) = (x.as_ptr().add(at + cb), parameters(scale), parameters(shift));
                     if relu {
-                        then.run(NormedColumn::<S, true> { lanes, x, scale, shift });
+                        then.run(NormedColumns::<S, N, true> { lanes, x, scale, shift });
                     } else {
-                        then.run(NormedColumn::<S, false> { lanes, x, scale, shift });
+                        then.run(NormedColumns::<S, N, false> { lanes, x, scale, shift });
                     }
                 }
-                Self::Gradient { g, x, k } => then.run(GradientColumn::<S> {
+                Self::Gradient { g, x, k } => then.run(GradientColumns::<S, N> {
                     lanes,
                     g: g.as_ptr().add(at + cb),
                     x: x.as_ptr().add(at + cb),
-                    k: [parameter(k[0]), parameter(k[1]), parameter(k[2])],
+                    k: [parameters(k[0]), parameters(k[1]), parameters(k[2])],
                 }),
             }
         }
@@ -103,50 +112,62 @@ impl Source<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct PlainColumn {
+struct PlainColumns {
     lanes: Lanes,
     x: *const f32,
 }
 
-impl<S: Simd> Read<S> for PlainColumn {
+impl<S: Simd, const N: usize> Read<S, N> for PlainColumns {
     #[inline(always)]
-    unsafe fn at(self, s: S, distance: usize) -> S::V {
+    unsafe fn at(self, s: S, distance: usize) -> [S::V; N] {
         // SAFETY: the caller's promise.
-        unsafe { self.lanes.load(s, self.x.add(distance)) }
+        unsafe { self.lanes.load_all(s, self.x.add(distance)) }
     }
 }
 
 #[derive(Clone, Copy)]
-struct NormedColumn<S: Simd, const RELU: bool> {
+struct NormedColumns<S: Simd, const N: usize, const RELU: bool> {
     lanes: Lanes,
     x: *const f32,
-    scale: S::V,
-    shift: S::V,
+    scale: [S::V; N],
+    shift: [S::V; N],
 }
 
-impl<S: Simd, const RELU: bool> Read<S> for NormedColumn<S, RELU> {
+impl<S: Simd, const N: usize, const RELU: bool> Read<S, N> for NormedColumns<S, N, RELU> {
     #[inline(always)]
-    unsafe fn at(self, s: S, distance: usize) -> S::V {
+    unsafe fn at(self, s: S, distance: usize) -> [S::V; N] {
         // SAFETY: the caller's promise.
-        let v = s.mul_add(unsafe { self.lanes.load(s, self.x.add(distance)) }, self.scale, self.shift);
-        if RELU { s.max(s.zero(), v) } else { v }
+        let mut v = unsafe { self.lanes.load_all::<S, N>(s, self.x.add(distance)) };
+        for i in 0..N {
+            v[i] = s.mul_add(v[i], self.scale[i], self.shift[i]);
+            if RELU {
+                v[i] = s.max(s.zero(), v[i]);
+            }
+        }
+        v
     }
 }
 
 #[derive(Clone, Copy)]
-struct GradientColumn<S: Simd> {
+struct GradientColumns<S: Simd, const N: usize> {
     lanes: Lanes,
     g: *const f32,
     x: *const f32,
-    k: [S::V; 3],
+    k: [[S::V; N]; 3],
 }
 
-impl<S: Simd> Read<S> for GradientColumn<S> {
+impl<S: Simd, const N: usize> Read<S, N> for GradientColumns<S, N> {
     #[inline(always)]
-    unsafe fn at(self, s: S, distance: usize) -> S::V {
+    unsafe fn at(self, s: S, distance: usize) -> [S::V; N] {
         // SAFETY: the caller's promise.
-        let (g, x) = unsafe { (self.lanes.load(s, self.g.add(distance)), self.lanes.load(s, self.x.add(distance))) };
-        s.mul_add(g, self.k[0], s.mul_add(x, self.k[1], self.k[2]))
+        let (mut g, x) = unsafe {
+            let x = self.lanes.load_all::<S, N>(s, self.x.add(distance));
+            (self.lanes.load_all::<S, N>(s, self.g.add(distance)), x)
+        };
+        for i in 0..N {
+            g[i] = s.mul_add(g[i], self.k[0][i], s.mul_add(x[i], self.k[1][i], self.k[2][i]));
+        }
+        g
     }
 }
 
@@ -161,13 +182,18 @@ struct Fill<'a> {
 impl Kernel for Fill<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S) {
-        for cb in (0..self.c).step_by(S::LANES) {
-            let lanes = Lanes { n: (self.c - cb).min(S::LANES) };
-            // SAFETY: whole pixels of c channels on both sides, see `Source::fill`.
-            unsafe {
-                let store = Store { s, lanes, c: self.c, len: self.len, to: self.to.add(cb) };
-                self.source.column(s, lanes, self.at, cb, store);
-            }
+        // SAFETY: whole pixels of c channels on both sides, see `Source::fill`.
+        unsafe { by_columns(s, self.c, self) }
+    }
+}
+
+impl<S: Simd> Columns<S> for &Fill<'_> {
+    #[inline(always)]
+    unsafe fn run<const N: usize>(self, s: S, lanes: Lanes, cb: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let store = Store { s, lanes, c: self.c, len: self.len, to: self.to.add(cb) };
+            self.source.columns::<S, N>(s, lanes, self.at, cb, store);
         }
     }
 }
@@ -180,12 +206,12 @@ struct Store<S> {
     to: *mut f32,
 }
 
-impl<S: Simd> WithColumn<S> for Store<S> {
+impl<S: Simd, const N: usize> WithColumns<S, N> for Store<S> {
     #[inline(always)]
-    unsafe fn run<R: Read<S>>(self, column: R) {
+    unsafe fn run<R: Read<S, N>>(self, columns: R) {
         for i in (0..self.len).step_by(self.c) {
             // SAFETY: pixels below `len`.
-            unsafe { self.lanes.store(self.s, self.to.add(i), column.at(self.s, i)) };
+            unsafe { self.lanes.store_all(self.s, self.to.add(i), columns.at(self.s, i)) };
         }
     }
 }

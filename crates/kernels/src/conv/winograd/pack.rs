@@ -5,18 +5,18 @@
 use super::transform::weight6;
 use super::{SKEW, Shape};
 use crate::isa::Isa;
-use crate::memory::{Out, unfilled};
+use crate::memory::{Buffer, Out};
 use crate::parallel::tasks;
 use crate::simd::{Kernel, Simd, dispatch, lanes};
 
 /// For the forward pass: rows are input channels, columns output channels.
-pub(in super::super) fn pack_forward(isa: Isa, shape: &Shape, w: &[f32]) -> Vec<f32> {
+pub(in super::super) fn pack_forward(isa: Isa, shape: &Shape, w: &[f32]) -> Buffer {
     let strides = Strides { row: 9, column: 9 * shape.i, rotated: false };
     pack(isa, shape, w, (shape.i, shape.o), strides)
 }
 
 /// For the input gradient: rows are output channels, columns input channels, the kernel is rotated.
-pub(in super::super) fn pack_backward(isa: Isa, shape: &Shape, w: &[f32]) -> Vec<f32> {
+pub(in super::super) fn pack_backward(isa: Isa, shape: &Shape, w: &[f32]) -> Buffer {
     let strides = Strides { row: 9 * shape.i, column: 9, rotated: true };
     pack(isa, shape, w, (shape.o, shape.i), strides)
 }
@@ -29,9 +29,9 @@ struct Strides {
     rotated: bool,
 }
 
-fn pack(isa: Isa, shape: &Shape, w: &[f32], (rows, columns): (usize, usize), strides: Strides) -> Vec<f32> {
+fn pack(isa: Isa, shape: &Shape, w: &[f32], (rows, columns): (usize, usize), strides: Strides) -> Buffer {
     assert_eq!(w.len(), 9 * rows * columns);
-    let mut packed = unfilled(shape.transformed());
+    let mut packed = Buffer::new(shape.transformed());
     let out = Out::new(&mut packed);
     let lanes = lanes(isa);
     tasks(columns / lanes, rows * columns / lanes * 300, |register| {

@@ -14,21 +14,19 @@ use crate::isa::Isa;
 use crate::memory::{Buffer, Out};
 use crate::parallel::ranges;
 use crate::rows::{self, Finish, Normed, Source, Sums};
-use candle::{Result, Tensor};
+use candle::{Device, Result, Tensor};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What candle gets back.
-pub(super) struct Gradients {
-    pub(super) images: Option<Tensor>,
-    pub(super) parameters: Option<Tensor>,
-}
-
-/// The gradients for the gradient `dy` (N, C) of the features.
-pub(super) fn run(recorded: &Recorded, images: &Tensor, dy: &[f32]) -> Result<Gradients> {
+/// The gradients of images and parameters for the gradient `dy` (N, C) of the features.
+pub(super) fn run(recorded: &Recorded, images: &Tensor, dy: &[f32]) -> Result<(Option<Tensor>, Vec<Option<Tensor>>)> {
     let Recorded { isa, tape, input, last, nodes, .. } = recorded;
-    let mut back =
-        Backward { isa: *isa, grads: vec![None; *nodes], unseen: vec![0; *nodes], parameters: vec![0.0; tape.len] };
+    let mut back = Backward {
+        isa: *isa,
+        grads: vec![None; *nodes],
+        unseen: vec![0; *nodes],
+        parameters: vec![None; tape.parameters.len()],
+    };
     for step in &tape.steps {
         for x in step.reads().into_iter().flatten() {
             back.unseen[x.id] = x.readers.load(Ordering::Relaxed);
@@ -42,16 +40,14 @@ pub(super) fn run(recorded: &Recorded, images: &Tensor, dy: &[f32]) -> Result<Gr
     for step in tape.steps.iter().rev() {
         back.step(step)?;
     }
-    let gradient = back.grads[input.id].take();
-    let images = match gradient {
+    let images = match back.grads[input.id].take() {
         Some(gradient) if images.track_op() => {
             let g = back.plain(input, gradient);
             Some(tensor(images.shape(), |dx| edge::normalise_grad(&g, &input.shape, &recorded.std, dx))?)
         }
         _ => None,
     };
-    let parameters = (tape.len > 0).then(|| Tensor::from_vec(back.parameters, tape.len, &candle::Device::Cpu));
-    Ok(Gradients { images, parameters: parameters.transpose()? })
+    Ok((images, back.parameters))
 }
 
 /// `dx` of an average over pixels.
@@ -99,7 +95,8 @@ struct Backward {
     grads: Vec<Option<Grad>>,
     /// By node: readers not seen yet.
     unseen: Vec<usize>,
-    parameters: Vec<f32>,
+    /// By slot.
+    parameters: Vec<Option<Tensor>>,
 }
 
 impl Backward {
@@ -119,10 +116,7 @@ impl Backward {
                 }
                 self.conv(conv, weight, *slot, x, out, gradient)
             }
-            Step::Norm { slots, out } => {
-                self.norm(*slots, out, gradient);
-                Ok(())
-            }
+            Step::Norm { slots, out } => self.norm(*slots, out, gradient),
             Step::AddRelu { a, b, out } => {
                 let (g, sums) = self.done(out, gradient);
                 if a.sole_norm().is_some() && a.tracked {
@@ -157,15 +151,15 @@ impl Backward {
     ) -> Result<()> {
         if let Some(slot) = slot {
             let dy = self.plain(out, gradient);
-            let dw = &mut self.parameters[slot..slot + weight.elem_count()];
-            match x.source() {
+            let dw = tensor(weight.shape(), |dw| match x.source() {
                 Source::Plain(x) => conv.weight_grad(x, &dy, dw),
                 source => {
                     let mut values = Buffer::new(x.len());
                     rows::fill(self.isa, &source, x.channels(), &mut values, &Finish::default());
                     conv.weight_grad(&values, &dy, dw);
                 }
-            }
+            })?;
+            self.parameters[slot] = Some(dw);
             gradient = Grad::Plain(dy);
         }
         let weight = view("conv2d", weight)?;
@@ -173,16 +167,16 @@ impl Backward {
         Ok(())
     }
 
-    fn norm(&mut self, [gamma, beta]: [Option<usize>; 2], out: &Value, gradient: Grad) {
+    fn norm(&mut self, [gamma, beta]: [Option<usize>; 2], out: &Value, gradient: Grad) -> Result<()> {
         let (g, sums) = self.done(out, gradient);
         let Some(norm) = out.norm() else { unreachable!("made by batch norm") };
         let c = out.channels();
         if let Some(slot) = gamma {
-            let dgamma = sums[1].iter().zip(&norm.inverse).map(|(s, i)| s * i);
-            self.parameters[slot..slot + c].iter_mut().zip(dgamma).for_each(|(d, v)| *d = v);
+            let dgamma = sums[1].iter().zip(&norm.inverse).map(|(s, i)| s * i).collect();
+            self.parameters[slot] = Some(Tensor::from_vec(dgamma, c, &Device::Cpu)?);
         }
         if let Some(slot) = beta {
-            self.parameters[slot..slot + c].copy_from_slice(&sums[0]);
+            self.parameters[slot] = Some(Tensor::from_slice(&sums[0], c, &Device::Cpu)?);
         }
         let (x, batch) = (&norm.of, norm.batch);
         let through = Grad::Through { g, x: x.clone(), k: Arc::new(factors(norm, out.len() / c, &sums)), batch };
@@ -193,6 +187,7 @@ impl Backward {
             let isa = self.isa;
             self.add(x, |dx, finish| rows::fill(isa, &through.source(), c, dx, finish));
         }
+        Ok(())
     }
 
     /// Adds what `write` writes to the gradient of `x`; `write` is told how to finish it.

@@ -1,4 +1,8 @@
-//! The network's body in candle's graph: one operation from images (and parameters) to features.
+//! The network's body in candle's graph: one operation from images to features.
+//!
+//! An operation of candle's has few arguments, but a network has many parameters. So they reach it
+//! through a chain of operations, each of a number that stands for the parameters before it and one
+//! parameter more. On the way back the body leaves the gradients where the links find theirs.
 
 use super::node::{Node, Value};
 use super::tape::Tape;
@@ -7,8 +11,8 @@ use crate::host::view;
 use crate::isa::Isa;
 use crate::memory::{Out, with_scratch};
 use crate::parallel::tasks;
-use candle::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use std::sync::Arc;
+use candle::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const NAME: &str = "network";
 
@@ -25,12 +29,14 @@ pub(super) fn features(flow: Fused, last: &Value) -> Result<Tensor> {
         return Tensor::from_vec(features, (n, c), images.device());
     }
     let tape = tape.into_inner();
-    // Gradients of parameters leave as one vector: an operation of candle's has few arguments, but
-    // joining many tensors is one that it differentiates itself.
-    let flat: Vec<Tensor> = tape.parameters.iter().map(Tensor::flatten_all).collect::<Result<_>>()?;
-    let nodes = next.get();
-    let body = Body(Arc::new(Recorded { isa, std, tape, input, last: last.clone(), nodes, features, pixels: h * w }));
-    if flat.is_empty() { images.apply_op1(body) } else { images.apply_op2(&Tensor::cat(&flat, 0)?, body) }
+    let gradients = Arc::new(Mutex::new(Vec::new()));
+    let mut chain = Tensor::zeros((), DType::F32, images.device())?;
+    for (slot, p) in tape.parameters.iter().enumerate() {
+        chain = chain.apply_op2(p, Link { slot, gradients: gradients.clone() })?;
+    }
+    let recorded = Recorded { isa, std, tape, input, last: last.clone(), nodes: next.get(), pixels: h * w };
+    let body = Body { recorded, features, gradients };
+    if chain.track_op() { images.apply_op2(&chain, body) } else { images.apply_op1(body) }
 }
 
 fn average(isa: Isa, x: &Node, features: &mut [f32]) {
@@ -69,20 +75,29 @@ pub(super) struct Recorded {
     pub(super) nodes: usize,
     /// Pixels of the last activation.
     pub(super) pixels: usize,
-    features: Vec<f32>,
 }
 
-struct Body(Arc<Recorded>);
+/// Gradients of parameters by slot, between the body and its links.
+type Gradients = Arc<Mutex<Vec<Option<Tensor>>>>;
+
+struct Body {
+    recorded: Recorded,
+    features: Vec<f32>,
+    gradients: Gradients,
+}
 
 impl Body {
     fn forward(&self) -> (CpuStorage, Shape) {
-        let r = &self.0;
-        (CpuStorage::F32(r.features.clone()), (r.last.shape[0], r.last.channels()).into())
+        let last = &self.recorded.last;
+        (CpuStorage::F32(self.features.clone()), (last.shape[0], last.channels()).into())
     }
 
-    fn backward(&self, images: &Tensor, dy: &Tensor) -> Result<backward::Gradients> {
+    /// The gradient of the images.
+    fn backward(&self, images: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let dy = dy.contiguous()?;
-        backward::run(&self.0, images, &view(NAME, &dy)?)
+        let (images, parameters) = backward::run(&self.recorded, images, &view(NAME, &dy)?)?;
+        *self.gradients.lock().unwrap_or_else(PoisonError::into_inner) = parameters;
+        Ok(images)
     }
 }
 
@@ -96,7 +111,7 @@ impl CustomOp1 for Body {
     }
 
     fn bwd(&self, images: &Tensor, _features: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.backward(images, dy)?.images)
+        self.backward(images, dy)
     }
 }
 
@@ -112,11 +127,39 @@ impl CustomOp2 for Body {
     fn bwd(
         &self,
         images: &Tensor,
-        _parameters: &Tensor,
+        chain: &Tensor,
         _features: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let gradients = self.backward(images, dy)?;
-        Ok((gradients.images, gradients.parameters))
+        Ok((self.backward(images, dy)?, Some(chain.zeros_like()?)))
+    }
+}
+
+/// One more parameter.
+struct Link {
+    slot: usize,
+    gradients: Gradients,
+}
+
+impl CustomOp2 for Link {
+    fn name(&self) -> &'static str {
+        "parameter"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        Ok((CpuStorage::F32(vec![0.0]), ().into()))
+    }
+
+    fn bwd(
+        &self,
+        chain: &Tensor,
+        _parameter: &Tensor,
+        _out: &Tensor,
+        _dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let mut gradients = self.gradients.lock().unwrap_or_else(PoisonError::into_inner);
+        let gradient = gradients.get_mut(self.slot).and_then(Option::take);
+        let before = if chain.track_op() { Some(chain.zeros_like()?) } else { None };
+        Ok((before, gradient))
     }
 }

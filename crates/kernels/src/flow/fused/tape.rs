@@ -37,20 +37,16 @@ pub(super) enum Step {
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     pub(super) steps: Vec<Step>,
-    /// Tracked parameters in the order in which their gradients lie in one long vector.
+    /// The tracked parameters; a slot is a place in this list.
     pub(super) parameters: Vec<Tensor>,
-    /// The length of that vector.
-    pub(super) len: usize,
 }
 
 impl Tape {
-    /// Where the gradient of a tracked parameter will lie.
+    /// A slot for the gradient of a tracked parameter.
     pub(super) fn parameter(&mut self, p: &Tensor) -> Option<usize> {
         p.track_op().then(|| {
-            let at = self.len;
-            self.len += p.elem_count();
             self.parameters.push(p.clone());
-            at
+            self.parameters.len() - 1
         })
     }
 }
