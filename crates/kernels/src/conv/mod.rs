@@ -50,7 +50,8 @@ pub struct Conv2d {
 /// more, a packing made for another shape of weight.
 pub fn conv2d(x: &Tensor, weight: &Tensor, geometry: Conv2d, packing: &Packing) -> Result<Tensor> {
     check(NAME, &[x, weight])?;
-    x.contiguous()?.apply_op2(&weight.contiguous()?, Convolution::new(x.dims(), weight.dims(), geometry, packing)?)
+    x.contiguous()?
+        .apply_op2(&weight.contiguous()?, Convolution::new(isa(), x.dims(), weight.dims(), geometry, packing)?)
 }
 
 /// How a convolution is computed.
@@ -149,11 +150,11 @@ pub(crate) struct Convolution {
 
 impl Convolution {
     /// Of `x` (N, H, W, I) with a weight (O, I, K, K).
-    pub(crate) fn new(x: &[usize], weight: &[usize], geometry: Conv2d, packing: &Packing) -> Result<Self> {
+    pub(crate) fn new(isa: Isa, x: &[usize], weight: &[usize], geometry: Conv2d, packing: &Packing) -> Result<Self> {
         let shape = Shape::new(x, weight, geometry)?;
         let algorithm = Algorithm::of(&shape, direct_only());
-        let forms = packing.forms(&shape, algorithm, isa())?;
-        Ok(Self { shape, algorithm, isa: isa(), forms })
+        let forms = packing.forms(&shape, algorithm, isa)?;
+        Ok(Self { shape, algorithm, isa, forms })
     }
 
     /// (N, H', W', O)

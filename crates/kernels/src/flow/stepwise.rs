@@ -42,7 +42,7 @@ impl Flow for Stepwise {
         statistics: Statistics<'_>,
         relu: bool,
     ) -> Result<(Tensor, Option<Moments>)> {
-        crate::batch_norm(x, gamma, beta, eps, statistics, relu, None)
+        crate::batch_norm(x, gamma, beta, eps, statistics, relu)
     }
 
     fn add_relu(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {

@@ -7,10 +7,12 @@
 mod finish;
 mod pass;
 mod source;
+mod sums;
 
-pub(crate) use finish::{Finish, Partial, Sums};
+pub(crate) use finish::Finish;
 pub(crate) use pass::{fill, finish, moments};
 pub(crate) use source::{Normed, Source};
+pub(crate) use sums::{Partial, Sums};
 
 use crate::simd::Simd;
 

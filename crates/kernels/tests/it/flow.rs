@@ -2,12 +2,16 @@
 
 use crate::near::{assert_near, floats};
 use candle::{DType, Device, Result, Tensor, Var};
-use kernels::{Conv2d, Flow, Fused, Packing, Statistics, Stepwise};
+use kernels::{Conv2d, Flow, Fused, Isa, Packing, Statistics, Stepwise, isa};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// Weights drawn once, by the order in which a network asks for them.
 struct Weights {
-    vars: std::cell::RefCell<Vec<Var>>,
-    next: std::cell::Cell<usize>,
+    vars: Mutex<Vec<Var>>,
+    next: AtomicUsize,
     live: bool,
     batch: bool,
 }
@@ -18,8 +22,8 @@ impl Weights {
     }
 
     fn take(&self, shape: &[usize], mean: f32) -> Result<Tensor> {
-        let i = self.next.replace(self.next.get() + 1);
-        let mut vars = self.vars.borrow_mut();
+        let i = self.next.fetch_add(1, Relaxed);
+        let mut vars = self.vars.lock().expect("vars");
         if i == vars.len() {
             vars.push(Var::randn(mean, 0.3f32, shape, &Device::Cpu)?);
         }
@@ -83,7 +87,7 @@ type Network = fn(&Weights, Runner<'_>) -> Result<Tensor>;
 
 /// One of the two ways to run.
 enum Runner<'a> {
-    Fused(&'a Tensor),
+    Fused(&'a Tensor, Isa),
     Stepwise(&'a Tensor),
 }
 
@@ -100,9 +104,11 @@ macro_rules! network {
                 };
                 $f.features(&last)
             }
-            w.next.set(0);
+            w.next.store(0, Relaxed);
             match runner {
-                Runner::Fused(x) => Fused::enter(x, &MEAN, &STD, w.batch).and_then(|(f, x)| run(w, f, x)),
+                Runner::Fused(x, isa) => {
+                    Fused::enter(x, &MEAN, &STD, w.batch).and_then(|(f, x)| run(w, f.with_isa(isa), x))
+                }
                 Runner::Stepwise(x) => Stepwise::enter(x, &MEAN, &STD).and_then(|(f, x)| run(w, f, x)),
             }
         }
@@ -155,7 +161,7 @@ fn results(features: &Tensor, dy: &Tensor, images: &Tensor, w: &Weights) -> Resu
     if features.track_op() {
         let grads = (features * dy)?.sum_all()?.backward()?;
         all.push(grads.get(images).map(floats).unwrap_or_default());
-        all.extend(w.vars.borrow().iter().map(|v| grads.get(v).map(floats).unwrap_or_default()));
+        all.extend(w.vars.lock().expect("vars").iter().map(|v| grads.get(v).map(floats).unwrap_or_default()));
     }
     Ok(all)
 }
@@ -178,7 +184,7 @@ fn fused_is_stepwise() -> Result<()> {
             let plain = network(&w, Runner::Stepwise(&x))?;
             let dy = Tensor::randn(0f32, 1f32, plain.shape(), &Device::Cpu)?;
             let want = results(&plain, &dy, &x, &w)?;
-            let fused = network(&w, Runner::Fused(&x))?;
+            let fused = network(&w, Runner::Fused(&x, isa()))?;
             assert_eq!((fused.dims(), fused.track_op()), (plain.dims(), tracked || live), "{what}");
             let got = results(&fused, &dy, &x, &w)?;
             assert_eq!(got.len(), want.len(), "{what}");
@@ -189,8 +195,44 @@ fn fused_is_stepwise() -> Result<()> {
                 assert_near(&format!("{what}: result {i}"), got, &want, 2e-4);
             }
             assert_eq!(got, results(&fused, &dy, &x, &w)?, "{what}: a second way back");
-            assert_eq!(got, results(&network(&w, Runner::Fused(&x))?, &dy, &x, &w)?, "{what}: other bits");
+            assert_eq!(got, results(&network(&w, Runner::Fused(&x, isa()))?, &dy, &x, &w)?, "{what}: other bits");
         }
+    }
+    Ok(())
+}
+
+/// Every kernel of every instruction set, by whatever this CPU has.
+#[test]
+fn instruction_sets_agree() -> Result<()> {
+    for (name, network) in NETWORKS {
+        let w = Weights::new(true, true);
+        let images = Var::rand(0f32, 1f32, (3, 3, 12, 9), &Device::Cpu)?;
+        let plain = network(&w, Runner::Fused(&images, Isa::Portable))?;
+        let dy = Tensor::randn(0f32, 1f32, plain.shape(), &Device::Cpu)?;
+        let want = results(&plain, &dy, &images, &w)?;
+        for isa in [Isa::Avx512, Isa::Avx2] {
+            let got = results(&network(&w, Runner::Fused(&images, isa))?, &dy, &images, &w)?;
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                let want: Vec<f64> = want.iter().map(|v| f64::from(*v)).collect();
+                assert_near(&format!("{name} {isa:?}: result {i}"), got, &want, 2e-4);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn same_bits_for_any_number_of_threads() -> Result<()> {
+    for (name, network) in NETWORKS {
+        let w = Weights::new(true, true);
+        let images = Var::rand(0f32, 1f32, (8, 3, 32, 32), &Device::Cpu)?;
+        let dy = Tensor::randn(0f32, 1f32, network(&w, Runner::Fused(&images, isa()))?.shape(), &Device::Cpu)?;
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| results(&network(&w, Runner::Fused(&images, isa()))?, &dy, &images, &w))
+        };
+        let one = run(1)?;
+        assert!(one == run(2)? && one == run(3)?, "{name}");
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::host::{tensor, view};
 use crate::isa::Isa;
 use crate::memory::{Buffer, Out};
 use crate::parallel::ranges;
-use crate::rows::{self, Finish, Normed, Source, Sums};
+use crate::rows::{self, Finish, Source, Sums};
 use candle::{Device, Result, Tensor};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,18 +73,18 @@ enum Grad {
     Plain(Arc<Buffer>),
     /// With what the activation's maker wants done: see [`Backward::wants`].
     Done(Arc<Buffer>, Arc<[Vec<f32>; 2]>),
-    /// `k0 g + k1 x + k2`, computed while it is read: what batch norm passes on.
-    Through { g: Arc<Buffer>, x: Value, k: Arc<[Vec<f32>; 3]>, batch: bool },
+    /// What this batch norm passes on of g, computed while it is read.
+    Through { g: Arc<Buffer>, norm: Value, k: Arc<[Vec<f32>; 3]> },
 }
 
 impl Grad {
     fn source(&self) -> Source<'_> {
         match self {
             Self::Plain(g) | Self::Done(g, _) => Source::Plain(g),
-            Self::Through { g, k, batch: false, .. } => {
-                Source::Normed(Normed { x: g, scale: &k[0], shift: &k[2], relu: false })
+            Self::Through { g, norm, k } => {
+                let Norm { of, affine, .. } = norm.made_by_norm();
+                affine.gradient(g, of.memory(), k)
             }
-            Self::Through { g, x, k, .. } => Source::Gradient { g, x: x.memory(), k: [&k[0], &k[1], &k[2]] },
         }
     }
 }
@@ -169,17 +169,15 @@ impl Backward {
 
     fn norm(&mut self, [gamma, beta]: [Option<usize>; 2], out: &Value, gradient: Grad) -> Result<()> {
         let (g, sums) = self.done(out, gradient);
-        let Some(norm) = out.norm() else { unreachable!("made by batch norm") };
-        let c = out.channels();
+        let (Norm { of: x, affine, .. }, c) = (out.made_by_norm(), out.channels());
         if let Some(slot) = gamma {
-            let dgamma = sums[1].iter().zip(&norm.inverse).map(|(s, i)| s * i).collect();
-            self.parameters[slot] = Some(Tensor::from_vec(dgamma, c, &Device::Cpu)?);
+            self.parameters[slot] = Some(Tensor::from_vec(affine.gamma_grad(&sums), c, &Device::Cpu)?);
         }
         if let Some(slot) = beta {
             self.parameters[slot] = Some(Tensor::from_slice(&sums[0], c, &Device::Cpu)?);
         }
-        let (x, batch) = (&norm.of, norm.batch);
-        let through = Grad::Through { g, x: x.clone(), k: Arc::new(factors(norm, out.len() / c, &sums)), batch };
+        let k = Arc::new(affine.factors(out.len() / c, &sums));
+        let through = Grad::Through { g, norm: out.clone(), k };
         if self.grads[x.id].is_none() && matches!(x.data, Data::Memory(_)) {
             self.unseen[x.id] -= 1;
             self.grads[x.id] = x.tracked.then_some(through);
@@ -247,9 +245,8 @@ fn wants(x: &Value) -> Finish<'_> {
     match &x.data {
         Data::Memory(_) => Finish::default(),
         Data::Normed(norm) => {
-            let Norm { of, scale, shift, relu, .. } = norm;
-            let linear = Source::Normed(Normed { x: of.memory(), scale, shift, relu: false });
-            Finish { keep_where: relu.then_some(linear), sums: sums_of(norm), ..Finish::default() }
+            let linear = norm.affine.of(norm.of.memory(), false);
+            Finish { keep_where: norm.relu.then_some(linear), sums: sums_of(norm), ..Finish::default() }
         }
         Data::Rectified(values, a) => {
             let norm = a.as_ref().and_then(|a| a.sole_norm());
@@ -261,18 +258,5 @@ fn wants(x: &Value) -> Finish<'_> {
 
 /// The sums batch norm wants of its gradient.
 fn sums_of(norm: &Norm) -> Option<Sums<'_>> {
-    norm.summed.then(|| Sums::against(norm.of.memory(), &norm.mean))
-}
-
-/// The three of `dx = k0 g + k1 x + k2`, for batch norm of `count` values per channel.
-fn factors(norm: &Norm, count: usize, [sum, product]: &[Vec<f32>; 2]) -> [Vec<f32>; 3] {
-    let Norm { mean, inverse, scale, batch, .. } = norm;
-    let c = scale.len();
-    if !batch {
-        return [scale.clone(), vec![0.0; c], vec![0.0; c]];
-    }
-    let n = count as f32;
-    let k1: Vec<f32> = (0..c).map(|i| -scale[i] * inverse[i] * inverse[i] * product[i] / n).collect();
-    let k2 = (0..c).map(|i| -scale[i] * sum[i] / n - k1[i] * mean[i]).collect();
-    [scale.clone(), k1, k2]
+    norm.summed.then(|| Sums::against(norm.of.memory(), &norm.affine.mean))
 }

@@ -13,10 +13,11 @@ use crate::edge;
 use crate::host::{check, view};
 use crate::isa::{Isa, isa};
 use crate::memory::Buffer;
+use crate::norm::Affine;
 use crate::rows::{self, Finish, Source, Sums};
 use crate::shortcut::Shortcut;
 use crate::{Conv2d, Moments, Packing, Statistics};
-use candle::{Device, Result, Tensor, bail};
+use candle::{Result, Tensor, bail};
 use node::{Data, Node, Norm};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::AtomicUsize;
@@ -70,6 +71,13 @@ impl Fused {
         Ok((flow, input))
     }
 
+    /// For tests that name the instruction set.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
     fn node(&self, shape: [usize; 4], tracked: bool, data: Data) -> Value {
         let id = self.next.replace(self.next.get() + 1);
         let (readers, moments) = (AtomicUsize::new(0), OnceLock::new());
@@ -96,7 +104,7 @@ impl Flow for Fused {
     ) -> Result<Value> {
         check("conv2d", &[weight])?;
         let weight = weight.contiguous()?;
-        let conv = Convolution::new(&x.shape, weight.dims(), geometry, packing)?;
+        let conv = Convolution::new(self.isa, &x.shape, weight.dims(), geometry, packing)?;
         let shape = conv.output();
         if let Some(add) = add.filter(|add| add.shape != shape) {
             bail!("conv2d: {:?} cannot be added to the result {shape:?}", add.shape)
@@ -132,39 +140,13 @@ impl Flow for Fused {
         statistics: Statistics<'_>,
         relu: bool,
     ) -> Result<(Value, Option<Moments>)> {
-        let c = x.channels();
-        check("batch_norm", &[gamma, beta])?;
-        if x.norm().is_some() || x.len() == 0 || gamma.dims() != [c] || beta.dims() != [c] {
-            bail!(
-                "batch_norm: gamma {:?} and beta {:?} do not fit x {:?}, or x is batch norm's",
-                gamma.shape(),
-                beta.shape(),
-                x.shape
-            )
+        if x.norm().is_some() {
+            bail!("batch_norm: x {:?} is batch norm's", x.shape)
         }
-        let (mean, var, moments) = match statistics {
-            Statistics::Batch => {
-                let (mean, var) = self.moments(x);
-                let tensor = |v: &[f32]| Tensor::from_slice(v, c, &Device::Cpu);
-                let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count: x.len() / c };
-                (mean, var, Some(moments))
-            }
-            Statistics::Running { mean, var } => {
-                check("batch_norm", &[mean, var])?;
-                if mean.dims() != [c] || var.dims() != [c] {
-                    bail!("batch_norm: mean {:?} and variance {:?} do not fit {:?}", mean.shape(), var.shape(), x.shape)
-                }
-                (mean.to_vec1()?, var.to_vec1()?, None)
-            }
-        };
-        let (gammas, betas) = (gamma.to_vec1::<f32>()?, beta.to_vec1::<f32>()?);
-        let inverse: Vec<f32> = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
-        let scale: Vec<f32> = gammas.iter().zip(&inverse).map(|(g, i)| g * i).collect();
-        let shift = (0..c).map(|i| betas[i] - mean[i] * scale[i]).collect();
-        let batch = moments.is_some();
-        let summed = batch || gamma.track_op() || beta.track_op();
-        let tracked = x.tracked || gamma.track_op() || beta.track_op();
-        let norm = Norm { of: x.clone(), mean, inverse, scale, shift, relu, batch, summed };
+        let (affine, moments) = Affine::new(&x.shape, gamma, beta, eps, statistics, || self.moments(x))?;
+        let weighed = gamma.track_op() || beta.track_op();
+        let (summed, tracked) = (weighed || affine.batch, weighed || x.tracked);
+        let norm = Norm { of: x.clone(), affine, relu, summed };
         let out = self.node(x.shape, tracked, Data::Normed(norm));
         if tracked {
             let mut tape = self.tape.borrow_mut();

@@ -1,7 +1,8 @@
 //! Activations: in memory, or computed from one in memory while they are read.
 
 use crate::memory::Buffer;
-use crate::rows::{Normed, Source};
+use crate::norm::Affine;
+use crate::rows::Source;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -36,17 +37,9 @@ pub(super) enum Data {
 #[derive(Debug)]
 pub(super) struct Norm {
     pub(super) of: Value,
-    pub(super) mean: Vec<f32>,
-    /// 1 / sqrt(var + eps)
-    pub(super) inverse: Vec<f32>,
-    /// gamma * inverse
-    pub(super) scale: Vec<f32>,
-    /// beta - mean * scale
-    pub(super) shift: Vec<f32>,
+    pub(super) affine: Affine,
     pub(super) relu: bool,
-    /// Whether mean and variance are the batch's, so that gradients flow through them.
-    pub(super) batch: bool,
-    /// Whether sums of the gradient are wanted: for those flows, or for gamma and beta.
+    /// Whether sums of the gradient are wanted: for those of the batch, or for gamma and beta.
     pub(super) summed: bool,
 }
 
@@ -69,9 +62,7 @@ impl Node {
     pub(super) fn source(&self) -> Source<'_> {
         match &self.data {
             Data::Memory(values) | Data::Rectified(values, _) => Source::Plain(values),
-            Data::Normed(Norm { of, scale, shift, relu, .. }) => {
-                Source::Normed(Normed { x: of.memory(), scale, shift, relu: *relu })
-            }
+            Data::Normed(Norm { of, affine, relu, .. }) => affine.of(of.memory(), *relu),
         }
     }
 
@@ -85,6 +76,11 @@ impl Node {
 
     pub(super) fn norm(&self) -> Option<&Norm> {
         if let Data::Normed(norm) = &self.data { Some(norm) } else { None }
+    }
+
+    /// [`Self::norm`] of what is known to be one.
+    pub(super) fn made_by_norm(&self) -> &Norm {
+        self.norm().unwrap_or_else(|| unreachable!("made by batch norm"))
     }
 
     /// Whether it is a plain batch norm that only one step reads: then its gradient is the reader's.
