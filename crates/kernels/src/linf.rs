@@ -1,8 +1,10 @@
 //! One step of an attack inside a box.
 
 use crate::host::{check, floats, produce};
+use crate::isa::isa;
 use crate::memory::Out;
 use crate::parallel::ranges;
+use crate::simd::{Kernel, Simd, dispatch};
 use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// `clip(centre + clip(adv + step * sign(grad) - centre, -eps, eps), 0, 1)` in this order and in
@@ -40,24 +42,42 @@ impl CustomOp3 for Step {
         let adv = floats("linf_step", adv, la)?;
         let grad = floats("linf_step", grad, lg)?;
         let centre = floats("linf_step", centre, lc)?;
-        let (step, eps) = (self.step, self.eps);
         Ok(produce(la.shape(), |out| {
             let place = Out::new(out);
-            ranges(adv.len(), 1 << 12, adv.len() / 2, |a, b| {
+            ranges(adv.len(), 1 << 12, adv.len() / 8, |a, b| {
                 // SAFETY: all are equally long; a..b is this task's alone.
-                let out = unsafe { core::slice::from_raw_parts_mut(place.at(a), b - a) };
-                for (((out, &x), &g), &c) in out.iter_mut().zip(&adv[a..b]).zip(&grad[a..b]).zip(&centre[a..b]) {
-                    let moved = x + step * sign(g);
-                    *out = (c + (moved - c).clamp(-eps, eps)).clamp(0.0, 1.0);
+                unsafe {
+                    let out = core::slice::from_raw_parts_mut(place.at(a), b - a);
+                    let piece = Piece { adv: &adv[a..b], grad: &grad[a..b], centre: &centre[a..b], step: self, out };
+                    dispatch(isa(), &piece);
                 }
             });
         }))
     }
 }
 
-#[inline(always)]
-fn sign(g: f32) -> f32 {
-    f32::from(i8::from(g > 0.0) - i8::from(g < 0.0))
+/// Some of the pixels.
+struct Piece<'a> {
+    adv: &'a [f32],
+    grad: &'a [f32],
+    centre: &'a [f32],
+    step: &'a Step,
+    out: *mut [f32],
+}
+
+impl Kernel for Piece<'_> {
+    // Plain arithmetic: the compiler finds the vectors, given the instructions.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, _: S) {
+        let Step { step, eps } = *self.step;
+        // SAFETY: the caller's promise.
+        let out = unsafe { &mut *self.out };
+        for (((out, &x), &g), &c) in out.iter_mut().zip(self.adv).zip(self.grad).zip(self.centre) {
+            let up = if g > 0.0 { step } else { 0.0 };
+            let moved = x + if g < 0.0 { -step } else { up };
+            *out = (c + (moved - c).clamp(-eps, eps)).clamp(0.0, 1.0);
+        }
+    }
 }
 
 #[cfg(test)]
