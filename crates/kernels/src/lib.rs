@@ -18,6 +18,7 @@ mod linf;
 mod memory;
 mod norm;
 mod parallel;
+mod peak;
 mod pool;
 mod random;
 mod relu;
@@ -37,6 +38,8 @@ pub use flow::{Flow, Fused, Stepwise, Value};
 pub use isa::{Isa, isa};
 pub use linf::linf_step;
 pub use norm::{Moments, Statistics, batch_norm};
+#[doc(hidden)]
+pub use peak::register_arithmetic;
 pub use pool::{global_avg_pool, max_pool2};
 pub use random::{Key, fill_normal, fill_uniform};
 pub use relu::relu;

@@ -142,3 +142,31 @@ impl DerefMut for Buffer {
         &mut self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool_of(sizes: &[usize]) -> Pool {
+        Pool { resting: sizes.iter().map(|&n| (0, Vec::with_capacity(n))).collect(), requests: 0 }
+    }
+
+    #[test]
+    fn the_smallest_that_fits_is_used_again() {
+        let mut pool = pool_of(&[5000, 1200, 1000, 900]);
+        assert_eq!(pool.take(1000).map(|v| v.capacity()), Some(1000));
+        assert_eq!(pool.take(1000).map(|v| v.capacity()), Some(1200));
+        assert!(pool.take(1000).is_none(), "much too large ones are for others");
+        assert_eq!(pool.resting.len(), 2);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_leaves() {
+        let mut pool = pool_of(&[5000, 1000]);
+        for _ in 0..=PATIENCE + 1 {
+            let v = pool.take(1000).expect("always there");
+            pool.resting.push_back((pool.requests, v));
+        }
+        assert_eq!(pool.resting.iter().map(|(_, v)| v.capacity()).collect::<Vec<_>>(), [1000]);
+    }
+}
