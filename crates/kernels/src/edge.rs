@@ -19,7 +19,7 @@ pub fn enter(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<Tensor> {
 pub(crate) fn entered(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<[usize; 4]> {
     check("enter", &[images])?;
     let &[n, c, h, w] = images.dims() else { bail!("enter: expected images (N, C, H, W), got {:?}", images.shape()) };
-    if mean.len() != c || std.len() != c {
+    if c == 0 || mean.len() != c || std.len() != c {
         bail!("enter: images {:?} with {} means and {} deviations", images.shape(), mean.len(), std.len())
     }
     Ok([n, h, w, c])
@@ -111,6 +111,7 @@ fn transpose_each(
     f: impl Fn(f32, usize, usize) -> f32 + Sync,
 ) {
     let size = rows * columns;
+    assert_eq!(from.len(), to.len());
     if size == 0 {
         return;
     }

@@ -1,9 +1,17 @@
 //! Operators candle lacks or is slow at: channels-last convolution, batch norm, pooling, seedable random numbers.
 //!
-//! Inside a network an activation is a tensor of shape (N, H, W, C): [`enter`] makes one from
-//! images, [`flatten`] or [`global_avg_pool`] leave. Every operator is a candle custom operation
-//! with its own derivative. All are for 32-bit floats on the CPU, give the same bits for any number
-//! of threads, and answer a wrong shape, type or device with an error that names them.
+//! Inside a network an activation has the shape (N, H, W, C). Every operator is a candle custom
+//! operation with its own derivative: [`enter`] makes activations from images, [`flatten`] or
+//! [`global_avg_pool`] leave. A residual network is written against [`Flow`] and run by [`Fused`] as
+//! *one* operation, which saves most passes over memory; [`performance`] says where time goes.
+//!
+//! All are for 32-bit floats on the CPU, give the same bits for any number of threads, and answer a
+//! wrong shape, type or device with an error that names them.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `I2FR_ISA=avx512\|avx2\|portable` | instruction set, if the CPU has it; otherwise the best it has |
+//! | `I2FR_CONV=direct` | no Winograd, for comparisons with other implementations: it moves the last bits |
 //!
 //! This is the only crate of the workspace with `unsafe` code.
 
@@ -27,6 +35,9 @@ mod sgd;
 mod shortcut;
 mod simd;
 mod threads;
+
+#[doc = include_str!("../PERFORMANCE.md")]
+pub mod performance {}
 
 pub use bias::bias;
 #[doc(hidden)]

@@ -52,9 +52,8 @@ pub fn batch_norm(
 ) -> Result<(Tensor, Option<Moments>)> {
     check(NAME, &[x])?;
     let x = x.contiguous()?;
-    let values = view(NAME, &x)?;
     let c = x.dims().last().copied().unwrap_or(0);
-    let moments = || rows::moments(isa(), &values, c);
+    let moments = || Ok(rows::moments(isa(), &*view(NAME, &x)?, c));
     let (affine, moments) = Affine::new(x.dims(), gamma, beta, eps, statistics, moments)?;
     let parameters = Tensor::stack(&[gamma, beta], 0)?;
     let y = x.apply_op2(&parameters, BatchNorm(Arc::new(Saved { affine, relu })))?;
@@ -83,7 +82,7 @@ impl Affine {
         beta: &Tensor,
         eps: f32,
         statistics: Statistics<'_>,
-        batch_moments: impl FnOnce() -> (Vec<f32>, Vec<f32>),
+        batch_moments: impl FnOnce() -> Result<(Vec<f32>, Vec<f32>)>,
     ) -> Result<(Self, Option<Moments>)> {
         check(NAME, &[gamma, beta])?;
         let (c, len) = (x.last().copied().unwrap_or(0), x.iter().product::<usize>());
@@ -95,7 +94,7 @@ impl Affine {
         }
         let (mean, var, moments) = match statistics {
             Statistics::Batch => {
-                let (mean, var) = batch_moments();
+                let (mean, var) = batch_moments()?;
                 let tensor = |v: &[f32]| Tensor::from_slice(v, c, &Device::Cpu);
                 let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count: len / c };
                 (mean, var, Some(moments))

@@ -32,7 +32,7 @@ pub(crate) struct Shortcut {
 impl Shortcut {
     pub(crate) fn new(x: &[usize], stride: usize, channels: usize) -> Result<Self> {
         let &[n, h, w, c] = x else { bail!("shortcut_a: expected (N, H, W, C), got {x:?}") };
-        if stride == 0 || channels < c || !(channels - c).is_multiple_of(2) {
+        if stride == 0 || c == 0 || channels < c || !(channels - c).is_multiple_of(2) {
             bail!("shortcut_a: stride {stride} and {channels} channels do not fit {x:?}")
         }
         Ok(Self { n, h, w, c, oh: h.div_ceil(stride), ow: w.div_ceil(stride), channels, stride })

@@ -84,9 +84,10 @@ impl Product<'_> {
             return;
         }
         assert!(x.len() == images * win.image());
+        let panels = Panels { columns: self.columns, lanes: lanes(isa) };
         for part in &self.parts {
             let depth = part.taps.0 * part.taps.1 * win.c;
-            assert!(part.packed.len() >= depth * self.columns);
+            assert!(part.packed.len() >= depth * panels.padded());
             assert!(part.skip.0 + part.taps.0 <= win.kh && part.skip.1 + part.taps.1 <= win.kw);
             assert!(part.rows.end <= win.gh && part.cols.end <= win.gw);
         }
@@ -117,13 +118,14 @@ impl Product<'_> {
     }
 
     /// The adjacent pixels that window rows `first..end` write: one run for each image.
+    // Row 0 is written by the first window row, row h - 1 by the last.
     fn runs(&self, first: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
         let (gh, h, w, step, base) = (self.window.gh, self.h, self.w, self.step as isize, self.base);
+        debug_assert!(-step < base && base <= 0 && base + gh as isize * step >= h as isize);
         let place = move |gy: usize| (base + gy as isize * step).clamp(0, h as isize) as usize;
         (first / gh..end.div_ceil(gh)).map(move |image| {
             let (from, until) = (first.max(image * gh) - image * gh, end.min((image + 1) * gh) - image * gh);
-            let until = if until == gh { h } else { place(until) };
-            ((image * h + place(from)) * w, (image * h + until) * w)
+            ((image * h + place(from)) * w, (image * h + place(until)) * w)
         })
     }
 

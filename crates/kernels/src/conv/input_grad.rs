@@ -156,6 +156,7 @@ impl Shape {
         let parts = vec![Part { taps: (1, 1), skip: (0, 0), rows: 0..1, cols: 0..pixels, y0: 0, x0: 0, packed }];
         let product = Product { window, h: 1, w: pixels, step: 1, columns, parts, base: 0 };
         let (input, output) = (self.h * self.w * i, self.oh * self.ow * self.o);
+        dy.assert_channels(self.o);
         finish.assert_fits(dx.len(), i);
         let out = Out::new(dx);
         let (rows_of, columns_of) = (self.readers(self.h, self.oh), self.readers(self.w, self.ow));

@@ -11,6 +11,8 @@ mod direct;
 mod input_grad;
 mod packing;
 mod passes;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod weight_grad;
 mod window;
@@ -18,11 +20,11 @@ mod winograd;
 
 use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, direct_only, isa};
-use crate::memory::{Buffer, Out};
+use crate::memory::{Buffer, Out, made_once};
 use crate::rows::{Finish, Source};
 use candle::{CpuStorage, CustomOp2, Layout, Result, Tensor, bail};
 pub use packing::Packing;
-use packing::{BackwardForm, Forms, made_once};
+use packing::{BackwardForm, Forms};
 pub use passes::ConvPasses;
 use std::sync::Arc;
 use window::Window;
@@ -90,7 +92,7 @@ impl Shape {
         if c != i || k != k2 || k == 0 || i == 0 || o == 0 {
             bail!("{NAME}: input {x:?} does not fit weight {weight:?}")
         }
-        if stride == 0 || padding >= k || h + 2 * padding < k || w + 2 * padding < k {
+        if h == 0 || w == 0 || stride == 0 || padding >= k || h + 2 * padding < k || w + 2 * padding < k {
             bail!("{NAME}: stride {stride}, padding {padding} do not fit input {x:?}, weight {weight:?}")
         }
         let out = |size: usize| (size + 2 * padding - k) / stride + 1;

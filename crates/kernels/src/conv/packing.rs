@@ -35,18 +35,9 @@ impl std::fmt::Debug for Forms {
     }
 }
 
-/// The value in `cell`, made by `make` if there is none. Not `get_or_init`: `make` uses rayon, whose
-/// thread could take up a task that waits for the same cell, for ever. Two threads may do the work
-/// twice instead.
-pub(super) fn made_once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    if cell.get().is_none() {
-        let _ = cell.set(make());
-    }
-    cell.get().unwrap_or_else(|| unreachable!("just set"))
-}
-
 impl Packing {
-    /// Forgets the copies. To be called after every change of the weights.
+    /// Forgets the copies. To be called after every change of the weights; a graph recorded before it
+    /// must not be differentiated after it, as its copies are of the old weights.
     pub fn clear(&self) {
         *self.lock() = None;
     }
@@ -57,7 +48,10 @@ impl Packing {
         let forms =
             held.get_or_insert_with(|| Arc::new(Forms { origin, forward: OnceLock::new(), backward: OnceLock::new() }));
         if forms.origin != origin {
-            bail!("{NAME}: this packing holds weights of (O, I, K, stride) {:?}, not {:?}", forms.origin.0, origin.0)
+            bail!(
+                "{NAME}: this packing holds a weight of (O, I, K, stride) and form {:?}, not {origin:?}",
+                forms.origin
+            )
         }
         Ok(forms.clone())
     }

@@ -62,6 +62,7 @@ pub trait Flow {
     fn shortcut_a(&self, x: &Self::Value, stride: usize, channels: usize) -> Result<Self::Value>;
 
     /// The network's features: [`global_avg_pool`](crate::global_avg_pool) of the last activation.
+    /// One thread at a time may differentiate them.
     ///
     /// # Errors
     /// See above.

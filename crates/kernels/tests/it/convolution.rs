@@ -94,6 +94,10 @@ fn cases() -> impl Strategy<Value = Case> {
         Just((5, 1, 2)),
         Just((5, 3, 1)),
         Just((2, 3, 0)),
+        Just((1, 3, 0)),
+        Just((4, 3, 1)),
+        Just((4, 1, 3)),
+        Just((5, 2, 4)),
     ];
     let channels = prop_oneof![1usize..=5, Just(8), Just(16), Just(17), Just(32), Just(48)];
     (kernel, 1usize..=3, 5usize..=13, 5usize..=13, channels.clone(), channels)

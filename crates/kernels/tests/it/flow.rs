@@ -148,7 +148,22 @@ network!(odd_ends, |w, f, x| {
     f.add_relu(&z, &x)?
 });
 
-const NETWORKS: [(&str, Network); 4] = [
+// Everything has several readers: an input is added to its own convolution, batch norm is read by a
+// convolution, a sum and a second sum, and what is pooled is read by something else too.
+network!(shared, |w, f, x| {
+    let x = w.conv(f, &x, [3, 16], 3, 1)?;
+    let y = w.conv_add(f, &x, [16, 16], 3, 1, Some(&x))?;
+    let normed = w.norm(f, &y, 16, true)?;
+    let z = w.conv_add(f, &normed, [16, 16], 3, 1, Some(&normed))?;
+    let linear = w.norm(f, &z, 16, false)?;
+    let last = f.add_relu(&linear, &normed)?;
+    f.add_relu(&linear, &last)?;
+    w.conv(f, &last, [16, 8], 1, 1)?;
+    last
+});
+
+const NETWORKS: [(&str, Network); 5] = [
+    ("shared", shared),
     ("post-activation", post_activation),
     ("pre-activation", pre_activation),
     ("plain chain", plain_chain),
@@ -253,6 +268,46 @@ fn moments_of_a_large_mean() -> Result<()> {
     Ok(())
 }
 
+/// The gradient of a weight that was computed from another passes on, even if nothing reads the result.
+#[test]
+fn an_unread_weight_that_is_no_variable() -> Result<()> {
+    let images = Tensor::rand(0f32, 1f32, (1, 3, 8, 8), &Device::Cpu)?;
+    let var = Var::randn(0f32, 1f32, (4, 3, 3, 3), &Device::Cpu)?;
+    let (flow, x) = Fused::enter(&images, &[0.; 3], &[1.; 3], false)?;
+    let geometry = Conv2d { stride: 1, padding: 1 };
+    let conv = |w: &Tensor| flow.conv(&x, w, geometry, &Packing::default(), None);
+    let read = conv(&var)?;
+    conv(&(var.as_tensor() * 2.)?)?;
+    let grads = flow.features(&read)?.sum_all()?.backward()?;
+    assert!(floats(grads.get(&var).expect("a gradient")).iter().any(|g| *g != 0.));
+    Ok(())
+}
+
+#[test]
+fn activations_of_another_flow_are_refused() -> Result<()> {
+    let enter = |n: usize| {
+        let images = Var::zeros((n, 3, 8, 8), DType::F32, &Device::Cpu)?;
+        Fused::enter(&images, &[0.; 3], &[1.; 3], true)
+    };
+    let ((flow, own), (_other, foreign)) = (enter(1)?, enter(4)?);
+    let (weight, three) =
+        (Tensor::zeros((3, 3, 1, 1), DType::F32, &Device::Cpu)?, Tensor::zeros(3, DType::F32, &Device::Cpu)?);
+    let geometry = Conv2d { stride: 1, padding: 0 };
+    let packing = Packing::default();
+    let errors = [
+        flow.conv(&foreign, &weight, geometry, &packing, None).unwrap_err(),
+        flow.conv(&own, &weight, geometry, &packing, Some(&foreign)).unwrap_err(),
+        flow.batch_norm(&foreign, &three, &three, 1e-5, Statistics::Batch, true).map(|_| ()).unwrap_err(),
+        flow.add_relu(&own, &foreign).unwrap_err(),
+        flow.shortcut_a(&foreign, 2, 3).unwrap_err(),
+        flow.features(&foreign).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.to_string().contains("another network's flow"), "{error}");
+    }
+    Ok(())
+}
+
 #[test]
 fn wrong_shapes_are_named() -> Result<()> {
     let images = Tensor::zeros((1, 3, 8, 8), DType::F32, &Device::Cpu)?;
@@ -270,9 +325,11 @@ fn wrong_shapes_are_named() -> Result<()> {
         ("conv2d", conv(&[4, 5, 3, 3], None).unwrap_err()),
         ("added", conv(&[4, 3, 3, 3], Some(&x)).unwrap_err()),
         ("gamma", norm(&x, 4).unwrap_err()),
-        ("batch norm's", norm(&normed, 3).unwrap_err()),
+        ("batch norm gave", norm(&normed, 3).unwrap_err()),
+        ("add_relu", flow.add_relu(&x, &flow.shortcut_a(&x, 2, 3)?).unwrap_err()),
         ("shortcut_a", flow.shortcut_a(&x, 2, 2).unwrap_err()),
         ("enter", Fused::enter(&images, &[0.; 2], &[1.; 3], true).unwrap_err()),
+        ("enter", Fused::enter(&images.narrow(1, 0, 0)?, &[], &[], true).unwrap_err()),
     ] {
         assert!(error.to_string().contains(what), "{what}: {error}");
     }

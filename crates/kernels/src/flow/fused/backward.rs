@@ -52,6 +52,7 @@ pub(super) fn run(recorded: &Recorded, images: &Tensor, dy: &[f32]) -> Result<(O
 
 /// `dx` of an average over pixels.
 fn spread(dy: &[f32], pixels: usize, c: usize, dx: &mut [f32]) {
+    assert_eq!(dx.len(), dy.len() * pixels);
     let (out, len) = (Out::new(dx), dx.len());
     ranges(dy.len() / c, 1, len / 8, |first, end| {
         for n in first..end {

@@ -153,13 +153,16 @@ impl CustomOp2 for Link {
     fn bwd(
         &self,
         chain: &Tensor,
-        _parameter: &Tensor,
+        parameter: &Tensor,
         _out: &Tensor,
         _dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let mut gradients = self.gradients.lock().unwrap_or_else(PoisonError::into_inner);
         let gradient = gradients.get_mut(self.slot).and_then(Option::take);
+        drop(gradients);
+        // What nothing depends on has a gradient of zeros, which candle may want to pass on.
+        let gradient = gradient.map_or_else(|| parameter.zeros_like(), Ok)?;
         let before = if chain.track_op() { Some(chain.zeros_like()?) } else { None };
-        Ok((before, gradient))
+        Ok((before, Some(gradient)))
     }
 }

@@ -12,7 +12,7 @@ use crate::conv::Convolution;
 use crate::edge;
 use crate::host::{check, view};
 use crate::isa::{Isa, isa};
-use crate::memory::Buffer;
+use crate::memory::{Buffer, made_once};
 use crate::norm::Affine;
 use crate::rows::{self, Finish, Source, Sums};
 use crate::shortcut::Shortcut;
@@ -20,15 +20,17 @@ use crate::{Conv2d, Moments, Packing, Statistics};
 use candle::{Result, Tensor, bail};
 use node::{Data, Node, Norm};
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use tape::{Step, Tape};
 
-/// Runs a network as one operation with its own derivative; see the [module](super::Flow).
+/// Runs a network as one operation with its own derivative; see [`Flow`].
 ///
 /// Activations that no gradient needs are given back as soon as their last [`Value`] is dropped.
 #[derive(Debug)]
 pub struct Fused {
+    /// No other flow has this number.
+    id: u64,
     isa: Isa,
     images: Tensor,
     std: Vec<f32>,
@@ -51,7 +53,10 @@ impl Fused {
         let tracked = images.track_op();
         let images = images.contiguous()?;
         edge::normalise(&view("enter", &images)?, &shape, mean, std, &mut values);
+        static FLOWS: AtomicU64 = AtomicU64::new(0);
+        let flow = FLOWS.fetch_add(1, Relaxed);
         let input = Value(Arc::new(Node {
+            flow,
             id: 0,
             shape,
             tracked,
@@ -60,6 +65,7 @@ impl Fused {
             moments: OnceLock::new(),
         }));
         let flow = Self {
+            id: flow,
             isa: isa(),
             images,
             std: std.to_vec(),
@@ -81,13 +87,20 @@ impl Fused {
     fn node(&self, shape: [usize; 4], tracked: bool, data: Data) -> Value {
         let id = self.next.replace(self.next.get() + 1);
         let (readers, moments) = (AtomicUsize::new(0), OnceLock::new());
-        Value(Arc::new(Node { id, shape, tracked, readers, data, moments }))
+        Value(Arc::new(Node { flow: self.id, id, shape, tracked, readers, data, moments }))
+    }
+
+    /// An error unless all were made by this flow: the way back knows its own nodes only.
+    fn own(&self, name: &str, values: &[&Value]) -> Result<()> {
+        if values.iter().any(|v| v.flow != self.id) {
+            bail!("{name}: an activation of another network's flow")
+        }
+        Ok(())
     }
 
     /// Mean and variance of each channel: those taken when the values were written, or taken now.
     fn moments(&self, x: &Value) -> (Vec<f32>, Vec<f32>) {
-        let take = || rows::moments(self.isa, x.memory(), x.channels());
-        x.moments.get_or_init(take).clone()
+        made_once(&x.moments, || rows::moments(self.isa, x.memory(), x.channels())).clone()
     }
 }
 
@@ -103,6 +116,7 @@ impl Flow for Fused {
         add: Option<&Value>,
     ) -> Result<Value> {
         check("conv2d", &[weight])?;
+        self.own("conv2d", &[x, add.unwrap_or(x)])?;
         let weight = weight.contiguous()?;
         let conv = Convolution::new(self.isa, &x.shape, weight.dims(), geometry, packing)?;
         let shape = conv.output();
@@ -140,10 +154,11 @@ impl Flow for Fused {
         statistics: Statistics<'_>,
         relu: bool,
     ) -> Result<(Value, Option<Moments>)> {
+        self.own("batch_norm", &[x])?;
         if x.norm().is_some() {
-            bail!("batch_norm: x {:?} is batch norm's", x.shape)
+            bail!("batch_norm: a fused network cannot normalise what batch norm gave, {:?}", x.shape)
         }
-        let (affine, moments) = Affine::new(&x.shape, gamma, beta, eps, statistics, || self.moments(x))?;
+        let (affine, moments) = Affine::new(&x.shape, gamma, beta, eps, statistics, || Ok(self.moments(x)))?;
         let weighed = gamma.track_op() || beta.track_op();
         let (summed, tracked) = (weighed || affine.batch, weighed || x.tracked);
         let norm = Norm { of: x.clone(), affine, relu, summed };
@@ -158,6 +173,7 @@ impl Flow for Fused {
     }
 
     fn add_relu(&self, a: &Value, b: &Value) -> Result<Value> {
+        self.own("add_relu", &[a, b])?;
         if a.shape != b.shape {
             bail!("add_relu: {:?} and {:?} differ", a.shape, b.shape)
         }
@@ -176,6 +192,7 @@ impl Flow for Fused {
     }
 
     fn shortcut_a(&self, x: &Value, stride: usize, channels: usize) -> Result<Value> {
+        self.own("shortcut_a", &[x])?;
         let shortcut = Shortcut::new(&x.shape, stride, channels)?;
         let mut y = Buffer::new(shortcut.output().iter().product());
         match x.source() {
@@ -196,6 +213,7 @@ impl Flow for Fused {
     }
 
     fn features(self, x: &Value) -> Result<Tensor> {
+        self.own("features", &[x])?;
         body::features(self, x)
     }
 }

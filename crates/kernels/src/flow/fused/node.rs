@@ -13,6 +13,9 @@ pub struct Value(pub(super) Arc<Node>);
 /// What a [`Value`] points to; public for its `Deref` only, and not reachable from outside.
 #[derive(Debug)]
 pub struct Node {
+    /// The flow it belongs to.
+    pub(super) flow: u64,
+    /// Its number there.
     pub(super) id: usize,
     /// (N, H, W, C)
     pub(super) shape: [usize; 4],
