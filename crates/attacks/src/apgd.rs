@@ -50,6 +50,25 @@ impl Apgd {
         Ok(self.run(victim, &clean, images, self.ball.project(&start.detach(), images)?)?.x)
     }
 
+    /// The best of all restarts, the first of which is number `first`.
+    pub(crate) fn search(
+        &self,
+        victim: Victim<'_>,
+        images: &Tensor,
+        labels: &Tensor,
+        keys: &Keys<'_>,
+        first: u64,
+    ) -> Result<Tensor> {
+        let images = &images.detach();
+        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
+        let mut best = run(first)?;
+        for restart in first + 1..first + self.restarts as u64 {
+            best = best.or(&run(restart)?)?;
+        }
+        Ok(best.x)
+    }
+
     /// Random points on the surface of the ball, as in the official code.
     fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
         let eps = self.ball.eps as f32;
@@ -203,14 +222,7 @@ impl Windows {
 
 impl Attack for Apgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
-        let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
-        let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
-        let mut best = run(0)?;
-        for restart in 1..self.restarts as u64 {
-            best = best.or(&run(restart)?)?;
-        }
-        Ok(best.x)
+        self.search(victim, images, labels, keys, 0)
     }
 }
 

@@ -3,20 +3,30 @@
 //! An attack is a threat model ([`Ball`]), an ascent rule and a start; what it ascends is an
 //! [`Objective`] that the caller passes in. So FGSM, PGD, momentum PGD and CW are presets of one
 //! [`Pgd`], and every framework and regulariser reuses it. [`Apgd`] chooses its own step lengths.
+//! [`ApgdT`], [`Fab`] and [`Square`] bring their own objectives; with [`Apgd`] they are [`AutoAttack`].
 
 mod apgd;
+mod apgd_t;
+mod autoattack;
 mod ball;
 mod candidate;
 mod evaluation;
+mod fab;
 mod keys;
 mod pgd;
+mod square;
 mod suite;
+mod survivors;
 
 pub use apgd::Apgd;
+pub use apgd_t::ApgdT;
+pub use autoattack::AutoAttack;
 pub use ball::{BadRadius, Ball, Norm};
 pub use evaluation::{Correct, Evaluation, Progress};
+pub use fab::Fab;
 pub use keys::Keys;
 pub use pgd::{Pgd, Start};
+pub use square::Square;
 pub use suite::{Probe, UnknownAttack};
 
 use candle::{Result, Tensor};

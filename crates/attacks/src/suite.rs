@@ -1,6 +1,6 @@
 //! The attacks evaluations know by name.
 
-use crate::{Apgd, Attack, Ball, Pgd};
+use crate::{Apgd, ApgdT, Attack, AutoAttack, Ball, Fab, Pgd, Square};
 use objectives::{Objective, Pass, ce, dlr, margin};
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ pub struct Probe {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown attack `{0}`; known: fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, mim-STEPS, cw, cw-STEPS, apgd-ce, apgd-ce-STEPS, \
-     apgd-dlr, apgd-dlr-STEPS (STEPS and RESTARTS from 1 to 10000)"
+     apgd-dlr, apgd-dlr-STEPS, apgd-t, apgd-t-STEPS, fab-t, square, square-QUERIES, autoattack \
+     (all numbers from 1 to 10000)"
 )]
 pub struct UnknownAttack(String);
 
@@ -40,6 +41,10 @@ impl Probe {
     /// - `cw`, `cw-K`: CW-Linf, that is PGD on the margin loss, K steps (30) of eps/4.
     /// - `apgd-ce`, `apgd-ce-K`, `apgd-dlr`, `apgd-dlr-K`: Auto-PGD on the cross-entropy or the
     ///   difference-of-logits ratio, K steps (100) from one random start.
+    /// - `apgd-t`, `apgd-t-K`: Auto-PGD towards each of the 9 most likely wrong classes, K steps (100).
+    /// - `fab-t`: targeted FAB, 100 steps towards each of 9 classes.
+    /// - `square`, `square-Q`: random search with Q queries (5000), no gradients.
+    /// - `autoattack`: `apgd-ce`, `apgd-t`, `fab-t`, `square`, each at what is left.
     ///
     /// # Errors
     /// When no attack has that name.
@@ -51,6 +56,13 @@ impl Probe {
         let probe = |attack: Arc<dyn Attack>, objective| Self { name: name.into(), attack, objective, ball };
         let (attack, objective) = match name.split_once('-') {
             None if name == "fgsm" => (Pgd::fgsm(ball), ce(Pass::Adv)),
+            None if name == "square" => return Ok(probe(Arc::new(Square::new(ball)), margin())),
+            None if name == "autoattack" => return Ok(probe(Arc::new(AutoAttack::standard(ball)), ce(Pass::Adv))),
+            Some(("fab", "t")) => return Ok(probe(Arc::new(Fab::new(ball)), margin())),
+            Some(("square", queries)) => {
+                let attack = Square { queries: count(queries)?, ..Square::new(ball) };
+                return Ok(probe(Arc::new(attack), margin()));
+            }
             None if name == "cw" => (Pgd::new(ball, CW_STEPS), margin()),
             Some(("cw", steps)) => (Pgd::new(ball, count(steps)?), margin()),
             Some(("mim", steps)) => (Pgd::mim(ball, count(steps)?), ce(Pass::Adv)),
@@ -63,6 +75,9 @@ impl Probe {
                     None => (rest, APGD_STEPS),
                     Some((loss, steps)) => (loss, count(steps)?),
                 };
+                if loss == "t" {
+                    return Ok(probe(Arc::new(ApgdT::new(ball, steps)), ce(Pass::Adv)));
+                }
                 let objective = match loss {
                     "ce" => ce(Pass::Adv),
                     "dlr" => dlr(),

@@ -53,7 +53,7 @@ pub fn batch_norm(
     check(NAME, &[x])?;
     let x = x.contiguous()?;
     let c = x.dims().last().copied().unwrap_or(0);
-    let moments = || Ok(rows::moments(isa(), &*view(NAME, &x)?, c));
+    let moments = || Ok(rows::moments(isa(), &view(NAME, &x)?, c));
     let (affine, moments) = Affine::new(x.dims(), gamma, beta, eps, statistics, moments)?;
     let parameters = Tensor::stack(&[gamma, beta], 0)?;
     let y = x.apply_op2(&parameters, BatchNorm(Arc::new(Saved { affine, relu })))?;

@@ -6,7 +6,8 @@ use models::{Arch, Mode, Model, Net, Output, View};
 use objectives::{Clean, Objective, Stage};
 use std::{collections::HashMap, path::PathBuf, sync::Mutex};
 
-fn folder() -> Option<PathBuf> {
+/// Where golden values are; `None` where there are none, which CI does not allow.
+pub fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("I2FR_FIXTURES").map(PathBuf::from);
     let ci = std::env::var("CI").is_ok_and(|v| v == "true");
     assert!(folder.is_some() || !ci, "I2FR_FIXTURES is unset, so there is nothing to compare with");

@@ -1,12 +1,15 @@
 //! The attacks from outside: golden values of published code, and how they must behave.
 
+mod autoattack;
 mod ball;
 mod behaviour;
 mod evaluation;
+mod fab;
 mod golden;
 mod names;
 mod parity;
 mod parity_apgd;
 mod parity_ops;
 mod setting;
+mod square;
 mod strength;

@@ -17,6 +17,12 @@ fn every_documented_name_is_known() {
         ("apgd-ce-20", "apgd-20 (linf 8/255)", "ce(adv)"),
         ("apgd-dlr", "apgd-100 (linf 8/255)", "dlr"),
         ("apgd-dlr-1", "apgd-1 (linf 8/255)", "dlr"),
+        ("apgd-t", "apgd-t-100 (linf 8/255, 9 targets)", "ce(adv)"),
+        ("fab-t", "fab-t-100 (linf 8/255, 9 targets)", "margin"),
+        ("square", "square-5000 (linf 8/255)", "margin"),
+        ("square-7", "square-7 (linf 8/255)", "margin"),
+        ("autoattack", "autoattack (linf 8/255: apgd-ce, apgd-t, fab-t, square)", "ce(adv)"),
+        ("apgd-t-5", "apgd-t-5 (linf 8/255, 9 targets)", "ce(adv)"),
     ] {
         let probe = Probe::named(name, ball).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(probe.name, name);
@@ -60,7 +66,12 @@ fn other_names_are_unknown() {
         "apgd-ce-",
         "apgd-ce-0",
         "apgd-ce-5x2",
-        "apgd-t",
+        "apgd-t-",
+        "apgd-t-0",
+        "fab",
+        "fab-t-5",
+        "square-",
+        "square-0",
         "apgd-dlr-0",
         "apgd-dlr-1-1",
         "autoattacks",

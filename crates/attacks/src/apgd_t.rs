@@ -1,0 +1,60 @@
+//! Auto-PGD towards one class after another.
+
+use crate::{Apgd, Attack, Ball, Keys, Victim, survivors::Survivors};
+use candle::{DType, Result, Tensor};
+use objectives::targeted_dlr;
+use std::fmt;
+
+/// APGD-T (Croce and Hein 2020): Auto-PGD on the targeted DLR loss, towards the most likely wrong
+/// class of the clean image first, then the next likely; only at examples that are not broken yet.
+///
+/// Ignores the victim's objective. Needs four classes. Examples it does not break come back as they
+/// were.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ApgdT {
+    /// Auto-PGD for one target.
+    pub apgd: Apgd,
+    /// Number of target classes; all but the label if there are fewer.
+    pub targets: usize,
+}
+
+impl ApgdT {
+    /// As in AutoAttack: 9 targets, one random start each.
+    pub fn new(ball: Ball, steps: usize) -> Self {
+        Self { apgd: Apgd::new(ball, steps), targets: 9 }
+    }
+}
+
+/// For each example the classes other than its label, the most likely first: `(N, K - 1)`, `u32`.
+pub(crate) fn rivals(victim: Victim<'_>, images: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let logits = victim.model.forward(&images.detach(), victim.mode)?.logits.detach();
+    let (n, classes) = logits.dims2()?;
+    let order = logits.contiguous()?.arg_sort_last_dim(false)?.to_vec2::<u32>()?;
+    let labels = labels.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+    let others = order.into_iter().zip(labels).flat_map(|(row, own)| row.into_iter().filter(move |k| *k != own));
+    Tensor::from_iter(others, images.device())?.reshape((n, classes - 1))
+}
+
+impl Attack for ApgdT {
+    fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
+        let images = &images.detach();
+        let rivals = rivals(victim, images, labels)?;
+        let mut survivors = Survivors::new(victim, images, labels, keys)?;
+        for target in 0..self.targets.min(rivals.dim(1)?) {
+            let aim = rivals.narrow(1, target, 1)?.squeeze(1)?.contiguous()?;
+            survivors.try_each(|images, labels, keys, at| {
+                let objective = &targeted_dlr(aim.index_select(at, 0)?);
+                // Each target has its own random starts.
+                let first = target as u64 * self.apgd.restarts as u64;
+                self.apgd.search(Victim { objective, ..victim }, images, labels, keys, first)
+            })?;
+        }
+        Ok(survivors.found())
+    }
+}
+
+impl fmt::Display for ApgdT {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "apgd-t-{} ({}, {} targets)", self.apgd.steps, self.apgd.ball, self.targets)
+    }
+}

@@ -1,0 +1,68 @@
+//! What is left of a batch while one search after another breaks its examples.
+
+use crate::{Keys, Victim};
+use candle::{D, DType, Result, Tensor};
+
+/// The images of a batch, each replaced once it is broken, and who is left.
+pub(crate) struct Survivors<'a> {
+    victim: Victim<'a>,
+    images: &'a Tensor,
+    labels: &'a Tensor,
+    keys: Keys<'a>,
+    /// What is known of each image: itself, or a misclassified image in its place.
+    found: Tensor,
+    /// Positions of those not broken, ascending.
+    standing: Vec<u32>,
+}
+
+impl<'a> Survivors<'a> {
+    /// All that `victim` classifies correctly.
+    pub(crate) fn new(victim: Victim<'a>, images: &'a Tensor, labels: &'a Tensor, keys: &Keys<'a>) -> Result<Self> {
+        let mut all = Self { victim, images, labels, keys: *keys, found: images.clone(), standing: Vec::new() };
+        let wrong = all.wrong(images, labels)?;
+        all.standing = (0u32..).zip(wrong).filter(|(_, wrong)| !wrong).map(|(i, _)| i).collect();
+        Ok(all)
+    }
+
+    /// Lets `search` look for misclassified images of those left: it gets their images, labels, keys
+    /// and positions in the batch, and gives one image for each. Does nothing when none is left.
+    pub(crate) fn try_each(
+        &mut self,
+        search: impl FnOnce(&Tensor, &Tensor, &Keys<'_>, &Tensor) -> Result<Tensor>,
+    ) -> Result<()> {
+        if self.standing.is_empty() {
+            return Ok(());
+        }
+        let at = Tensor::new(self.standing.as_slice(), self.images.device())?;
+        let (images, labels) =
+            (self.images.contiguous()?.index_select(&at, 0)?, self.labels.contiguous()?.index_select(&at, 0)?);
+        let examples: Vec<u64> = self.standing.iter().map(|&i| self.keys.examples[i as usize]).collect();
+        let found = search(&images, &labels, &Keys { examples: &examples, ..self.keys }, &at)?;
+        let wrong = self.wrong(&found, &labels)?;
+        let (mut broken, mut left) = (Vec::new(), Vec::new());
+        for ((row, &i), wrong) in (0u32..).zip(&self.standing).zip(wrong) {
+            if wrong { broken.push((i, row)) } else { left.push(i) }
+        }
+        // The batch again, row by row from where it is now known.
+        let count = self.images.dim(0)?;
+        let mut from: Vec<u32> = (0..count as u32).collect();
+        for (i, row) in broken {
+            from[i as usize] = count as u32 + row;
+        }
+        self.found =
+            Tensor::cat(&[&self.found, &found], 0)?.index_select(&Tensor::new(from, self.images.device())?, 0)?;
+        self.standing = left;
+        Ok(())
+    }
+
+    /// One image for each of the batch.
+    pub(crate) fn found(self) -> Tensor {
+        self.found
+    }
+
+    fn wrong(&self, x: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
+        let logits = self.victim.model.forward(&x.detach(), self.victim.mode)?.logits;
+        let wrong = logits.argmax(D::Minus1)?.ne(&labels.to_dtype(DType::U32)?)?.to_vec1::<u8>()?;
+        Ok(wrong.into_iter().map(|w| w != 0).collect())
+    }
+}
