@@ -38,8 +38,8 @@ pub(crate) fn rivals(victim: Victim<'_>, images: &Tensor, labels: &Tensor) -> Re
 impl Attack for ApgdT {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
-        let rivals = rivals(victim, images, labels)?;
         let mut survivors = Survivors::new(victim, images, labels, keys)?;
+        let rivals = rivals(victim, images, labels)?;
         for target in 0..self.targets.min(rivals.dim(1)?) {
             let aim = rivals.narrow(1, target, 1)?.squeeze(1)?.contiguous()?;
             survivors.try_each(|images, labels, keys, at| {

@@ -18,6 +18,10 @@ pub(crate) struct Survivors<'a> {
 impl<'a> Survivors<'a> {
     /// All that `victim` classifies correctly.
     pub(crate) fn new(victim: Victim<'a>, images: &'a Tensor, labels: &'a Tensor, keys: &Keys<'a>) -> Result<Self> {
+        let (n, k) = (images.dim(0)?, keys.examples.len());
+        if n != k || n != labels.dim(0)? {
+            candle::bail!("{n} images, but {} labels and random keys for {k}", labels.dim(0)?)
+        }
         let mut all = Self { victim, images, labels, keys: *keys, found: images.clone(), standing: Vec::new() };
         let wrong = all.wrong(images, labels)?;
         all.standing = (0u32..).zip(wrong).filter(|(_, wrong)| !wrong).map(|(i, _)| i).collect();

@@ -63,6 +63,20 @@ fn an_example_does_not_depend_on_who_else_is_broken() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn labels_and_keys_must_fit_the_batch() -> Result<()> {
+    let net = net();
+    let (x, model) = (images(3), net.frozen());
+    let labels = predictions(&model, &x)?;
+    let attack = ApgdT::new(Ball::grey_levels(8.), 2);
+    for (labels, count) in [(labels.clone(), 2), (labels.narrow(0, 0, 2)?, 3)] {
+        let examples = examples(count);
+        let error = attack.perturb(eval(&model, &ce(Pass::Adv)), &x, &labels, &keys(&examples)).unwrap_err();
+        assert!(error.to_string().starts_with("3 images, but"), "{error}");
+    }
+    Ok(())
+}
+
 /// Real test images; `None` where this machine has none.
 fn cifar10(count: usize) -> Option<data::Dataset> {
     let root = PathBuf::from(std::env::var_os("I2FR_DATA")?);
