@@ -120,7 +120,7 @@ impl Apgd {
 }
 
 /// Noise on the surface of the ball.
-fn surface(norm: Norm, eps: f32, key: kernels::Key, out: &mut [f32]) {
+pub(crate) fn surface(norm: Norm, eps: f32, key: kernels::Key, out: &mut [f32]) {
     let size = match norm {
         Norm::Linf => {
             kernels::fill_uniform(key, -1., 1., out);

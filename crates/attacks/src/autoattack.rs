@@ -1,9 +1,8 @@
 //! AutoAttack: four attacks without parameters to tune, one after the other.
 
-use crate::{Apgd, ApgdT, Attack, Ball, Fab, Keys, Square, Victim, survivors::Survivors};
+use crate::{Attack, Ball, Keys, Probe, UnknownAttack, Victim, survivors::Survivors};
 use candle::{Result, Tensor};
-use objectives::{Objective, Pass, ce};
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 /// AutoAttack `standard` (Croce and Hein 2020): APGD-CE, APGD-T, FAB-T and Square with the official
 /// code's parameters, each at those examples only that the ones before have not broken.
@@ -12,22 +11,18 @@ use std::{fmt, sync::Arc};
 /// counts as robust only if all four fail.
 pub struct AutoAttack {
     ball: Ball,
-    stages: Vec<(&'static str, Arc<dyn Attack>, Objective)>,
+    stages: Vec<Probe>,
 }
 
-/// Steps of APGD and FAB.
-const STEPS: usize = 100;
-
 impl AutoAttack {
-    /// The standard version for `ball`.
-    pub fn standard(ball: Ball) -> Self {
-        let stages: Vec<(_, Arc<dyn Attack>, _)> = vec![
-            ("apgd-ce", Arc::new(Apgd::new(ball, STEPS)), ce(Pass::Adv)),
-            ("apgd-t", Arc::new(ApgdT::new(ball, STEPS)), ce(Pass::Adv)),
-            ("fab-t", Arc::new(Fab::new(ball)), ce(Pass::Adv)),
-            ("square", Arc::new(Square::new(ball)), ce(Pass::Adv)),
-        ];
-        Self { ball, stages }
+    /// The standard version for `ball`: each attack with the parameters its name alone stands for.
+    ///
+    /// # Errors
+    /// Never for these names.
+    pub fn standard(ball: Ball) -> std::result::Result<Self, UnknownAttack> {
+        let names = ["apgd-ce", "apgd-t", "fab-t", "square"];
+        let stages = names.into_iter().map(|name| Probe::named(name, ball)).collect::<std::result::Result<_, _>>()?;
+        Ok(Self { ball, stages })
     }
 }
 
@@ -35,7 +30,7 @@ impl Attack for AutoAttack {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
         let mut survivors = Survivors::new(victim, images, labels, keys)?;
-        for (_, attack, objective) in &self.stages {
+        for Probe { attack, objective, .. } in &self.stages {
             survivors.try_each(|images, labels, keys, _| {
                 attack.perturb(Victim { objective, ..victim }, images, labels, keys)
             })?;
@@ -46,7 +41,7 @@ impl Attack for AutoAttack {
 
 impl fmt::Display for AutoAttack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.stages.iter().map(|(name, ..)| *name).collect();
+        let names: Vec<&str> = self.stages.iter().map(|probe| probe.name.as_str()).collect();
         write!(f, "autoattack ({}: {})", self.ball, names.join(", "))
     }
 }

@@ -2,7 +2,7 @@
 
 mod plane;
 
-use crate::{Attack, Ball, Keys, Norm, Victim, apgd_t::rivals, survivors::Survivors};
+use crate::{Attack, Ball, Keys, Norm, Victim, apgd::surface, apgd_t::rivals, survivors::Survivors};
 use candle::{D, DType, Result, Tensor, Var};
 use plane::{length, shortest_move};
 use std::fmt;
@@ -89,16 +89,10 @@ impl Fab {
         if run == 0 {
             return images.flatten_all()?.to_vec1();
         }
-        let norm = self.ball.norm;
+        let (norm, half) = (self.ball.norm, 0.5 * self.ball.eps as f32);
         let purpose = format!("fab start, target {target}");
-        let noise = keys.draw(&purpose, run, images.shape(), images.device(), |key, out| {
-            match norm {
-                Norm::Linf => kernels::fill_uniform(key, -1., 1., out),
-                Norm::L2 => kernels::fill_normal(key, 1., out),
-            }
-            let scale = 0.5 * self.ball.eps / length(norm, out.iter().copied()).max(f64::from(f32::MIN_POSITIVE));
-            out.iter_mut().for_each(|v| *v *= scale as f32);
-        })?;
+        let draw = |key, out: &mut [f32]| surface(norm, half, key, out);
+        let noise = keys.draw(&purpose, run, images.shape(), images.device(), draw)?;
         (images + noise)?.clamp(0f32, 1f32)?.flatten_all()?.to_vec1()
     }
 }

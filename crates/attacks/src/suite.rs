@@ -57,7 +57,7 @@ impl Probe {
         let (attack, objective) = match name.split_once('-') {
             None if name == "fgsm" => (Pgd::fgsm(ball), ce(Pass::Adv)),
             None if name == "square" => return Ok(probe(Arc::new(Square::new(ball)), margin())),
-            None if name == "autoattack" => return Ok(probe(Arc::new(AutoAttack::standard(ball)), ce(Pass::Adv))),
+            None if name == "autoattack" => return Ok(probe(Arc::new(AutoAttack::standard(ball)?), ce(Pass::Adv))),
             Some(("fab", "t")) => return Ok(probe(Arc::new(Fab::new(ball)), margin())),
             Some(("square", queries)) => {
                 let attack = Square { queries: count(queries)?, ..Square::new(ball) };

@@ -1,7 +1,7 @@
 //! Attacks in sequence, and the official code's verdicts.
 
 use crate::golden::folder;
-use crate::setting::{eval, examples, images, keys, net, predictions};
+use crate::setting::{bits, eval, examples, images, keys, net, predictions};
 use attacks::{ApgdT, Attack, Ball, Evaluation, Keys, Probe};
 use candle::{Device, Result, Tensor};
 use models::{Arch, Mode, Model, Net, Output, checkpoint};
@@ -16,10 +16,6 @@ impl Model for Counting<'_> {
         self.1.lock().expect("counts").push(images.dim(0)?);
         self.0.forward(images, mode)
     }
-}
-
-fn bits(x: &Tensor) -> Result<Vec<u32>> {
-    Ok(x.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
 }
 
 #[test]
