@@ -27,6 +27,9 @@ pub struct Apgd {
     /// Independent runs; each example keeps a misclassified one if there is any, else the one with
     /// the highest objective.
     pub restarts: usize,
+    /// Passes a gradient is the mean of, as in [`crate::Pgd`]; the objective and the verdict are those
+    /// of the last one.
+    pub passes: usize,
 }
 
 /// Share of a step that is new; the rest repeats the move before it.
@@ -37,7 +40,7 @@ const RHO: f64 = 0.75;
 impl Apgd {
     /// `steps` from one random start.
     pub fn new(ball: Ball, steps: usize) -> Self {
-        Self { ball, steps, restarts: 1 }
+        Self { ball, steps, restarts: 1, passes: 1 }
     }
 
     /// Attacks from `start` instead of random points; it is projected into the ball first.
@@ -79,7 +82,7 @@ impl Apgd {
     }
 
     fn run(&self, victim: Victim<'_>, clean: &Clean<'_>, images: &Tensor, start: Tensor) -> Result<Candidate> {
-        let (mut here, mut grad) = Candidate::climbed(victim, clean, &start)?;
+        let (mut here, mut grad) = Candidate::climbed(victim, clean, &start, self.passes)?;
         let mut found = here.clone();
         let mut peak = Peak { x: here.x.clone(), grad: grad.clone(), losses: here.losses.clone() };
         let mut pace = Pace::new(self.ball.eps, &here.losses)?;
@@ -87,7 +90,7 @@ impl Apgd {
         let mut before: Option<Tensor> = None;
         for _ in 0..self.steps {
             let x = self.advance(&here.x, &grad, before.as_ref(), &pace.step, images)?;
-            let (next, new_grad) = Candidate::climbed(victim, clean, &x)?;
+            let (next, new_grad) = Candidate::climbed(victim, clean, &x, self.passes)?;
             before = Some(here.x);
             pace.count(&here.losses, &next.losses)?;
             (here, grad) = (next, new_grad);
@@ -231,6 +234,9 @@ impl fmt::Display for Apgd {
         write!(f, "apgd-{} ({}", self.steps, self.ball)?;
         if self.restarts > 1 {
             write!(f, ", {} restarts", self.restarts)?;
+        }
+        if self.passes > 1 {
+            write!(f, ", {} passes", self.passes)?;
         }
         write!(f, ")")
     }

@@ -25,14 +25,11 @@ impl Candidate {
         Ok(Self { x, losses, wrong })
     }
 
-    /// Runs the network on `x` and back: also the gradient of the objective in every pixel.
-    pub(crate) fn climbed(victim: Victim<'_>, clean: &Clean<'_>, x: &Tensor) -> Result<(Self, Tensor)> {
+    /// Runs the network on `x` and back, as [`ascent`] does: also the gradient in every pixel.
+    pub(crate) fn climbed(victim: Victim<'_>, clean: &Clean<'_>, x: &Tensor, passes: usize) -> Result<(Self, Tensor)> {
         let var = Var::from_tensor(x)?;
-        let passes = clean.against(&var)?;
-        let losses = victim.objective.losses(&passes)?;
-        let grad = gradient(victim, &losses, &var)?;
-        let here = Self { x: var.as_detached_tensor(), losses: losses.detach(), wrong: wrong(&passes)? };
-        Ok((here, grad))
+        let Ascent { grad, losses, wrong } = ascent(victim, clean, &var, passes)?;
+        Ok((Self { x: var.as_detached_tensor(), losses, wrong }, grad))
     }
 
     /// The better candidate of each example: a misclassified one beats a correct one, then the
@@ -48,11 +45,35 @@ impl Candidate {
     }
 }
 
-/// The gradient of the summed `losses` with respect to the pixels of `var`.
-pub(crate) fn gradient(victim: Victim<'_>, losses: &Tensor, var: &Var) -> Result<Tensor> {
-    losses.sum_all()?.backward()?.remove(var).ok_or_else(|| {
-        candle::Error::Msg(format!("the objective `{}` does not depend on adversarial images", victim.objective))
-    })
+/// What passes over one point tell.
+pub(crate) struct Ascent {
+    /// The gradient of the objective in every pixel, the mean over all passes.
+    pub grad: Tensor,
+    /// The objective of each image in the last pass, `(N,)`.
+    pub losses: Tensor,
+    /// 1 where the last pass does not say what the label says, `(N,)`, `u8`.
+    pub wrong: Tensor,
+}
+
+/// Runs the network on `var` and back, at least once and `passes` times.
+pub(crate) fn ascent(victim: Victim<'_>, clean: &Clean<'_>, var: &Var, passes: usize) -> Result<Ascent> {
+    let once = || {
+        let passes = clean.against(var)?;
+        let losses = victim.objective.losses(&passes)?;
+        let Some(grad) = losses.sum_all()?.backward()?.remove(var) else {
+            candle::bail!("the objective `{}` does not depend on adversarial images", victim.objective)
+        };
+        Ok(Ascent { grad, losses: losses.detach(), wrong: wrong(&passes)? })
+    };
+    let mut last = once()?;
+    for _ in 1..passes {
+        let next = once()?;
+        last = Ascent { grad: (last.grad + next.grad)?, ..next };
+    }
+    if passes > 1 {
+        last.grad = (last.grad / passes as f64)?;
+    }
+    Ok(last)
 }
 
 /// Rows of `yes` where `mask` `(N,)` is not 0, else rows of `no`.
@@ -63,5 +84,10 @@ pub(crate) fn pick(mask: &Tensor, yes: &Tensor, no: &Tensor) -> Result<Tensor> {
 }
 
 fn wrong(passes: &Passes<'_>) -> Result<Tensor> {
-    passes.adv()?.logits.argmax(D::Minus1)?.ne(&passes.labels().to_dtype(DType::U32)?)
+    misclassified(&passes.adv()?.logits, passes.labels())
+}
+
+/// 1 where the largest of an example's logits `(N, K)` is not its label's, `(N,)`, `u8`.
+pub(crate) fn misclassified(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    logits.argmax(D::Minus1)?.ne(&labels.to_dtype(DType::U32)?)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Attack, Ball, Keys, Norm, Victim,
-    candidate::{Candidate, gradient},
+    candidate::{Ascent, Candidate, ascent},
 };
 use candle::{D, Result, Tensor, Var};
 use objectives::{Clean, Stage};
@@ -36,12 +36,15 @@ pub struct Pgd {
     /// the highest objective. With more than one, labels must be the true ones: a targeted attack
     /// then carries its target in the objective.
     pub restarts: usize,
+    /// Passes a gradient is the mean of: expectation over transformation (Athalye et al. 2018,
+    /// "Obfuscated gradients give a false sense of security"). 1 for a network without randomness.
+    pub passes: usize,
 }
 
 impl Pgd {
     /// `steps` of a quarter of the radius from a uniform start.
     pub fn new(ball: Ball, steps: usize) -> Self {
-        Self { ball, steps, step: ball.eps / 4., start: Start::Uniform, momentum: None, restarts: 1 }
+        Self { ball, steps, step: ball.eps / 4., start: Start::Uniform, momentum: None, restarts: 1, passes: 1 }
     }
 
     /// One full step from the image: the fast gradient sign method (Goodfellow et al. 2015).
@@ -85,7 +88,7 @@ impl Pgd {
         let mut velocity: Option<Tensor> = None;
         for _ in 0..self.steps {
             let var = Var::from_tensor(&x)?;
-            let grad = gradient(victim, &victim.objective.losses(&clean.against(&var)?)?, &var)?;
+            let Ascent { grad, .. } = ascent(victim, clean, &var, self.passes)?;
             let direction = match self.momentum {
                 None => grad,
                 Some(decay) => {
@@ -137,6 +140,9 @@ impl fmt::Display for Pgd {
         write!(f, "{name}-{} ({}, step {:.5}, {:?}", self.steps, self.ball, self.step, self.start)?;
         if self.restarts > 1 {
             write!(f, ", {} restarts", self.restarts)?;
+        }
+        if self.passes > 1 {
+            write!(f, ", {} passes", self.passes)?;
         }
         write!(f, ")")
     }

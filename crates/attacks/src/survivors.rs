@@ -1,7 +1,7 @@
 //! What is left of a batch while one search after another breaks its examples.
 
-use crate::{Keys, Victim};
-use candle::{D, DType, Result, Tensor};
+use crate::{Keys, Victim, candidate::misclassified};
+use candle::{Result, Tensor};
 
 /// The images of a batch, each replaced once it is broken, and who is left.
 pub(crate) struct Survivors<'a> {
@@ -66,7 +66,7 @@ impl<'a> Survivors<'a> {
 
     fn wrong(&self, x: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
         let logits = self.victim.model.forward(&x.detach(), self.victim.mode)?.logits;
-        let wrong = logits.argmax(D::Minus1)?.ne(&labels.to_dtype(DType::U32)?)?.to_vec1::<u8>()?;
+        let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
         Ok(wrong.into_iter().map(|w| w != 0).collect())
     }
 }

@@ -10,6 +10,7 @@ mod names;
 mod parity;
 mod parity_apgd;
 mod parity_ops;
+mod randomised;
 mod setting;
 mod square;
 mod strength;
