@@ -55,6 +55,14 @@ impl Attack for ApgdT {
 
 impl fmt::Display for ApgdT {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "apgd-t-{} ({}, {} targets)", self.apgd.steps, self.apgd.ball, self.targets)
+        let Apgd { ball, steps, restarts, passes } = self.apgd;
+        write!(f, "apgd-t-{steps} ({ball}, {} targets", self.targets)?;
+        if restarts > 1 {
+            write!(f, ", {restarts} restarts")?;
+        }
+        if passes > 1 {
+            write!(f, ", {passes} passes")?;
+        }
+        write!(f, ")")
     }
 }

@@ -1,28 +1,45 @@
-//! AutoAttack: four attacks without parameters to tune, one after the other.
+//! AutoAttack: attacks without parameters to tune, one after the other.
 
 use crate::{Attack, Ball, Keys, Probe, UnknownAttack, Victim, survivors::Survivors};
 use candle::{Result, Tensor};
 use std::fmt;
 
-/// AutoAttack `standard` (Croce and Hein 2020): APGD-CE, APGD-T, FAB-T and Square with the official
-/// code's parameters, each at those examples only that the ones before have not broken.
+/// AutoAttack (Croce and Hein 2020), each attack at those examples only that the ones before have not
+/// broken.
 ///
 /// Ignores the victim's objective. Examples it does not break come back as they were, so an example
-/// counts as robust only if all four fail.
+/// counts as robust only if all attacks fail.
 pub struct AutoAttack {
+    name: &'static str,
     ball: Ball,
     stages: Vec<Probe>,
 }
 
+/// The official code's versions, by their names here. A stage's own name says all its parameters.
+const VERSIONS: [(&str, &[&str]); 2] = [
+    ("autoattack", &["apgd-ce", "apgd-t", "fab-t", "square"]),
+    ("autoattack-rand", &["apgd-ce-eot20", "apgd-dlr-eot20"]),
+];
+
 impl AutoAttack {
-    /// The standard version for `ball`: each attack with the parameters its name alone stands for.
+    /// The version called `name` for `ball`.
+    ///
+    /// - `autoattack` (`standard`): APGD-CE, APGD-T, FAB-T and Square.
+    /// - `autoattack-rand` (`rand`), for networks that answer at random: APGD-CE and APGD-DLR, each
+    ///   gradient the mean of 20 passes.
     ///
     /// # Errors
-    /// Never for these names.
-    pub fn standard(ball: Ball) -> std::result::Result<Self, UnknownAttack> {
-        let names = ["apgd-ce", "apgd-t", "fab-t", "square"];
-        let stages = names.into_iter().map(|name| Probe::named(name, ball)).collect::<std::result::Result<_, _>>()?;
-        Ok(Self { ball, stages })
+    /// When no version has that name.
+    pub fn named(name: &str, ball: Ball) -> std::result::Result<Self, UnknownAttack> {
+        let version = VERSIONS.iter().find(|(version, _)| *version == name);
+        let (name, stages) = version.ok_or_else(|| UnknownAttack::new(name))?;
+        let stages = stages.iter().map(|stage| Probe::named(stage, ball)).collect::<std::result::Result<_, _>>()?;
+        Ok(Self { name, ball, stages })
+    }
+
+    /// The attacks, in order.
+    pub fn stages(self) -> Vec<Probe> {
+        self.stages
     }
 }
 
@@ -42,6 +59,6 @@ impl Attack for AutoAttack {
 impl fmt::Display for AutoAttack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.stages.iter().map(|probe| probe.name.as_str()).collect();
-        write!(f, "autoattack ({}: {})", self.ball, names.join(", "))
+        write!(f, "{} ({}: {})", self.name, self.ball, names.join(", "))
     }
 }

@@ -13,6 +13,7 @@ mod candidate;
 mod evaluation;
 mod fab;
 mod keys;
+mod name;
 mod pgd;
 mod square;
 mod suite;

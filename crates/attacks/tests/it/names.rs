@@ -22,7 +22,16 @@ fn every_documented_name_is_known() {
         ("square", "square-5000 (linf 8/255)", "margin"),
         ("square-7", "square-7 (linf 8/255)", "margin"),
         ("autoattack", "autoattack (linf 8/255: apgd-ce, apgd-t, fab-t, square)", "ce(adv)"),
+        ("autoattack-rand", "autoattack-rand (linf 8/255: apgd-ce-eot20, apgd-dlr-eot20)", "ce(adv)"),
         ("apgd-t-5", "apgd-t-5 (linf 8/255, 9 targets)", "ce(adv)"),
+        ("apgd-t-5x2", "apgd-t-5 (linf 8/255, 9 targets, 2 restarts)", "ce(adv)"),
+        ("apgd-ce-5x2-eot3", "apgd-5 (linf 8/255, 2 restarts, 3 passes)", "ce(adv)"),
+        ("cw-7x2-eot3", "pgd-7 (linf 8/255, step 0.00784, Uniform, 2 restarts, 3 passes)", "margin"),
+        ("fgsm-eot3", "pgd-1 (linf 8/255, step 0.03137, Image, 3 passes)", "ce(adv)"),
+        ("mim-2-eot3", "mim-2 (linf 8/255, step 0.00784, Image, 3 passes)", "ce(adv)"),
+        ("fab-t-5", "fab-t-5 (linf 8/255, 9 targets)", "margin"),
+        ("fab-t-5x2", "fab-t-5 (linf 8/255, 9 targets, 2 restarts)", "margin"),
+        ("square-7x2", "square-7 (linf 8/255, 2 restarts)", "margin"),
     ] {
         let probe = Probe::named(name, ball).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(probe.name, name);
@@ -65,13 +74,33 @@ fn other_names_are_unknown() {
         "apgd-20",
         "apgd-ce-",
         "apgd-ce-0",
-        "apgd-ce-5x2",
         "apgd-t-",
         "apgd-t-0",
-        "fab",
-        "fab-t-5",
+        "fab-",
+        "fab-t-",
+        "fab-t-0",
+        "fab-t-5-eot2",
         "square-",
         "square-0",
+        "square-eot2",
+        "square-5x1",
+        "apgd-ce-5x1",
+        "apgd-ce-x2",
+        "apgd-ce-eot1",
+        "apgd-ce-eot02",
+        "apgd-ce-eot+2",
+        "apgd-ce-eot",
+        "apgd-ce-eot2-eot2",
+        "apgd-ce-eot2-5",
+        "apgd-ce-eot10001",
+        "apgd-t-5x1",
+        "pgd-5x1",
+        "pgd-eot2",
+        "mim-5x2-eot2",
+        "fgsm-5",
+        "autoattack-eot2",
+        "autoattack-rand-5",
+        "autoattack-standard",
         "apgd-dlr-0",
         "apgd-dlr-1-1",
         "autoattacks",
@@ -79,7 +108,30 @@ fn other_names_are_unknown() {
     ] {
         let Err(e) = Probe::named(name, Ball::grey_levels(8.)) else { panic!("`{name}` is known") };
         let message = e.to_string();
-        assert!(message.starts_with(&format!("unknown attack `{name}`; known: fgsm, ")), "{message}");
+        assert!(message.starts_with(&format!("unknown attack `{name}`; known: fgsm[-eotPASSES], ")), "{message}");
         assert!(!message.contains("  "), "{message}");
+    }
+}
+
+#[test]
+fn sequences_have_stages() {
+    let ball = Ball::grey_levels(8.);
+    for (name, expected) in [
+        ("pgd-20x3", vec!["pgd-20x3"]),
+        ("apgd-t", vec!["apgd-t"]),
+        ("autoattack", vec!["apgd-ce", "apgd-t", "fab-t", "square"]),
+        ("autoattack-rand", vec!["apgd-ce-eot20", "apgd-dlr-eot20"]),
+    ] {
+        let stages = Probe::stages(name, ball).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(), expected);
+        for stage in stages {
+            let named = Probe::named(&stage.name, ball).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(stage.attack.to_string(), named.attack.to_string());
+            assert_eq!(stage.objective.to_string(), named.objective.to_string());
+            assert_eq!(stage.ball, ball);
+        }
+    }
+    for name in ["", "autoattack-", "autoattack-eot2", "apgd"] {
+        assert!(Probe::stages(name, ball).is_err(), "{name}");
     }
 }
