@@ -1,11 +1,17 @@
 //! Auto-PGD: projected gradient ascent that chooses its own step lengths.
 
+mod climb;
+mod pace;
+
 use crate::{
-    Attack, Ball, Keys, Norm, Victim,
-    candidate::{Candidate, pick},
+    Attack, Ball, Keys, Victim,
+    candidate::{Candidate, rows},
+    name::more,
 };
-use candle::{DType, Result, Tensor};
-use objectives::{Clean, Stage};
+use candle::{Result, Tensor};
+use climb::{Climb, Group};
+use models::Mode;
+use pace::Windows;
 use std::fmt;
 
 /// Auto-PGD (Croce and Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of
@@ -30,17 +36,20 @@ pub struct Apgd {
     /// Passes a gradient is the mean of, as in [`crate::Pgd`]; the objective and the verdict are those
     /// of the last one.
     pub passes: usize,
+    /// Whether an example's first misclassified iterate is its result, and it is attacked no more. Which
+    /// examples are broken is the same either way, and so is what comes back of the others, unless the
+    /// objective compares examples with each other: then only with those left. No effect with batch
+    /// statistics, which would change with the batch.
+    pub first: bool,
 }
 
 /// Share of a step that is new; the rest repeats the move before it.
 const FRESH: f64 = 0.75;
-/// A window in which the objective rose in at most this share of the steps is one of oscillation.
-const RHO: f64 = 0.75;
 
 impl Apgd {
-    /// `steps` from one random start.
+    /// `steps` from one random start, each example through all of them.
     pub fn new(ball: Ball, steps: usize) -> Self {
-        Self { ball, steps, restarts: 1, passes: 1 }
+        Self { ball, steps, restarts: 1, passes: 1, first: false }
     }
 
     /// Attacks from `start` instead of random points; it is projected into the ball first.
@@ -49,8 +58,8 @@ impl Apgd {
     /// When the network fails, shapes differ, or the objective does not depend on its input.
     pub fn from_point(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, start: &Tensor) -> Result<Tensor> {
         let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
-        Ok(self.run(victim, &clean, images, self.ball.project(&start.detach(), images)?)?.x)
+        let start = self.ball.project(&start.detach(), images)?;
+        Ok(self.run(&Group::new(victim, images, labels), &start)?.x)
     }
 
     /// The best of all restarts, the first of which is number `first`.
@@ -63,46 +72,58 @@ impl Apgd {
         first: u64,
     ) -> Result<Tensor> {
         let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
-        let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
-        let mut best = run(first)?;
+        let group = Group::new(victim, images, labels);
+        let mut best = self.run(&group, &self.begin(images, keys, first)?)?;
         for restart in first + 1..first + self.restarts as u64 {
-            best = best.or(&run(restart)?)?;
+            let start = self.begin(images, keys, restart)?;
+            best = match self.left(&group, &best, 1)? {
+                None => best.or(&self.run(&group, &start)?)?,
+                Some(at) if at.is_empty() => break,
+                Some(at) => {
+                    let next = group.among(&at, |group, at| self.run(group, &rows(&start, at)?))?;
+                    best.with(&at, |best| best.or(&next))?
+                }
+            };
         }
         Ok(best.x)
     }
 
     /// Random points on the surface of the ball, as in the official code.
     fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
-        let eps = self.ball.eps as f32;
-        let norm = self.ball.norm;
         let noise = keys
-            .draw("attack start", restart, images.shape(), images.device(), |key, out| surface(norm, eps, key, out))?;
+            .draw("attack start", restart, images.shape(), images.device(), |key, out| self.ball.surface(key, out))?;
         self.ball.project(&(images + noise)?, images)
     }
 
-    fn run(&self, victim: Victim<'_>, clean: &Clean<'_>, images: &Tensor, start: Tensor) -> Result<Candidate> {
-        let (mut here, mut grad) = Candidate::climbed(victim, clean, &start, self.passes)?;
-        let mut found = here.clone();
-        let mut peak = Peak { x: here.x.clone(), grad: grad.clone(), losses: here.losses.clone() };
-        let mut pace = Pace::new(self.ball.eps, &here.losses)?;
-        let mut windows = Windows::new(self.steps);
-        let mut before: Option<Tensor> = None;
-        for _ in 0..self.steps {
-            let x = self.advance(&here.x, &grad, before.as_ref(), &pace.step, images)?;
-            let (next, new_grad) = Candidate::climbed(victim, clean, &x, self.passes)?;
-            before = Some(here.x);
-            pace.count(&here.losses, &next.losses)?;
-            (here, grad) = (next, new_grad);
-            found = found.or(&here)?;
-            peak.raise(&here, &grad)?;
-            if let Some(length) = windows.ends() {
-                let halved = pace.checkpoint(length, &peak.losses)?;
-                here.x = pick(&halved, &peak.x, &here.x)?;
-                grad = pick(&halved, &peak.grad, &grad)?;
+    fn run(&self, group: &Group<'_>, start: &Tensor) -> Result<Candidate> {
+        let climb = Climb::new(self, group, start)?;
+        self.go_on(group, climb, Windows::new(self.steps), self.steps)
+    }
+
+    /// The last `steps` of a run.
+    fn go_on(&self, group: &Group<'_>, mut climb: Climb, mut windows: Windows, steps: usize) -> Result<Candidate> {
+        for step in 0..steps {
+            // A smaller batch is a copy of all that is known, so a few broken examples stay in it.
+            match self.left(group, &climb.found, climb.found.len()?.div_ceil(4))? {
+                None => climb.step(self, group, windows.ends())?,
+                Some(at) if at.is_empty() => break,
+                Some(at) => {
+                    let rest =
+                        group.among(&at, |group, at| self.go_on(group, climb.rows(at)?, windows, steps - step))?;
+                    return climb.found.with(&at, |_| Ok(rest));
+                }
             }
         }
-        Ok(found)
+        Ok(climb.found)
+    }
+
+    /// The positions of examples to attack further if at least `broken` are not among them.
+    fn left(&self, group: &Group<'_>, found: &Candidate, broken: usize) -> Result<Option<Vec<u32>>> {
+        if !self.first || group.victim.mode != Mode::Eval {
+            return Ok(None);
+        }
+        let left = found.standing()?;
+        Ok((left.len() + broken <= found.len()?).then_some(left))
     }
 
     /// The next iterate after `x`, which the attack reached from `before`.
@@ -122,107 +143,6 @@ impl Apgd {
     }
 }
 
-/// Noise on the surface of the ball.
-pub(crate) fn surface(norm: Norm, eps: f32, key: kernels::Key, out: &mut [f32]) {
-    let size = match norm {
-        Norm::Linf => {
-            kernels::fill_uniform(key, -1., 1., out);
-            out.iter().fold(0f32, |max, v| max.max(v.abs()))
-        }
-        Norm::L2 => {
-            kernels::fill_normal(key, 1., out);
-            out.iter().map(|v| v * v).sum::<f32>().sqrt()
-        }
-    };
-    let scale = eps / size.max(f32::MIN_POSITIVE);
-    out.iter_mut().for_each(|v| *v *= scale);
-}
-
-/// The iterate of each example with the highest objective, and the gradient there.
-struct Peak {
-    x: Tensor,
-    grad: Tensor,
-    losses: Tensor,
-}
-
-impl Peak {
-    fn raise(&mut self, here: &Candidate, grad: &Tensor) -> Result<()> {
-        let higher = here.losses.gt(&self.losses)?;
-        self.x = pick(&higher, &here.x, &self.x)?;
-        self.grad = pick(&higher, grad, &self.grad)?;
-        self.losses = pick(&higher, &here.losses, &self.losses)?;
-        Ok(())
-    }
-}
-
-/// The step length of each example, and what decides on it.
-struct Pace {
-    /// `(N, 1, 1, 1)`.
-    step: Tensor,
-    /// In how many steps of this window the objective rose, `(N,)`.
-    rises: Tensor,
-    /// The highest objective at the last checkpoint, `(N,)`.
-    highest: Tensor,
-    /// Whether the last checkpoint halved the step, `(N,)`, `u8`; at first it counts as if.
-    halved: Tensor,
-}
-
-impl Pace {
-    fn new(eps: f64, losses: &Tensor) -> Result<Self> {
-        let (n, device) = (losses.dim(0)?, losses.device());
-        Ok(Self {
-            step: Tensor::full((2. * eps) as f32, (n, 1, 1, 1), device)?,
-            rises: Tensor::zeros(n, DType::F32, device)?,
-            highest: losses.clone(),
-            halved: Tensor::ones(n, DType::U8, device)?,
-        })
-    }
-
-    fn count(&mut self, old: &Tensor, new: &Tensor) -> Result<()> {
-        self.rises = (&self.rises + new.gt(old)?.to_dtype(DType::F32)?)?;
-        Ok(())
-    }
-
-    /// Ends a window of `length` steps; tells which examples start again from their best point.
-    fn checkpoint(&mut self, length: usize, highest: &Tensor) -> Result<Tensor> {
-        let oscillates = self.rises.le(RHO * length as f64)?;
-        let stuck = (self.halved.eq(0u8)? * self.highest.ge(highest)?)?;
-        let halved = oscillates.maximum(&stuck)?;
-        self.step = pick(&halved, &(&self.step * 0.5)?, &self.step)?;
-        self.rises = self.rises.zeros_like()?;
-        self.highest = highest.clone();
-        self.halved = halved.clone();
-        Ok(halved)
-    }
-}
-
-/// The steps between checkpoints: 22 % of all at first, each window 3 % shorter, none below 6 %.
-struct Windows {
-    length: usize,
-    left: usize,
-    shrink: usize,
-    least: usize,
-}
-
-impl Windows {
-    fn new(steps: usize) -> Self {
-        let percent = |p: usize| (p * steps / 100).max(1);
-        Self { length: percent(22), left: percent(22), shrink: percent(3), least: percent(6) }
-    }
-
-    /// Called after each step: the window's length if that was its last.
-    fn ends(&mut self) -> Option<usize> {
-        self.left -= 1;
-        if self.left > 0 {
-            return None;
-        }
-        let length = self.length;
-        self.length = length.saturating_sub(self.shrink).max(self.least);
-        self.left = self.length;
-        Some(length)
-    }
-}
-
 impl Attack for Apgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         self.search(victim, images, labels, keys, 0)
@@ -232,32 +152,8 @@ impl Attack for Apgd {
 impl fmt::Display for Apgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "apgd-{} ({}", self.steps, self.ball)?;
-        if self.restarts > 1 {
-            write!(f, ", {} restarts", self.restarts)?;
-        }
-        if self.passes > 1 {
-            write!(f, ", {} passes", self.passes)?;
-        }
-        write!(f, ")")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn checkpoints_of_a_hundred_steps() {
-        let mut windows = Windows::new(100);
-        let ends: Vec<usize> = (1..=100).filter(|_| windows.ends().is_some()).collect();
-        assert_eq!(ends, [22, 41, 57, 70, 80, 87, 93, 99]);
-    }
-
-    #[test]
-    fn every_number_of_steps_has_windows() {
-        for steps in 0..50 {
-            let mut windows = Windows::new(steps);
-            assert!((0..steps).filter_map(|_| windows.ends()).all(|length| length > 0));
-        }
+        more(f, self.restarts, "restarts")?;
+        more(f, self.passes, "passes")?;
+        f.write_str(")")
     }
 }

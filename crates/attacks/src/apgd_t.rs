@@ -1,6 +1,6 @@
 //! Auto-PGD towards one class after another.
 
-use crate::{Apgd, Attack, Ball, Keys, Victim, survivors::Survivors};
+use crate::{Apgd, Attack, Ball, Keys, Victim, name::more, survivors::Survivors};
 use candle::{DType, Result, Tensor};
 use objectives::targeted_dlr;
 use std::fmt;
@@ -55,14 +55,10 @@ impl Attack for ApgdT {
 
 impl fmt::Display for ApgdT {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Apgd { ball, steps, restarts, passes } = self.apgd;
+        let Apgd { ball, steps, restarts, passes, .. } = self.apgd;
         write!(f, "apgd-t-{steps} ({ball}, {} targets", self.targets)?;
-        if restarts > 1 {
-            write!(f, ", {restarts} restarts")?;
-        }
-        if passes > 1 {
-            write!(f, ", {passes} passes")?;
-        }
-        write!(f, ")")
+        more(f, restarts, "restarts")?;
+        more(f, passes, "passes")?;
+        f.write_str(")")
     }
 }

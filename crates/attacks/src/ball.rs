@@ -1,6 +1,7 @@
 //! Threat models: norm balls around an image, intersected with `[0, 1]`.
 
 use candle::{D, Result, Tensor};
+use kernels::Key;
 use std::{fmt, str::FromStr};
 
 /// The norm that measures a perturbation.
@@ -98,6 +99,22 @@ impl Ball {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
             Norm::L2 => self.project(&(x + (self.direction(grad)? * length)?)?, centre),
         }
+    }
+
+    /// Fills `out` with a random move as long as the radius.
+    pub(crate) fn surface(&self, key: Key, out: &mut [f32]) {
+        let size = match self.norm {
+            Norm::Linf => {
+                kernels::fill_uniform(key, -1., 1., out);
+                out.iter().fold(0f32, |max, v| max.max(v.abs()))
+            }
+            Norm::L2 => {
+                kernels::fill_normal(key, 1., out);
+                out.iter().map(|v| v * v).sum::<f32>().sqrt()
+            }
+        };
+        let scale = self.eps as f32 / size.max(f32::MIN_POSITIVE);
+        out.iter_mut().for_each(|v| *v *= scale);
     }
 
     /// Checks that every image of `x` lies in the ball around its `centre` (to 1e-6 of the radius, or of 1) and in `[0, 1]`.

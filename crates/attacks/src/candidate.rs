@@ -36,13 +36,62 @@ impl Candidate {
     /// higher objective decides, then `self` stays.
     pub(crate) fn or(&self, other: &Self) -> Result<Self> {
         let tied = self.wrong.eq(&other.wrong)?;
-        let better = (other.wrong.gt(&self.wrong)? + (tied * other.losses.gt(&self.losses)?)?)?;
+        self.or_where(&(other.wrong.gt(&self.wrong)? + (tied * other.losses.gt(&self.losses)?)?)?, other)
+    }
+
+    /// As [`Candidate::or`], but a misclassified `self` stays whatever the objective.
+    pub(crate) fn or_while_right(&self, other: &Self) -> Result<Self> {
+        let higher = other.wrong.maximum(&other.losses.gt(&self.losses)?)?;
+        self.or_where(&(self.wrong.eq(0u8)? * higher)?, other)
+    }
+
+    fn or_where(&self, better: &Tensor, other: &Self) -> Result<Self> {
         Ok(Self {
-            x: pick(&better, &other.x, &self.x)?,
-            losses: pick(&better, &other.losses, &self.losses)?,
-            wrong: pick(&better, &other.wrong, &self.wrong)?,
+            x: pick(better, &other.x, &self.x)?,
+            losses: pick(better, &other.losses, &self.losses)?,
+            wrong: pick(better, &other.wrong, &self.wrong)?,
         })
     }
+
+    pub(crate) fn len(&self) -> Result<usize> {
+        self.wrong.dim(0)
+    }
+
+    /// Positions of the examples that are not misclassified, ascending.
+    pub(crate) fn standing(&self) -> Result<Vec<u32>> {
+        let wrong = self.wrong.to_vec1::<u8>()?;
+        Ok((0..).zip(wrong).filter(|(_, wrong)| *wrong == 0).map(|(i, _)| i).collect())
+    }
+
+    /// The examples at positions `at`.
+    pub(crate) fn rows(&self, at: &Tensor) -> Result<Self> {
+        Ok(Self { x: rows(&self.x, at)?, losses: rows(&self.losses, at)?, wrong: rows(&self.wrong, at)? })
+    }
+
+    /// All examples, those at positions `at` changed.
+    pub(crate) fn with(&self, at: &[u32], change: impl FnOnce(Self) -> Result<Self>) -> Result<Self> {
+        let part = change(self.rows(&Tensor::new(at, self.x.device())?)?)?;
+        Ok(Self {
+            x: replace(&self.x, at, &part.x)?,
+            losses: replace(&self.losses, at, &part.losses)?,
+            wrong: replace(&self.wrong, at, &part.wrong)?,
+        })
+    }
+}
+
+/// The rows of `all` at positions `at`.
+pub(crate) fn rows(all: &Tensor, at: &Tensor) -> Result<Tensor> {
+    all.contiguous()?.index_select(at, 0)
+}
+
+/// `all`, with the rows of `part` at positions `at`.
+pub(crate) fn replace(all: &Tensor, at: &[u32], part: &Tensor) -> Result<Tensor> {
+    let count = all.dim(0)? as u32;
+    let mut from: Vec<u32> = (0..count).collect();
+    for (new, &i) in (count..).zip(at) {
+        from[i as usize] = new;
+    }
+    rows(&Tensor::cat(&[all, part], 0)?, &Tensor::new(from, all.device())?)
 }
 
 /// What passes over one point tell.

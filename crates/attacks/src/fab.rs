@@ -2,7 +2,7 @@
 
 mod plane;
 
-use crate::{Attack, Ball, Keys, Norm, Victim, apgd::surface, apgd_t::rivals, survivors::Survivors};
+use crate::{Attack, Ball, Keys, Norm, Victim, apgd_t::rivals, name::more, survivors::Survivors};
 use candle::{D, DType, Result, Tensor, Var};
 use plane::{length, shortest_move};
 use std::fmt;
@@ -89,10 +89,9 @@ impl Fab {
         if run == 0 {
             return images.flatten_all()?.to_vec1();
         }
-        let (norm, half) = (self.ball.norm, 0.5 * self.ball.eps as f32);
+        let half = Ball { eps: 0.5 * self.ball.eps, ..self.ball };
         let purpose = format!("fab start, target {target}");
-        let draw = |key, out: &mut [f32]| surface(norm, half, key, out);
-        let noise = keys.draw(&purpose, run, images.shape(), images.device(), draw)?;
+        let noise = keys.draw(&purpose, run, images.shape(), images.device(), |key, out| half.surface(key, out))?;
         (images + noise)?.clamp(0f32, 1f32)?.flatten_all()?.to_vec1()
     }
 }
@@ -192,9 +191,7 @@ impl Attack for Fab {
 impl fmt::Display for Fab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "fab-t-{} ({}, {} targets", self.steps, self.ball, self.targets)?;
-        if self.restarts > 1 {
-            write!(f, ", {} restarts", self.restarts)?;
-        }
-        write!(f, ")")
+        more(f, self.restarts, "restarts")?;
+        f.write_str(")")
     }
 }

@@ -91,6 +91,11 @@ fn several(text: Option<&str>, allowed: bool) -> Option<usize> {
     text.map_or(Some(1), |text| count(text).filter(|n| allowed && *n > 1))
 }
 
+/// Adds how many `things` an attack has to its description, if more than one.
+pub(crate) fn more(f: &mut fmt::Formatter<'_>, count: usize, things: &str) -> fmt::Result {
+    if count > 1 { write!(f, ", {count} {things}") } else { Ok(()) }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let restarts = if self.restarts { "[xRESTARTS]" } else { "" };

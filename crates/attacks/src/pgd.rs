@@ -3,6 +3,7 @@
 use crate::{
     Attack, Ball, Keys, Norm, Victim,
     candidate::{Ascent, Candidate, ascent},
+    name::more,
 };
 use candle::{D, Result, Tensor, Var};
 use objectives::{Clean, Stage};
@@ -138,12 +139,8 @@ impl fmt::Display for Pgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.momentum.is_some() { "mim" } else { "pgd" };
         write!(f, "{name}-{} ({}, step {:.5}, {:?}", self.steps, self.ball, self.step, self.start)?;
-        if self.restarts > 1 {
-            write!(f, ", {} restarts", self.restarts)?;
-        }
-        if self.passes > 1 {
-            write!(f, ", {} passes", self.passes)?;
-        }
-        write!(f, ")")
+        more(f, self.restarts, "restarts")?;
+        more(f, self.passes, "passes")?;
+        f.write_str(")")
     }
 }

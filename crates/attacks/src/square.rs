@@ -4,7 +4,7 @@ mod bump;
 mod moves;
 mod stream;
 
-use crate::{Attack, Ball, Keys, Victim};
+use crate::{Attack, Ball, Keys, Victim, name::more};
 use candle::{DType, Result, Tensor};
 use kernels::Key;
 use moves::{Moves, Size};
@@ -197,9 +197,7 @@ impl Attack for Square {
 impl fmt::Display for Square {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "square-{} ({}", self.queries, self.ball)?;
-        if self.restarts > 1 {
-            write!(f, ", {} restarts", self.restarts)?;
-        }
+        more(f, self.restarts, "restarts")?;
         if self.rescaled {
             write!(f, ", rescaled")?;
         }

@@ -52,7 +52,7 @@ impl Probe {
             return Err(UnknownAttack::new(name));
         };
         let pgd = Pgd { restarts, passes, ..Pgd::new(ball, steps) };
-        let apgd = Apgd { restarts, passes, ..Apgd::new(ball, steps) };
+        let apgd = Apgd { restarts, passes, first: true, ..Apgd::new(ball, steps) };
         let (attack, objective): (Arc<dyn Attack>, _) = match family {
             "fgsm" => (Arc::new(Pgd { passes, ..Pgd::fgsm(ball) }), ce(Pass::Adv)),
             "pgd" => (Arc::new(pgd), ce(Pass::Adv)),

@@ -1,6 +1,9 @@
 //! What is left of a batch while one search after another breaks its examples.
 
-use crate::{Keys, Victim, candidate::misclassified};
+use crate::{
+    Keys, Victim,
+    candidate::{misclassified, replace, rows},
+};
 use candle::{Result, Tensor};
 
 /// The images of a batch, each replaced once it is broken, and who is left.
@@ -38,23 +41,21 @@ impl<'a> Survivors<'a> {
             return Ok(());
         }
         let at = Tensor::new(self.standing.as_slice(), self.images.device())?;
-        let (images, labels) =
-            (self.images.contiguous()?.index_select(&at, 0)?, self.labels.contiguous()?.index_select(&at, 0)?);
+        let (images, labels) = (rows(self.images, &at)?, rows(self.labels, &at)?);
         let examples: Vec<u64> = self.standing.iter().map(|&i| self.keys.examples[i as usize]).collect();
         let found = search(&images, &labels, &Keys { examples: &examples, ..self.keys }, &at)?;
         let wrong = self.wrong(&found, &labels)?;
-        let (mut broken, mut left) = (Vec::new(), Vec::new());
+        let (mut broken, mut new, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for ((row, &i), wrong) in (0u32..).zip(&self.standing).zip(wrong) {
-            if wrong { broken.push((i, row)) } else { left.push(i) }
+            if wrong {
+                broken.push(i);
+                new.push(row);
+            } else {
+                left.push(i);
+            }
         }
-        // The batch again, row by row from where it is now known.
-        let count = self.images.dim(0)?;
-        let mut from: Vec<u32> = (0..count as u32).collect();
-        for (i, row) in broken {
-            from[i as usize] = count as u32 + row;
-        }
-        self.found =
-            Tensor::cat(&[&self.found, &found], 0)?.index_select(&Tensor::new(from, self.images.device())?, 0)?;
+        let new = rows(&found, &Tensor::new(new, self.images.device())?)?;
+        self.found = replace(&self.found, &broken, &new)?;
         self.standing = left;
         Ok(())
     }

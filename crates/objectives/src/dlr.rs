@@ -2,7 +2,7 @@
 
 use crate::{Objective, Passes, Term, one_hot, select, select::largest_outside};
 use candle::{D, Result, Tensor};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Keeps the denominator away from zero, as in the official code.
 const TINY: f64 = 1e-12;
@@ -49,6 +49,11 @@ impl Term for Dlr {
             }
         };
         (select(logits, &rival)? - select(logits, &own)?)? / (spread + TINY)?
+    }
+
+    fn rows(&self, at: &Tensor) -> Result<Option<Arc<dyn Term>>> {
+        let Some(target) = &self.target else { return Ok(None) };
+        Ok(Some(Arc::new(Self { target: Some(target.index_select(at, 0)?) })))
     }
 }
 

@@ -12,6 +12,15 @@ pub trait Term: fmt::Display + Send + Sync {
     /// When a pass fails or shapes do not fit.
     fn losses(&self, passes: &Passes<'_>) -> Result<Tensor>;
 
+    /// The same term for the examples at positions `at` `(M,)`, `u32`, of the batch; `None`, the default,
+    /// stands for the term itself. A term that holds a value for each example must give another.
+    ///
+    /// # Errors
+    /// When a position is not one of the batch.
+    fn rows(&self, _at: &Tensor) -> Result<Option<Arc<dyn Term>>> {
+        Ok(None)
+    }
+
     /// What the term has learnt so far, by name; a resumed run restores it.
     fn memory(&self) -> BTreeMap<String, Tensor> {
         BTreeMap::new()
@@ -47,6 +56,16 @@ impl Objective {
             });
         }
         sum.ok_or_else(|| candle::Error::Msg("an objective needs a term".into()))
+    }
+
+    /// The same objective for the examples at positions `at` `(M,)`, `u32`, of the batch.
+    ///
+    /// # Errors
+    /// When a position is not one of the batch.
+    pub fn rows(&self, at: &Tensor) -> Result<Self> {
+        let rows =
+            |(weight, term): &(f64, Arc<dyn Term>)| Ok((*weight, term.rows(at)?.unwrap_or_else(|| term.clone())));
+        self.0.iter().map(rows).collect::<Result<_>>().map(Self)
     }
 
     /// The terms with their weights.

@@ -1,22 +1,12 @@
 //! Attacks in sequence, and the official code's verdicts.
 
 use crate::golden::folder;
-use crate::setting::{bits, eval, examples, images, keys, net, predictions};
+use crate::setting::{Counting, bits, eval, examples, images, keys, net, predictions};
 use attacks::{ApgdT, Attack, Ball, Evaluation, Keys, Probe};
 use candle::{Device, Result, Tensor};
-use models::{Arch, Mode, Model, Net, Output, checkpoint};
+use models::{Arch, Net, checkpoint};
 use objectives::{Pass, ce};
-use std::{ops::ControlFlow, path::PathBuf, sync::Mutex};
-
-/// Counts the images of each pass.
-struct Counting<'a>(&'a dyn Model, Mutex<Vec<usize>>);
-
-impl Model for Counting<'_> {
-    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Output> {
-        self.1.lock().expect("counts").push(images.dim(0)?);
-        self.0.forward(images, mode)
-    }
-}
+use std::{ops::ControlFlow, path::PathBuf};
 
 #[test]
 fn examples_that_are_wrong_are_left_alone() -> Result<()> {
@@ -27,7 +17,7 @@ fn examples_that_are_wrong_are_left_alone() -> Result<()> {
     let labels: Vec<u32> = said.iter().enumerate().map(|(i, k)| if i % 2 == 0 { *k } else { (k + 1) % 10 }).collect();
     let labels = Tensor::new(labels, &Device::Cpu)?;
     let examples = examples(6);
-    let counting = Counting(&model, Mutex::default());
+    let counting = Counting::new(&model);
     let attack = ApgdT { targets: 2, ..ApgdT::new(Ball::grey_levels(16.), 3) };
     let adv = attack.perturb(eval(&counting, &ce(Pass::Adv)), &x, &labels, &keys(&examples))?;
     for i in 0..6 {
@@ -36,7 +26,7 @@ fn examples_that_are_wrong_are_left_alone() -> Result<()> {
             != labels.narrow(0, i, 1)?.to_vec1::<u32>()?;
         assert_eq!(moved, i % 2 == 0 && wrong, "example {i} moved though it was wrong, or stands");
     }
-    let most = counting.1.into_inner().expect("counts").into_iter().skip(2).max();
+    let most = counting.counts().into_iter().skip(2).max();
     assert!(most.is_some_and(|most| most <= 3), "wrong examples were attacked: {most:?} images in a pass");
     Ok(())
 }

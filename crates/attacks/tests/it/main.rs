@@ -5,6 +5,7 @@ mod ball;
 mod behaviour;
 mod evaluation;
 mod fab;
+mod first;
 mod golden;
 mod names;
 mod parity;

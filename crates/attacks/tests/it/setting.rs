@@ -5,6 +5,7 @@ use candle::{D, Device, Result, Tensor};
 use kernels::Key;
 use models::{Arch, Mode, Model, Net, Output};
 use objectives::{Clean, Objective, Stage};
+use std::sync::Mutex;
 
 /// Sides of the random images.
 pub const SHAPE: [usize; 3] = [3, 12, 12];
@@ -77,4 +78,25 @@ impl Model for Flat {
 
 pub fn eval<'a>(model: &'a dyn Model, objective: &'a Objective) -> Victim<'a> {
     Victim { model, mode: Mode::Eval, objective }
+}
+
+/// Counts the images of each pass.
+pub struct Counting<'a>(&'a dyn Model, Mutex<Vec<usize>>);
+
+impl<'a> Counting<'a> {
+    pub fn new(model: &'a dyn Model) -> Self {
+        Self(model, Mutex::default())
+    }
+
+    /// Images of each pass so far.
+    pub fn counts(self) -> Vec<usize> {
+        self.1.into_inner().expect("counts")
+    }
+}
+
+impl Model for Counting<'_> {
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Output> {
+        self.1.lock().expect("counts").push(images.dim(0)?);
+        self.0.forward(images, mode)
+    }
 }
