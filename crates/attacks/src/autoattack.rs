@@ -16,8 +16,9 @@ pub struct AutoAttack {
 }
 
 /// The official code's versions, by their names here. A stage's own name says all its parameters.
-const VERSIONS: [(&str, &[&str]); 2] = [
+const VERSIONS: [(&str, &[&str]); 3] = [
     ("autoattack", &["apgd-ce", "apgd-t", "fab-t", "square"]),
+    ("autoattack-plus", &["apgd-ce-100x5", "apgd-dlr-100x5", "fab-100x5", "square", "apgd-t", "fab-t"]),
     ("autoattack-rand", &["apgd-ce-eot20", "apgd-dlr-eot20"]),
 ];
 
@@ -25,6 +26,8 @@ impl AutoAttack {
     /// The version called `name` for `ball`.
     ///
     /// - `autoattack` (`standard`): APGD-CE, APGD-T, FAB-T and Square.
+    /// - `autoattack-plus` (`plus`): APGD-CE, APGD-DLR and untargeted FAB with 5 runs each, then Square,
+    ///   APGD-T and FAB-T.
     /// - `autoattack-rand` (`rand`), for networks that answer at random: APGD-CE and APGD-DLR, each
     ///   gradient the mean of 20 passes.
     ///

@@ -1,18 +1,20 @@
-//! Targeted FAB: looks for the nearest adversarial image instead of the worst one in the ball.
+//! FAB: looks for the nearest adversarial image instead of the worst one in the ball.
 
+mod goal;
 mod plane;
 
-use crate::{Attack, Ball, Keys, Norm, Victim, apgd_t::rivals, name::more, survivors::Survivors};
-use candle::{D, DType, Result, Tensor, Var};
+use crate::{Attack, Ball, Keys, Norm, Victim, candidate::rows, name::more, rivals::rivals, survivors::Survivors};
+use candle::{Result, Tensor};
+use goal::Goal;
 use plane::{length, shortest_move};
 use std::fmt;
 
-/// Targeted fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial
+/// Fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial
 /// examples with a fast adaptive boundary attack", algorithm 1), as AutoAttack runs it.
 ///
-/// For each of the classes most likely beside the label it linearises the difference of the two
-/// logits, and steps a little beyond the nearest point where that is zero, drawn towards the clean
-/// image. From a misclassified point it goes back towards the clean image and approaches again, so
+/// It linearises the difference of a class's and the label's logits, and steps a little beyond the
+/// nearest point where that is zero, drawn towards the clean image. Targeted, it does so for one class
+/// after another; else each step is towards the class whose boundary is then the nearest. From a misclassified point it goes back towards the clean image and approaches again, so
 /// the shortest perturbation counts, whatever the radius.
 ///
 /// It returns each example's misclassified point if that lies in the ball, else the clean image;
@@ -24,11 +26,11 @@ pub struct Fab {
     pub ball: Ball,
     /// Gradient steps of one run.
     pub steps: usize,
-    /// Runs for each target: the first from the image, the others from random points.
+    /// Runs (for each target): the first from the image, the others from random points.
     pub restarts: usize,
     /// How many classes to try at most, the most likely ones first. An example broken by one is not
-    /// attacked further.
-    pub targets: usize,
+    /// attacked further. `None` tries all at once, at the price of a gradient for each in every step.
+    pub targets: Option<usize>,
 }
 
 // The frozen parameters of AutoAttack (Croce and Hein 2020, "Reliable evaluation of adversarial
@@ -46,7 +48,12 @@ const LEAST: f64 = 1e-8;
 impl Fab {
     /// FAB-T of AutoAttack: 100 steps from the image towards each of 9 classes.
     pub fn new(ball: Ball) -> Self {
-        Self { ball, steps: 100, restarts: 1, targets: 9 }
+        Self { ball, steps: 100, restarts: 1, targets: Some(9) }
+    }
+
+    /// Untargeted FAB: 100 steps from the image.
+    pub fn untargeted(ball: Ball) -> Self {
+        Self { targets: None, ..Self::new(ball) }
     }
 
     /// One run from `start`, pixels as in `goal`: of each example the nearest misclassified point if
@@ -58,7 +65,7 @@ impl Fab {
         // Beyond the radius nothing counts.
         let mut nearest = vec![self.ball.eps; goal.labels.len()];
         for _ in 0..self.steps {
-            let (gaps, grads) = goal.linearised(victim, &x)?;
+            let (gaps, grads) = goal.linearised(victim, norm, &x)?;
             let rows = x.chunks_mut(size).zip(goal.pixels.chunks(size)).zip(grads.chunks(size)).zip(gaps);
             rows.for_each(|(((x, centre), grad), f)| advance(norm, x, centre, grad, f));
             let wrong = goal.wrong(victim, &x)?;
@@ -85,13 +92,12 @@ impl Fab {
     ///
     /// The official code takes half the distance of the nearest point so far if that is less than
     /// the radius; here such an example is broken and not attacked again.
-    fn begin(&self, images: &Tensor, keys: &Keys<'_>, target: usize, run: u64) -> Result<Vec<f32>> {
+    fn begin(&self, images: &Tensor, keys: &Keys<'_>, purpose: &str, run: u64) -> Result<Vec<f32>> {
         if run == 0 {
             return images.flatten_all()?.to_vec1();
         }
         let half = Ball { eps: 0.5 * self.ball.eps, ..self.ball };
-        let purpose = format!("fab start, target {target}");
-        let noise = keys.draw(&purpose, run, images.shape(), images.device(), |key, out| half.surface(key, out))?;
+        let noise = keys.draw(purpose, run, images.shape(), images.device(), |key, out| half.surface(key, out))?;
         (images + noise)?.clamp(0f32, 1f32)?.flatten_all()?.to_vec1()
     }
 }
@@ -112,54 +118,6 @@ fn advance(norm: Norm, x: &mut [f32], centre: &[f32], grad: &[f32], f: f32) {
     }
 }
 
-/// The examples one run attacks together, each with the class it should become.
-struct Goal<'a> {
-    /// Clean images, `(N, C, H, W)`.
-    images: &'a Tensor,
-    /// The same, image by image.
-    pixels: Vec<f32>,
-    /// `(N,)`.
-    labels: Vec<u32>,
-    /// 1 at each example's target and -1 at its label, `(N, K)`.
-    contrast: Tensor,
-}
-
-impl<'a> Goal<'a> {
-    /// `targets` and `labels` are `(N,)`; each is less than `classes`, and the two differ.
-    fn new(images: &'a Tensor, labels: &Tensor, targets: &Tensor, classes: usize) -> Result<Self> {
-        let labels: Vec<u32> = labels.to_dtype(DType::U32)?.to_vec1()?;
-        let mut contrast = vec![0f32; labels.len() * classes];
-        for ((row, &label), target) in contrast.chunks_mut(classes).zip(&labels).zip(targets.to_vec1::<u32>()?) {
-            row[target as usize] = 1.;
-            row[label as usize] = -1.;
-        }
-        let contrast = Tensor::from_vec(contrast, (labels.len(), classes), images.device())?;
-        Ok(Self { images, pixels: images.flatten_all()?.to_vec1()?, labels, contrast })
-    }
-
-    fn tensor(&self, pixels: Vec<f32>) -> Result<Tensor> {
-        Tensor::from_vec(pixels, self.images.shape(), self.images.device())
-    }
-
-    /// The target's logit less the label's at `x`, `(N,)`, and its gradient in every pixel.
-    fn linearised(&self, victim: Victim<'_>, x: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
-        let var = Var::from_tensor(&self.tensor(x.to_vec())?)?;
-        let logits = victim.model.forward(&var, victim.mode)?.logits;
-        let gaps = (logits * &self.contrast)?.sum(D::Minus1)?;
-        let Some(grad) = gaps.sum_all()?.backward()?.remove(&var) else {
-            candle::bail!("the network's logits do not depend on its images")
-        };
-        Ok((gaps.to_vec1()?, grad.flatten_all()?.to_vec1()?))
-    }
-
-    /// Where the network does not say at `x` what the label says.
-    fn wrong(&self, victim: Victim<'_>, x: &[f32]) -> Result<Vec<bool>> {
-        let logits = victim.model.forward(&self.tensor(x.to_vec())?, victim.mode)?.logits;
-        let said: Vec<u32> = logits.argmax(D::Minus1)?.to_vec1()?;
-        Ok(said.iter().zip(&self.labels).map(|(said, label)| said != label).collect())
-    }
-}
-
 impl Attack for Fab {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
@@ -175,12 +133,17 @@ impl Attack for Fab {
         let others = rivals.dim(1)?;
         // Judges what a run gives, so each further run is at the unbroken examples only.
         let mut survivors = Survivors::new(victim, images, labels, keys)?;
-        for target in 0..self.targets.min(others) {
-            let aim = rivals.narrow(1, target, 1)?.squeeze(1)?.contiguous()?;
+        let aims: Vec<(String, Tensor)> = match self.targets {
+            None => vec![("fab start".into(), rivals)],
+            Some(targets) => (0..targets.min(others))
+                .map(|target| Ok((format!("fab start, target {target}"), rivals.narrow(1, target, 1)?)))
+                .collect::<Result<_>>()?,
+        };
+        for (purpose, aim) in &aims {
             for run in 0..self.restarts as u64 {
                 survivors.try_each(|images, labels, keys, at| {
-                    let goal = Goal::new(images, labels, &aim.index_select(at, 0)?, others + 1)?;
-                    self.run(victim, &goal, self.begin(images, keys, target, run)?)
+                    let goal = Goal::new(images, labels, &rows(aim, at)?, others + 1)?;
+                    self.run(victim, &goal, self.begin(images, keys, purpose, run)?)
                 })?;
             }
         }
@@ -190,7 +153,10 @@ impl Attack for Fab {
 
 impl fmt::Display for Fab {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fab-t-{} ({}, {} targets", self.steps, self.ball, self.targets)?;
+        match self.targets {
+            None => write!(f, "fab-{} ({}", self.steps, self.ball)?,
+            Some(targets) => write!(f, "fab-t-{} ({}, {targets} targets", self.steps, self.ball)?,
+        }
         more(f, self.restarts, "restarts")?;
         f.write_str(")")
     }

@@ -15,6 +15,7 @@ mod fab;
 mod keys;
 mod name;
 mod pgd;
+mod rivals;
 mod square;
 mod suite;
 mod survivors;

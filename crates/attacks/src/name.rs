@@ -36,7 +36,7 @@ enum Steps {
 use Steps::{Fixed, Given, Usual};
 
 /// Every family; the number of steps of APGD, FAB and Square is AutoAttack's.
-const FAMILIES: [Family; 11] = [
+const FAMILIES: [Family; 13] = [
     Family { name: "fgsm", steps: Fixed, restarts: false, passes: true },
     Family { name: "pgd", steps: Given("STEPS"), restarts: true, passes: true },
     Family { name: "mim", steps: Given("STEPS"), restarts: false, passes: true },
@@ -44,9 +44,11 @@ const FAMILIES: [Family; 11] = [
     Family { name: "apgd-ce", steps: Usual("STEPS", 100), restarts: true, passes: true },
     Family { name: "apgd-dlr", steps: Usual("STEPS", 100), restarts: true, passes: true },
     Family { name: "apgd-t", steps: Usual("STEPS", 100), restarts: true, passes: true },
+    Family { name: "fab", steps: Usual("STEPS", 100), restarts: true, passes: false },
     Family { name: "fab-t", steps: Usual("STEPS", 100), restarts: true, passes: false },
     Family { name: "square", steps: Usual("QUERIES", 5000), restarts: true, passes: false },
     Family { name: "autoattack", steps: Fixed, restarts: false, passes: false },
+    Family { name: "autoattack-plus", steps: Fixed, restarts: false, passes: false },
     Family { name: "autoattack-rand", steps: Fixed, restarts: false, passes: false },
 ];
 

@@ -38,9 +38,10 @@ impl Probe {
     /// - `apgd-ce`, `apgd-dlr`, or with `-K`: Auto-PGD on the cross-entropy or the difference-of-logits
     ///   ratio, K steps (100) from a random start.
     /// - `apgd-t`, `apgd-t-K`: Auto-PGD towards each of the 9 most likely wrong classes, K steps (100).
+    /// - `fab`, `fab-K`: untargeted FAB, K steps (100) towards the nearest class.
     /// - `fab-t`, `fab-t-K`: targeted FAB, K steps (100) towards each of 9 classes.
     /// - `square`, `square-Q`: random search with Q queries (5000), no gradients.
-    /// - `autoattack`, `autoattack-rand`: a sequence, see [`AutoAttack::named`].
+    /// - `autoattack`, `autoattack-plus`, `autoattack-rand`: a sequence, see [`AutoAttack::named`].
     ///
     /// After a number, `xR` asks for R independent runs (all but `mim`); at the end, `-eotP` for
     /// gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`).
@@ -61,6 +62,7 @@ impl Probe {
             "apgd-ce" => (Arc::new(apgd), ce(Pass::Adv)),
             "apgd-dlr" => (Arc::new(apgd), dlr()),
             "apgd-t" => (Arc::new(ApgdT { apgd, ..ApgdT::new(ball, steps) }), ce(Pass::Adv)),
+            "fab" => (Arc::new(Fab { steps, restarts, ..Fab::untargeted(ball) }), margin()),
             "fab-t" => (Arc::new(Fab { steps, restarts, ..Fab::new(ball) }), margin()),
             "square" => (Arc::new(Square { queries: steps, restarts, ..Square::new(ball) }), margin()),
             sequence => (Arc::new(AutoAttack::named(sequence, ball)?), ce(Pass::Adv)),

@@ -53,6 +53,14 @@ fn ramp(norm: Norm, x: f32, w: f32, gap: f64) -> (f64, f64) {
     }
 }
 
+/// How fast the steepest move of length 1 changes a function with gradient `grad`.
+pub(super) fn dual_length(norm: Norm, grad: &[f32]) -> f64 {
+    match norm {
+        Norm::Linf => grad.iter().map(|w| f64::from(w.abs())).sum(),
+        Norm::L2 => length(norm, grad.iter().copied()),
+    }
+}
+
 /// The length of a move.
 pub(super) fn length(norm: Norm, moved: impl Iterator<Item = f32>) -> f64 {
     let moved = moved.map(f64::from);

@@ -1,4 +1,4 @@
-//! Targeted FAB: the nearest adversarial images, and the official code's verdicts.
+//! FAB: the nearest adversarial images, and the official code's verdicts.
 
 use crate::golden::{Golden, correct};
 use crate::setting::{Flat, bits, eval, examples, images, keys, net, predictions};
@@ -9,7 +9,7 @@ use objectives::{Pass, ce};
 
 /// Few steps, enough on small networks.
 fn short(ball: Ball) -> Fab {
-    Fab { steps: 15, targets: 3, ..Fab::new(ball) }
+    Fab { steps: 15, targets: Some(3), ..Fab::new(ball) }
 }
 
 fn balls() -> [Ball; 5] {
@@ -84,8 +84,8 @@ fn what_moves_is_misclassified_and_inside() -> Result<()> {
     let labels = Tensor::new(labels, &Device::Cpu)?;
     let mut broken = 0;
     for ball in balls() {
-        for restarts in [1, 2] {
-            let attack = Fab { restarts, ..short(ball) };
+        for (restarts, targets) in [(1, Some(3)), (2, Some(3)), (1, None), (2, None)] {
+            let attack = Fab { restarts, targets, ..short(ball) };
             let adv = attack.perturb(eval(&view, &ce(Pass::Adv)), &x, &labels, &keys(&n))?;
             ball.check(&adv, &x).unwrap_or_else(|e| panic!("{attack}: {e}"));
             assert!(!adv.track_op(), "{attack} returns a gradient");
@@ -108,8 +108,8 @@ fn an_example_does_not_depend_on_its_batch() -> Result<()> {
     let some = Tensor::new(&[5u32, 1, 3], &Device::Cpu)?;
     let (few_x, few_y) = (x.index_select(&some, 0)?, y.index_select(&some, 0)?);
     let objective = ce(Pass::Adv);
-    for ball in balls() {
-        let attack = Fab { restarts: 2, ..short(ball) };
+    for (ball, targets) in balls().into_iter().flat_map(|ball| [(ball, Some(3)), (ball, None)]) {
+        let attack = Fab { restarts: 2, targets, ..short(ball) };
         let run = |x: &Tensor, y: &Tensor, n: &[u64]| attack.perturb(eval(&view, &objective), x, y, &keys(n));
         let all = run(&x, &y, &examples(7))?;
         assert_eq!(bits(&all)?, bits(&run(&x, &y, &examples(7))?)?, "{attack} is not repeatable");
@@ -135,7 +135,7 @@ fn restarts_are_never_weaker() -> Result<()> {
         [Ball::grey_levels(2.), Ball::grey_levels(2.8), Ball::grey_levels(3.2), Ball { norm: Norm::L2, eps: 0.24 }]
     {
         // So few steps that the start matters.
-        let one = Fab { steps: 1, targets: 1, ..Fab::new(ball) };
+        let one = Fab { steps: 1, targets: Some(1), ..Fab::new(ball) };
         let few = broken(one, keys(&n))?;
         let many = broken(Fab { restarts: 6, ..one }, keys(&n))?;
         assert!(few.iter().zip(&many).all(|(few, many)| few <= many), "{ball}: {few:?} to {many:?}");
@@ -152,7 +152,7 @@ fn random_starts_follow_the_seed() -> Result<()> {
     let y = predictions(&view, &x)?;
     let objective = ce(Pass::Adv);
     // Some examples fall from a random start only, as in the test above.
-    let fab = Fab { steps: 1, targets: 1, ..Fab::new(Ball { norm: Norm::L2, eps: 0.24 }) };
+    let fab = Fab { steps: 1, targets: Some(1), ..Fab::new(Ball { norm: Norm::L2, eps: 0.24 }) };
     let run =
         |restarts, keys: Keys<'_>| bits(&Fab { restarts, ..fab }.perturb(eval(&view, &objective), &x, &y, &keys)?);
     let other = Keys { seed: 12, ..keys(&n) };
@@ -187,6 +187,36 @@ fn the_nearest_point_of_a_linear_boundary() -> Result<()> {
     Ok(())
 }
 
+/// Untargeted, it finds the nearest of all classes, the least likely one too.
+#[test]
+fn the_nearest_of_many_boundaries() -> Result<()> {
+    let (x, label) = (grey()?, Tensor::zeros(1, DType::U32, &Device::Cpu)?);
+    for norm in [Norm::Linf, Norm::L2] {
+        for steep in 1..5 {
+            // Class `steep` comes closer faster than the others.
+            let mut model = Linear::new(5)?;
+            let scale = Tensor::from_iter((0..5).map(|k| if k == steep { 12f32 } else { 1. }), &Device::Cpu)?;
+            let shift = (x.flatten_from(1)?.matmul(&model.weight)? + &model.bias.unsqueeze(0)?)?;
+            model.weight = model.weight.broadcast_mul(&scale)?;
+            model.bias = (shift - x.flatten_from(1)?.matmul(&model.weight)?)?.squeeze(0)?;
+            let least = model.distance(steep, norm)?;
+            assert!((1..5).all(|k| k == steep || model.distance(k, norm).is_ok_and(|far| far > 1.1 * least)));
+            let run = |fab: Fab| fab.perturb(eval(&model, &ce(Pass::Adv)), &x, &label, &keys(&[0]));
+            let adv = run(Fab::untargeted(Ball { norm, eps: 4. * least }))?;
+            let found = far(norm, &adv, &x)?;
+            assert!(found >= least * 0.9999 && found <= least * 1.01, "{norm}: {found}, not {least} to {steep}");
+            for (share, broken) in [(0.99, false), (1.01, true)] {
+                let ball = Ball { norm, eps: share * least };
+                assert_eq!(moved(&run(Fab::untargeted(ball))?, &x)?, [broken], "{norm}, {share}");
+                // Towards the most likely class alone only that one is found.
+                let one = run(Fab { targets: Some(1), ..Fab::new(ball) })?;
+                assert_eq!(moved(&one, &x)?, [broken && steep == 1], "{norm}, {share} towards 1");
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn odd_batches_and_networks() -> Result<()> {
     let objective = ce(Pass::Adv);
@@ -202,7 +232,7 @@ fn odd_batches_and_networks() -> Result<()> {
         let y = predictions(&view, &x)?;
         let none = fab.perturb(eval(&view, &objective), &x.narrow(0, 0, 0)?, &y.narrow(0, 0, 0)?, &keys(&[]))?;
         assert_eq!(none.dims(), [0, 3, 12, 12]);
-        for idle in [Fab { steps: 0, ..fab }, Fab { targets: 0, ..fab }, Fab { restarts: 0, ..fab }] {
+        for idle in [Fab { steps: 0, ..fab }, Fab { targets: Some(0), ..fab }, Fab { restarts: 0, ..fab }] {
             assert_eq!(bits(&idle.perturb(eval(&view, &objective), &x, &y, &keys(&examples(3)))?)?, bits(&x)?);
         }
         // What does not fit.
@@ -229,8 +259,8 @@ impl Model for Steep {
 #[test]
 fn gradients_that_are_no_numbers() -> Result<()> {
     let (x, y) = (images(2), Tensor::zeros(2, DType::U32, &Device::Cpu)?);
-    for ball in balls() {
-        let fab = Fab { restarts: 2, ..short(ball) };
+    for (ball, targets) in balls().into_iter().flat_map(|ball| [(ball, Some(3)), (ball, None)]) {
+        let fab = Fab { restarts: 2, targets, ..short(ball) };
         let adv = fab.perturb(eval(&Steep, &ce(Pass::Adv)), &x, &y, &keys(&examples(2)))?;
         assert_eq!(bits(&adv)?, bits(&x)?, "{fab}");
     }
@@ -241,6 +271,8 @@ fn gradients_that_are_no_numbers() -> Result<()> {
 fn its_name() {
     let fab = Fab::new(Ball::grey_levels(8.));
     assert_eq!(fab.to_string(), "fab-t-100 (linf 8/255, 9 targets)");
+    let fab_u = Fab { restarts: 2, ..Fab::untargeted(fab.ball) };
+    assert_eq!(fab_u.to_string(), "fab-100 (linf 8/255, 2 restarts)");
     assert_eq!(Fab { restarts: 2, ..fab }.to_string(), "fab-t-100 (linf 8/255, 9 targets, 2 restarts)");
 }
 

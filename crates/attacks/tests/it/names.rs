@@ -29,6 +29,13 @@ fn every_documented_name_is_known() {
         ("cw-7x2-eot3", "pgd-7 (linf 8/255, step 0.00784, Uniform, 2 restarts, 3 passes)", "margin"),
         ("fgsm-eot3", "pgd-1 (linf 8/255, step 0.03137, Image, 3 passes)", "ce(adv)"),
         ("mim-2-eot3", "mim-2 (linf 8/255, step 0.00784, Image, 3 passes)", "ce(adv)"),
+        ("fab", "fab-100 (linf 8/255)", "margin"),
+        ("fab-5x2", "fab-5 (linf 8/255, 2 restarts)", "margin"),
+        (
+            "autoattack-plus",
+            "autoattack-plus (linf 8/255: apgd-ce-100x5, apgd-dlr-100x5, fab-100x5, square, apgd-t, fab-t)",
+            "ce(adv)",
+        ),
         ("fab-t-5", "fab-t-5 (linf 8/255, 9 targets)", "margin"),
         ("fab-t-5x2", "fab-t-5 (linf 8/255, 9 targets, 2 restarts)", "margin"),
         ("square-7x2", "square-7 (linf 8/255, 2 restarts)", "margin"),
@@ -120,6 +127,7 @@ fn sequences_have_stages() {
         ("pgd-20x3", vec!["pgd-20x3"]),
         ("apgd-t", vec!["apgd-t"]),
         ("autoattack", vec!["apgd-ce", "apgd-t", "fab-t", "square"]),
+        ("autoattack-plus", vec!["apgd-ce-100x5", "apgd-dlr-100x5", "fab-100x5", "square", "apgd-t", "fab-t"]),
         ("autoattack-rand", vec!["apgd-ce-eot20", "apgd-dlr-eot20"]),
     ] {
         let stages = Probe::stages(name, ball).unwrap_or_else(|e| panic!("{e}"));
