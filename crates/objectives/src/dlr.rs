@@ -53,7 +53,7 @@ impl Term for Dlr {
 
     fn rows(&self, at: &Tensor) -> Result<Option<Arc<dyn Term>>> {
         let Some(target) = &self.target else { return Ok(None) };
-        Ok(Some(Arc::new(Self { target: Some(target.index_select(at, 0)?) })))
+        Ok(Some(Arc::new(Self { target: Some(target.contiguous()?.index_select(at, 0)?) })))
     }
 }
 

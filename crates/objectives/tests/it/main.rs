@@ -2,6 +2,7 @@
 
 mod algebra;
 mod comparators;
+mod directions;
 #[path = "../../../models/tests/it/golden.rs"]
 #[expect(dead_code, reason = "images are for the tests of networks")]
 mod golden;
