@@ -36,17 +36,19 @@ enum Steps {
 use Steps::{Fixed, Given, Usual};
 
 /// Every family; the number of steps of APGD, FAB and Square is AutoAttack's.
-const FAMILIES: [Family; 13] = [
+const FAMILIES: [Family; 15] = [
     Family { name: "fgsm", steps: Fixed, restarts: false, passes: true },
     Family { name: "pgd", steps: Given("STEPS"), restarts: true, passes: true },
     Family { name: "mim", steps: Given("STEPS"), restarts: false, passes: true },
     Family { name: "cw", steps: Usual("STEPS", 30), restarts: true, passes: true },
     Family { name: "apgd-ce", steps: Usual("STEPS", 100), restarts: true, passes: true },
     Family { name: "apgd-dlr", steps: Usual("STEPS", 100), restarts: true, passes: true },
+    Family { name: "apgd-scaled-ce", steps: Usual("STEPS", 100), restarts: true, passes: true },
     Family { name: "apgd-t", steps: Usual("STEPS", 100), restarts: true, passes: true },
     Family { name: "fab", steps: Usual("STEPS", 100), restarts: true, passes: false },
     Family { name: "fab-t", steps: Usual("STEPS", 100), restarts: true, passes: false },
     Family { name: "square", steps: Usual("QUERIES", 5000), restarts: true, passes: false },
+    Family { name: "noise", steps: Usual("POINTS", 1000), restarts: false, passes: false },
     Family { name: "autoattack", steps: Fixed, restarts: false, passes: false },
     Family { name: "autoattack-plus", steps: Fixed, restarts: false, passes: false },
     Family { name: "autoattack-rand", steps: Fixed, restarts: false, passes: false },

@@ -1,7 +1,7 @@
 //! The attacks evaluations know by name.
 
-use crate::{Apgd, ApgdT, Attack, AutoAttack, Ball, Fab, Pgd, Square, name::Name};
-use objectives::{Objective, Pass, ce, dlr, margin};
+use crate::{Apgd, ApgdT, Attack, AutoAttack, Ball, Fab, Noise, Pgd, Square, name::Name};
+use objectives::{Objective, Pass, ce, dlr, margin, scaled_ce};
 use std::sync::Arc;
 
 /// A named attack of an evaluation: how it searches, and what it ascends.
@@ -37,13 +37,15 @@ impl Probe {
     /// - `cw`, `cw-K`: CW-Linf, that is PGD on the margin loss, K steps (30) of eps/4.
     /// - `apgd-ce`, `apgd-dlr`, or with `-K`: Auto-PGD on the cross-entropy or the difference-of-logits
     ///   ratio, K steps (100) from a random start.
+    /// - `apgd-scaled-ce`, `apgd-scaled-ce-K`: Auto-PGD on the cross-entropy of standardised logits.
     /// - `apgd-t`, `apgd-t-K`: Auto-PGD towards each of the 9 most likely wrong classes, K steps (100).
     /// - `fab`, `fab-K`: untargeted FAB, K steps (100) towards the nearest class.
     /// - `fab-t`, `fab-t-K`: targeted FAB, K steps (100) towards each of 9 classes.
     /// - `square`, `square-Q`: random search with Q queries (5000), no gradients.
+    /// - `noise`, `noise-N`: N random points (1000) at the full radius.
     /// - `autoattack`, `autoattack-plus`, `autoattack-rand`: a sequence, see [`AutoAttack::named`].
     ///
-    /// After a number, `xR` asks for R independent runs (all but `mim`); at the end, `-eotP` for
+    /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP` for
     /// gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`).
     ///
     /// # Errors
@@ -61,10 +63,12 @@ impl Probe {
             "cw" => (Arc::new(pgd), margin()),
             "apgd-ce" => (Arc::new(apgd), ce(Pass::Adv)),
             "apgd-dlr" => (Arc::new(apgd), dlr()),
+            "apgd-scaled-ce" => (Arc::new(apgd), scaled_ce()),
             "apgd-t" => (Arc::new(ApgdT { apgd, ..ApgdT::new(ball, steps) }), ce(Pass::Adv)),
             "fab" => (Arc::new(Fab { steps, restarts, ..Fab::untargeted(ball) }), margin()),
             "fab-t" => (Arc::new(Fab { steps, restarts, ..Fab::new(ball) }), margin()),
             "square" => (Arc::new(Square { queries: steps, restarts, ..Square::new(ball) }), margin()),
+            "noise" => (Arc::new(Noise { ball, draws: steps }), margin()),
             sequence => (Arc::new(AutoAttack::named(sequence, ball)?), ce(Pass::Adv)),
         };
         Ok(Self { name: name.into(), attack, objective, ball })

@@ -8,6 +8,7 @@ mod fab;
 mod first;
 mod golden;
 mod names;
+mod noise;
 mod parity;
 mod parity_apgd;
 mod parity_ops;

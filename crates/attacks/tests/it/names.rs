@@ -29,6 +29,10 @@ fn every_documented_name_is_known() {
         ("cw-7x2-eot3", "pgd-7 (linf 8/255, step 0.00784, Uniform, 2 restarts, 3 passes)", "margin"),
         ("fgsm-eot3", "pgd-1 (linf 8/255, step 0.03137, Image, 3 passes)", "ce(adv)"),
         ("mim-2-eot3", "mim-2 (linf 8/255, step 0.00784, Image, 3 passes)", "ce(adv)"),
+        ("noise", "noise-1000 (linf 8/255)", "margin"),
+        ("noise-7", "noise-7 (linf 8/255)", "margin"),
+        ("apgd-scaled-ce", "apgd-100 (linf 8/255)", "scaled-ce"),
+        ("apgd-scaled-ce-5x2-eot3", "apgd-5 (linf 8/255, 2 restarts, 3 passes)", "scaled-ce"),
         ("fab", "fab-100 (linf 8/255)", "margin"),
         ("fab-5x2", "fab-5 (linf 8/255, 2 restarts)", "margin"),
         (
@@ -111,6 +115,10 @@ fn other_names_are_unknown() {
         "apgd-dlr-0",
         "apgd-dlr-1-1",
         "autoattacks",
+        "noise-5x2",
+        "noise-0",
+        "noise-eot2",
+        "apgd-scaled",
         "clean-1",
     ] {
         let Err(e) = Probe::named(name, Ball::grey_levels(8.)) else { panic!("`{name}` is known") };
