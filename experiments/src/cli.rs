@@ -178,6 +178,9 @@ pub struct TrainingArgs {
     /// Test images (the first N)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub eval_examples: Option<usize>,
+    /// Test images under AutoAttack and the adaptive attack (the first N)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub autoattack_examples: Option<usize>,
     /// Images a step
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub batch: Option<usize>,
@@ -258,8 +261,11 @@ pub struct I2frArgs {
 }
 
 impl I2frArgs {
-    /// What is wrong with options that are each possible but not together.
-    pub(crate) fn conflict(&self) -> Option<&'static str> {
+    /// What is wrong with options that are each possible but not together; `used` where there is I2FR at all.
+    pub(crate) fn conflict(&self, used: bool) -> Option<&'static str> {
+        if !used && (self.i2fr() != I2fr::default() || self.i2fr_place != Place::Both) {
+            return Some("--i2fr-... changes nothing without I2FR: add --i2fr");
+        }
         let unmoved = self.i2fr_place == Place::Generation && self.i2fr_reference == ClassReference::RunningMeans;
         unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
     }

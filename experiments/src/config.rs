@@ -105,6 +105,14 @@ impl RunConfig {
         Ok(eps.ball(norm))
     }
 
+    /// The options of its regulariser, if it has one.
+    ///
+    /// # Errors
+    /// When a stored configuration names a class reference that is none.
+    pub fn i2fr(&self) -> Result<Option<I2fr>> {
+        self.regularizer.as_ref().map(Regularizer::options).transpose()
+    }
+
     /// The framework, with its regulariser if it has one.
     ///
     /// # Errors

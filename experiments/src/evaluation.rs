@@ -1,210 +1,157 @@
-//! Attacking a trained run, and remembering what came of it, example by example.
+//! Attacking a network, and remembering what came of it, example by example.
 
 use crate::{
+    arsenal::Arsenal,
     files,
     interrupt::{self, Interrupted},
     progress::Progress,
-    run::{Checkpoint, Run},
+    verdicts::{CLEAN, Outcome, Place, Verdicts},
 };
 use anyhow::{Context, Result};
-use attacks::{Correct, Evaluation, Probe};
-use candle::Device;
-use data::{Dataset, Splits};
-use models::{Model, Net};
-use serde::{Deserialize, Serialize};
-use std::{path::Path, time::Instant};
+use attacks::{Evaluation, Probe};
+use candle::{Device, Tensor};
+use data::Dataset;
+use models::{Mode, Model, Output};
+use std::{
+    path::Path,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
-/// Images in one forward pass of an evaluation.
-const BATCH: usize = 250;
+/// Images in one forward pass of an attack: few enough that little is lost when it is killed.
+const BATCH: usize = 100;
 
-/// The column and attack that means no attack.
-pub const CLEAN: &str = "clean";
+/// Verdicts reach the disk after every batch, but not more often than this: a batch of a small network
+/// is attacked sooner than it is written.
+const SAVING: Duration = Duration::from_secs(1);
 
-/// One attack on one checkpoint; a line of `evaluations.csv` in a run's folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// `best` or `last`.
-    pub checkpoint: String,
-    /// `clean`, `fgsm`, `pgd-20`, ...
-    pub attack: String,
-    /// Threat model: norm.
-    pub norm: String,
-    /// Threat model: radius as given.
-    pub epsilon: String,
-    /// The first so many test images.
-    pub examples: usize,
-    /// What it took.
-    pub seconds: f64,
-    /// A 1 for every example still classified correctly, else a 0, in order.
-    pub correct: String,
+/// A network under evaluation, and where its verdicts are kept.
+pub struct Examination<'a> {
+    /// How it is called on screen.
+    pub name: String,
+    /// A frozen view of it.
+    pub model: &'a dyn Model,
+    /// All test images; the first so many are attacked.
+    pub test: &'a Dataset,
+    /// Which weights, and in which ball.
+    pub place: Place,
+    /// Seed of the attacks' random draws.
+    pub seed: u64,
+    /// Where images are attacked.
+    pub device: &'a Device,
+    /// The attacks it can name.
+    pub arsenal: Arsenal<'a>,
+    /// What is known.
+    pub verdicts: Verdicts,
 }
 
-impl Outcome {
-    /// What `measure` returned for `attack` within `[norm, epsilon]` on `checkpoint`.
-    pub fn new(checkpoint: &str, attack: &str, [norm, epsilon]: [&str; 2], (correct, seconds): (Correct, f64)) -> Self {
-        Self {
-            checkpoint: checkpoint.into(),
-            attack: attack.into(),
-            norm: norm.into(),
-            epsilon: epsilon.into(),
-            examples: correct.len(),
-            seconds,
-            correct: correct.iter().map(|hit| if *hit { '1' } else { '0' }).collect(),
-        }
-    }
-
-    /// Share of examples still classified correctly, in percent.
-    pub fn percent(&self) -> f64 {
-        100. * self.correct.matches('1').count() as f64 / self.correct.len().max(1) as f64
-    }
-
-    /// Example by example.
-    pub fn flags(&self) -> Correct {
-        self.correct.bytes().map(|flag| flag == b'1').collect()
-    }
-}
-
-/// Measures `model` on clean (`probe` is `None`) or attacked images; `before` marks the examples that
-/// are worth attacking. Returns the flags and the seconds it took.
-///
-/// # Errors
-/// When the network fails, an attack breaks its threat model, or the user interrupts.
-pub fn measure(
-    model: &dyn Model,
-    data: &Dataset,
-    probe: Option<&Probe>,
-    before: &[bool],
-    seed: u64,
-    device: &Device,
-    title: &str,
-) -> Result<(Correct, f64)> {
-    let began = Instant::now();
-    let what = probe.map_or(CLEAN, |probe| &probe.name);
-    let mut progress = Progress::new(format!("{title}: {what}"), data.len());
-    let mut tell = |done| {
-        progress.at(done, String::new);
-        interrupt::check()
-    };
-    let evaluation = Evaluation { model, data, batch: BATCH, device };
-    let correct = match probe {
-        None => evaluation.clean(&mut tell)?,
-        Some(probe) => evaluation.robust(probe, before, seed, &mut tell)?,
-    };
-    Ok((correct.ok_or(Interrupted)?, began.elapsed().as_secs_f64()))
-}
-
-/// The stored evaluations of a run.
-pub struct Evaluations<'a> {
-    run: &'a Run,
-    stored: Vec<Outcome>,
-}
-
-impl<'a> Evaluations<'a> {
-    /// Reads what is there.
+impl Examination<'_> {
+    /// What `attack` (or [`CLEAN`]) comes to on the first `examples` test images. Asks only what is not
+    /// known yet, and keeps each answer as soon as it is there.
     ///
     /// # Errors
-    /// When `evaluations.csv` is there but broken.
-    pub fn of(run: &'a Run) -> Result<Self> {
-        let path = run.folder().join("evaluations.csv");
-        let broken = || format!("{}: not evaluations of this run; delete it to evaluate again", path.display());
-        let stored: Vec<Outcome> =
-            if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
-        let whole = |o: &Outcome| o.correct.len() == o.examples && o.correct.bytes().all(|b| matches!(b, b'0' | b'1'));
-        if let Some(o) = stored.iter().find(|o| !whole(o)) {
-            anyhow::bail!("{}: {} does not have a 0 or 1 for each of {} examples", broken(), o.attack, o.examples)
-        }
-        Ok(Self { run, stored })
+    /// When the network, an attack or a file fails, the attack is unknown, or the user interrupts.
+    pub fn outcome(&mut self, attack: &str, examples: usize) -> Result<Outcome> {
+        self.outcome_within(self.place.clone(), attack, examples)
     }
 
-    /// The outcome of `attack` on the first `examples` test images, if it is known.
-    pub fn get(&self, checkpoint: Checkpoint, attack: &str, examples: usize) -> Option<&Outcome> {
-        let config = self.run.config();
-        self.stored.iter().find(|o| {
-            o.checkpoint == checkpoint.name()
-                && o.attack == attack
-                && o.examples == examples
-                && (attack == CLEAN || (o.norm == config.norm && o.epsilon == config.epsilon))
-        })
-    }
-
-    /// The outcome of `attack` on the most test images, but at most `wanted` of them (0: any number).
-    pub fn get_at_most(&self, checkpoint: Checkpoint, attack: &str, wanted: usize) -> Option<&Outcome> {
-        let fits = |o: &&Outcome| {
-            o.checkpoint == checkpoint.name() && o.attack == attack && (wanted == 0 || o.examples <= wanted)
-        };
-        let most = self.stored.iter().filter(fits).map(|o| o.examples).max()?;
-        self.get(checkpoint, attack, most)
-    }
-
-    /// Measures what is not known yet of `attacks` (which need not name `clean`) and stores each
-    /// outcome as soon as it is there.
+    /// The same in another ball than the network's own.
     ///
     /// # Errors
-    /// When a network, an attack or a file fails, or the user interrupts.
-    pub fn complete(
-        &mut self,
-        checkpoint: Checkpoint,
-        attacks: &[&str],
-        examples: usize,
-        data: &Splits,
-        device: &Device,
-    ) -> Result<()> {
-        let missing = |attack: &&str| self.get(checkpoint, attack, examples).is_none();
-        let wanted: Vec<&str> =
-            [CLEAN].into_iter().chain(attacks.iter().copied().filter(|a| *a != CLEAN)).filter(missing).collect();
-        let test = data.test.first(examples);
-        if !wanted.is_empty() {
-            let net = self.run.net(checkpoint, data, device)?;
-            for attack in wanted {
-                let outcome = self.attack(&net, checkpoint, attack, &test, device)?;
-                tracing::info!("{}: {attack} {:.2} % ({:.1} s)", self.run.name(), outcome.percent(), outcome.seconds);
-                self.stored.push(outcome);
-                files::write_csv(&self.run.folder().join("evaluations.csv"), &self.stored)?;
+    /// As [`Examination::outcome`].
+    pub fn outcome_within(&mut self, place: Place, attack: &str, examples: usize) -> Result<Outcome> {
+        let stages = self.arsenal.stages(attack)?;
+        let mut before: Vec<String> = Vec::new();
+        for stage in std::iter::once(CLEAN).chain(stages.iter().map(String::as_str)) {
+            let unknown = self.verdicts.unknown(&place, &before, stage, examples);
+            if !unknown.is_empty() {
+                let shown = if stages.len() < 2 || stage == CLEAN { stage.into() } else { format!("{attack}, {stage}") };
+                self.ask(&place, stage, &shown, &unknown, examples)?;
+            }
+            if stage != CLEAN {
+                before.push(stage.into());
             }
         }
-        let config = self.run.config();
-        let of_checkpoint: Vec<&Outcome> = self
-            .stored
-            .iter()
-            .filter(|o| o.checkpoint == checkpoint.name() && o.examples == examples && o.epsilon == config.epsilon)
-            .collect();
-        write_examples(&self.run.folder().join("examples.csv"), &test, &of_checkpoint)
+        self.known(&place, attack, examples)?.with_context(|| format!("{attack} left examples without a verdict"))
     }
 
-    fn attack(
-        &self,
-        net: &Net,
-        checkpoint: Checkpoint,
-        attack: &str,
-        test: &Dataset,
-        device: &Device,
-    ) -> Result<Outcome> {
-        let config = self.run.config();
-        let probe = if attack == CLEAN { None } else { Some(Probe::named(attack, config.ball()?)?) };
-        let before = self.get(checkpoint, CLEAN, test.len()).map(Outcome::flags).unwrap_or_default();
-        let measured = measure(&net.frozen(), test, probe.as_ref(), &before, config.seed, device, &self.run.name())?;
-        Ok(Outcome::new(checkpoint.name(), attack, [&config.norm, &config.epsilon], measured))
+    /// What is known already of `attack`.
+    ///
+    /// # Errors
+    /// When the attack is unknown.
+    pub fn known(&self, place: &Place, attack: &str, examples: usize) -> Result<Option<Outcome>> {
+        Ok(self.verdicts.outcome(place, attack, &self.arsenal.stages(attack)?, examples))
+    }
+
+    fn ask(&mut self, place: &Place, stage: &str, shown: &str, unknown: &[usize], examples: usize) -> Result<()> {
+        let probe = if stage == CLEAN { None } else { Some(self.arsenal.probe(stage, place, self.model)?) };
+        let progress = Mutex::new(Progress::new(format!("{}: {shown}", self.name), unknown.len()));
+        let model = Watched { model: self.model, progress: &progress };
+        let evaluation = Evaluation { model: &model, data: self.test, batch: BATCH, device: self.device };
+        let mut saved = Instant::now();
+        for (batch, positions) in unknown.chunks(BATCH).enumerate() {
+            let began = Instant::now();
+            let answer = verdicts(&evaluation, probe.as_ref(), positions, self.seed);
+            if answer.is_err() {
+                self.verdicts.save()?;
+            }
+            self.verdicts.note(place, stage, examples, (positions, &answer?), began.elapsed().as_secs_f64());
+            if saved.elapsed() >= SAVING {
+                self.verdicts.save()?;
+                saved = Instant::now();
+            }
+            let done = (batch * BATCH + positions.len()).min(unknown.len());
+            progress.lock().expect("no thread panicked").at(done, String::new);
+        }
+        self.verdicts.save()
+    }
+}
+
+/// The verdicts of one batch; an attack that the user interrupts gives none.
+fn verdicts(
+    evaluation: &Evaluation<'_>,
+    probe: Option<&Probe>,
+    positions: &[usize],
+    seed: u64,
+) -> Result<Vec<bool>> {
+    let answer = evaluation.verdicts(probe, positions, seed);
+    if interrupt::check().is_break() {
+        return Err(Interrupted.into());
+    }
+    Ok(answer?)
+}
+
+/// A network that stops at the next pass once the user has asked to, and tells how many there were: an
+/// attack on one batch can take minutes.
+struct Watched<'a> {
+    model: &'a dyn Model,
+    progress: &'a Mutex<Progress>,
+}
+
+impl Model for Watched<'_> {
+    fn forward(&self, images: &Tensor, mode: Mode) -> candle::Result<Output> {
+        if interrupt::check().is_break() {
+            candle::bail!("{Interrupted}")
+        }
+        self.progress.lock().expect("no thread panicked").passed(images.dim(0)?);
+        self.model.forward(images, mode)
     }
 }
 
 /// Writes one line an example: index, label, whether it was right when clean, then one 0/1 column
-/// an attack (1 = still correct).
+/// an attack (1 = still correct; nothing where fewer examples were attacked). `outcomes` begin with
+/// [`CLEAN`].
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[&Outcome]) -> Result<()> {
-    let clean = outcomes.iter().find(|o| o.attack == CLEAN).context("examples need a clean evaluation")?;
-    let attacked: Vec<&&Outcome> = outcomes.iter().filter(|o| o.attack != CLEAN).collect();
+pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[Outcome]) -> Result<()> {
+    let flag = |outcome: &Outcome, i: usize| outcome.correct.get(i).map_or("", |hit| if *hit { "1" } else { "0" });
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_field("index")?;
-    writer.write_field("label")?;
-    writer.write_field("clean_correct")?;
-    writer.write_record(attacked.iter().map(|o| o.attack.as_str()))?;
-    for i in 0..data.len() {
-        writer.write_field(data.index(i).to_string())?;
-        writer.write_field(data.label(i).to_string())?;
-        writer.write_field(&clean.correct[i..=i])?;
-        writer.write_record(attacked.iter().map(|o| &o.correct[i..=i]))?;
+    let names = outcomes.iter().map(|o| if o.attack == CLEAN { "clean_correct" } else { o.attack.as_str() });
+    writer.write_record(["index", "label"].into_iter().chain(names))?;
+    for i in 0..outcomes.first().map_or(0, |clean| clean.correct.len()) {
+        let place = [data.index(i).to_string(), data.label(i).to_string()];
+        writer.write_record(place.iter().map(String::as_str).chain(outcomes.iter().map(|o| flag(o, i))))?;
     }
     files::write(path, &writer.into_inner().context("a table in memory has no end of space")?)
 }

@@ -1,15 +1,18 @@
 //! A table as a grid of runs: plan it, fill it, render it.
 
 use crate::{
+    arsenal,
     cli::{Shard, TrainingArgs},
     config::{Regularizer, RunConfig},
-    evaluation::Evaluations,
+    evaluation::write_examples,
     process::Usage,
     profile,
     report::{Cell, Column, Row, Table},
     run::{Checkpoint, Run},
+    verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
+use candle::Device;
 use clap::Parser;
 use data::{Name, Splits};
 use std::{collections::BTreeSet, path::Path, process::ExitCode};
@@ -99,7 +102,7 @@ impl Grid {
     }
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
-        if let Some(conflict) = args.training.i2fr.conflict() {
+        if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(|(_, regularized)| *regularized)) {
             return Err(Usage(conflict.into()).into());
         }
         let base = profile::resolve(&args.training);
@@ -140,7 +143,6 @@ impl Grid {
     fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
         let data = load(args)?;
         let device = args.training.device.open()?;
-        let examples = examples(args, &data);
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
         let ours: Vec<&&Run> =
@@ -148,9 +150,38 @@ impl Grid {
         for (i, run) in ours.iter().enumerate() {
             tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
             run.train(&data, &device)?;
-            Evaluations::of(run)?.complete(args.checkpoint, self.columns, examples, &data, &device)?;
+            self.evaluate(run, args, &data, &device)?;
         }
         Ok(())
+    }
+
+    /// Measures what is not known yet of a run's columns.
+    fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+        let columns = self.columns.iter().copied();
+        let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
+            .chain(columns.filter(|attack| *attack != CLEAN))
+            .map(|attack| (attack, examples(args, data, attack)))
+            .collect();
+        let outcomes = match self.known(run, args, &wanted)? {
+            Some(outcomes) => outcomes,
+            None => {
+                let net = run.net(args.checkpoint, data, device)?;
+                let model = net.frozen();
+                let mut examination = run.examination(args.checkpoint, &model, data, device, None)?;
+                wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
+            }
+        };
+        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
+    }
+
+    /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
+    fn known(&self, run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
+        let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
+        let outcome = |(attack, examples): &(&str, usize)| {
+            let stages = arsenal::stages(attack, None)?;
+            Ok(verdicts.outcome(&place, attack, &stages, *examples))
+        };
+        wanted.iter().map(outcome).collect()
     }
 
     /// The table as stored runs give it.
@@ -159,10 +190,10 @@ impl Grid {
         let mut cells = Vec::new();
         for Planned { row, runs } in planned {
             for run in runs.iter().filter(|run| run.finished()) {
-                let evaluations = Evaluations::of(run)?;
-                let wanted = profile::eval_examples(&args.training);
+                let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
                 for attack in self.columns {
-                    if let Some(outcome) = evaluations.get_at_most(args.checkpoint, attack, wanted) {
+                    let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
+                    if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
                         cells.push(Cell {
                             table: self.name.into(),
                             framework: row.framework.clone(),
@@ -174,7 +205,7 @@ impl Grid {
                             attack: (*attack).into(),
                             checkpoint: args.checkpoint.name().into(),
                             seed: run.config().seed,
-                            examples: outcome.examples,
+                            examples: outcome.correct.len(),
                             value_percent: outcome.percent(),
                             run: run.config().id(),
                             profile: args.training.profile.to_string(),
@@ -222,9 +253,9 @@ fn load(args: &TableArgs) -> Result<Splits> {
     Ok(data::load(dataset, args.training.data_dir.as_deref(), 0)?)
 }
 
-/// How many test images are attacked.
-fn examples(args: &TableArgs, data: &Splits) -> usize {
-    match profile::eval_examples(&args.training) {
+/// How many test images `attack` attacks.
+fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
+    match profile::examples(&args.training, attack) {
         0 => data.test.len(),
         wanted => wanted.min(data.test.len()),
     }
@@ -232,7 +263,12 @@ fn examples(args: &TableArgs, data: &Splits) -> usize {
 
 /// `pgd-20` as tables print it: `PGD-20`.
 fn column_label(attack: &str) -> String {
-    if attack == "clean" { "Clean".into() } else { attack.to_uppercase() }
+    match attack {
+        CLEAN => "Clean".into(),
+        "autoattack" => "AutoAttack".into(),
+        "adaptive" => "Adaptive".into(),
+        _ => attack.to_uppercase(),
+    }
 }
 
 /// How fast stored runs of the same kind trained.

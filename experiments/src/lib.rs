@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that reads arguments, prints, or writes results.
 
+pub mod arsenal;
 pub mod cli;
 pub mod config;
 pub mod evaluation;
@@ -14,5 +15,7 @@ mod progress;
 pub mod provenance;
 pub mod report;
 pub mod run;
+pub mod score;
+pub mod verdicts;
 
 pub use process::main;

@@ -19,9 +19,9 @@ impl error::Error for Usage {}
 
 /// Parses the arguments, runs `work`, and turns what it returns into the exit code: 0 done, 1 failed,
 /// 2 wrong usage, 130 interrupted. `out` names the results folder, where the log is kept.
-pub fn main<Args: Parser>(
+pub fn main<Args: Parser + Sync>(
     out: impl Fn(&Args) -> Option<&Path>,
-    work: impl FnOnce(&Args) -> anyhow::Result<()>,
+    work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
 ) -> ExitCode {
     kernels::quiet_candle_threads();
     let args = match Args::try_parse() {
@@ -34,7 +34,8 @@ pub fn main<Args: Parser>(
     };
     interrupt::listen();
     log_to(out(&args));
-    match work(&args) {
+    // On a thread of the pool: from outside, every parallel loop would wake one and wait for it.
+    match rayon::scope(|_| work(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if e.is::<Interrupted>() => {
             eprintln!("{e}");

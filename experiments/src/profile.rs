@@ -34,6 +34,8 @@ struct Preset {
     held_out: usize,
     /// Test images; 0: all.
     eval_examples: usize,
+    /// Of those, how many AutoAttack and the adaptive attack take; 0: all.
+    autoattack_examples: usize,
     batch: usize,
     lr: f64,
     schedule: Schedule,
@@ -51,6 +53,7 @@ impl Profile {
                 train_examples: 0,
                 held_out: 400,
                 eval_examples: 500,
+                autoattack_examples: 64,
                 batch: 50,
                 lr: 0.1,
                 schedule: Schedule::OneCycle,
@@ -64,6 +67,7 @@ impl Profile {
                 train_examples: 13_000,
                 held_out: 1_000,
                 eval_examples: 1_000,
+                autoattack_examples: 1_000,
                 batch: 64,
                 lr: 0.2,
                 schedule: Schedule::OneCycle,
@@ -77,6 +81,7 @@ impl Profile {
                 train_examples: 0,
                 held_out: 1_000,
                 eval_examples: 0,
+                autoattack_examples: 1_000,
                 batch: 128,
                 lr: 0.1,
                 schedule: Schedule::OneCycle,
@@ -90,6 +95,7 @@ impl Profile {
                 train_examples: 0,
                 held_out: 1_000,
                 eval_examples: 0,
+                autoattack_examples: 0,
                 batch: 128,
                 lr: 0.1,
                 schedule: Schedule::Piecewise,
@@ -139,9 +145,18 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     }
 }
 
-/// How many test images an evaluation takes; 0: all.
-pub fn eval_examples(args: &TrainingArgs) -> usize {
-    args.eval_examples.unwrap_or(args.profile.preset().eval_examples)
+/// How many test images `attack` takes, the first of them; 0: all.
+pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
+    let preset = args.profile.preset();
+    let all = args.eval_examples.unwrap_or(preset.eval_examples);
+    let few = args.autoattack_examples.unwrap_or(preset.autoattack_examples);
+    // Sequences of attacks, thousands of passes an image.
+    let dear = ["autoattack", "autoattack-plus", "autoattack-rand", "adaptive"].contains(&attack);
+    match (dear, all, few) {
+        (false, _, _) | (true, _, 0) => all,
+        (true, 0, few) => few,
+        (true, all, few) => few.min(all),
+    }
 }
 
 /// The field's usual radius.

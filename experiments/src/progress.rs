@@ -17,6 +17,8 @@ pub(crate) struct Progress {
     began: Instant,
     spoke: Instant,
     first: Option<u64>,
+    done: u64,
+    passes: u64,
 }
 
 impl Progress {
@@ -28,25 +30,46 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(total as u64), target).with_prefix(what.clone());
         let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {pos}/{len} {per_sec} ETA {eta} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Self { bar, what, terminal, began: Instant::now(), spoke: Instant::now(), first: None }
+        Self { bar, what, terminal, began: Instant::now(), spoke: Instant::now(), first: None, done: 0, passes: 0 }
     }
 
     /// `done` examples are done.
     pub(crate) fn at(&mut self, done: usize, message: impl FnOnce() -> String) {
         let done = done as u64;
         // A resumed run starts late: only what was done since then tells the rate.
-        let first = *self.first.get_or_insert(done);
+        self.first.get_or_insert(done);
+        self.done = done;
         self.bar.set_position(done);
         if self.terminal {
             self.bar.set_message(message());
         } else if self.spoke.elapsed() >= SILENCE {
-            self.spoke = Instant::now();
-            let rate = (done - first) as f64 / self.began.elapsed().as_secs_f64();
-            let left = self.bar.length().unwrap_or(done).saturating_sub(done);
-            let eta = HumanDuration(Duration::from_secs_f64(left as f64 / rate.max(1e-3)));
-            let total = self.bar.length().unwrap_or(0);
-            tracing::info!("{}: {done}/{total}, {rate:.0} images/s, ETA {eta} {}", self.what, message());
+            self.speak(&message());
         }
+    }
+
+    /// The network has seen `images` more images, on the way to the next example that is done.
+    pub(crate) fn passed(&mut self, images: usize) {
+        self.passes += images as u64;
+        let rate = |this: &Self| format!("({:.0} passes/s)", this.passes as f64 / this.began.elapsed().as_secs_f64());
+        if self.terminal {
+            self.bar.set_message(rate(self));
+        } else if self.spoke.elapsed() >= SILENCE {
+            self.speak(&rate(self));
+        }
+    }
+
+    fn speak(&mut self, message: &str) {
+        self.spoke = Instant::now();
+        let (done, total) = (self.done, self.bar.length().unwrap_or(0));
+        let fresh = done - self.first.unwrap_or(0);
+        let rate = fresh as f64 / self.began.elapsed().as_secs_f64();
+        // Until an example is done nothing is known of the rest.
+        let eta = match fresh {
+            0 => "unknown".to_owned(),
+            _ => HumanDuration(Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate)).to_string(),
+        };
+        let digits = if rate < 10. { 2 } else { 0 };
+        tracing::info!("{}: {done}/{total}, {rate:.digits$} images/s, ETA {eta} {message}", self.what);
     }
 }
 

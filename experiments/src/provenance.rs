@@ -34,7 +34,7 @@ impl Provenance {
         Self {
             commit: env!("I2FR_COMMIT").into(),
             dirty: env!("I2FR_DIRTY") == "true",
-            cargo_lock_sha256: hex(&Sha256::digest(include_bytes!("../../Cargo.lock"))),
+            cargo_lock_sha256: sha256(include_bytes!("../../Cargo.lock")),
             train_sha256: data.train.sha256(),
             test_sha256: data.test.sha256(),
             isa: format!("{:?}", kernels::isa()),
@@ -44,8 +44,9 @@ impl Provenance {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 of `bytes` in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Largest resident memory of this process so far, bytes; 0 where the system does not tell.

@@ -31,16 +31,8 @@ impl Evaluation<'_> {
     /// # Errors
     /// When the network fails, or answers with what is no number.
     pub fn clean(&self, progress: Progress<'_>) -> Result<Option<Correct>> {
-        let mut all = Vec::with_capacity(self.data.len());
-        let positions: Vec<usize> = (0..self.data.len()).collect();
-        for chunk in positions.chunks(self.batch.max(1)) {
-            let Batch { images, labels, .. } = self.images(chunk)?;
-            all.extend(self.correct(&images, &labels)?);
-            if progress(all.len()).is_break() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(all))
+        let everyone: Vec<usize> = (0..self.data.len()).collect();
+        self.all(None, &everyone, vec![true; self.data.len()], 0, progress)
     }
 
     /// Classifies the images under attack. Examples that `before` marks as already wrong stay wrong and
@@ -49,15 +41,35 @@ impl Evaluation<'_> {
     /// # Errors
     /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.
     pub fn robust(&self, probe: &Probe, before: &[bool], seed: u64, progress: Progress<'_>) -> Result<Option<Correct>> {
-        let mut all = before.to_vec();
         let standing: Vec<usize> = (0..self.data.len()).filter(|&i| before[i]).collect();
+        self.all(Some(probe), &standing, before.to_vec(), seed, progress)
+    }
+
+    /// Whether each image of one batch, those at `positions`, is classified correctly, clean (`probe` is
+    /// `None`) or under attack. An example's verdict does not depend on the batch it is judged in.
+    ///
+    /// # Errors
+    /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.
+    pub fn verdicts(&self, probe: Option<&Probe>, positions: &[usize], seed: u64) -> Result<Correct> {
+        let Batch { images, labels, examples } =
+            self.data.batch(positions, self.device).map_err(candle::Error::wrap)?;
+        let Some(probe) = probe else { return self.correct(&images, &labels) };
         let victim = Victim { model: self.model, mode: Mode::Eval, objective: &probe.objective };
-        for chunk in standing.chunks(self.batch.max(1)) {
-            let Batch { images, labels, examples } = self.images(chunk)?;
-            let keys = Keys { seed, epoch: 0, examples: &examples };
-            let adv = probe.attack.perturb(victim, &images, &labels, &keys)?;
-            probe.ball.check(&adv, &images)?;
-            for (&i, hit) in chunk.iter().zip(self.correct(&adv, &labels)?) {
+        let adv = probe.attack.perturb(victim, &images, &labels, &Keys { seed, epoch: 0, examples: &examples })?;
+        probe.ball.check(&adv, &images)?;
+        self.correct(&adv, &labels)
+    }
+
+    fn all(
+        &self,
+        probe: Option<&Probe>,
+        positions: &[usize],
+        mut all: Correct,
+        seed: u64,
+        progress: Progress<'_>,
+    ) -> Result<Option<Correct>> {
+        for chunk in positions.chunks(self.batch.max(1)) {
+            for (&i, hit) in chunk.iter().zip(self.verdicts(probe, chunk, seed)?) {
                 all[i] = hit;
             }
             if progress(chunk.last().map_or(0, |last| last + 1)).is_break() {
@@ -65,10 +77,6 @@ impl Evaluation<'_> {
             }
         }
         Ok(Some(all))
-    }
-
-    fn images(&self, positions: &[usize]) -> Result<Batch> {
-        self.data.batch(positions, self.device).map_err(candle::Error::wrap)
     }
 
     fn correct(&self, images: &Tensor, labels: &Tensor) -> Result<Correct> {

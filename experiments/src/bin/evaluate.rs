@@ -5,20 +5,25 @@
 //!     --data-dir DIR --eps 1/255 --attack fgsm,pgd-20,cw --out results/resnet20
 //! ```
 
-use anyhow::Context;
-use attacks::{Ball, Norm, Probe, UnknownAttack};
+use anyhow::{Context, Result};
+use attacks::{Norm, UnknownAttack};
 use clap::Parser;
+use data::Dataset;
 use experiments::{
+    arsenal::{self, Arsenal, Surrogate},
     cli::{DeviceChoice, Epsilon, at_least_one},
-    evaluation::{CLEAN, Outcome, measure, write_examples},
+    evaluation::Examination,
     files,
+    provenance::sha256,
+    score::{self, About},
+    verdicts::{CLEAN, Place, Verdicts},
 };
 use models::{Arch, Net, Normalization, checkpoint};
-use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 #[global_allocator]
@@ -46,7 +51,7 @@ struct Args {
     /// Radius of the threat model in pixel units
     #[arg(long, default_value = "8/255", allow_negative_numbers = true)]
     eps: Epsilon,
-    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, cw-K, apgd-ce, apgd-dlr; clean accuracy is always reported
+    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, apgd-ce, apgd-dlr, apgd-t, fab-t, square, noise, autoattack (also -plus, -rand), adaptive, transfer; clean accuracy is always reported
     #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
     /// The first N test images [default: all]
@@ -64,67 +69,87 @@ struct Args {
     /// Deviations the network divides by, one a channel
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "mean")]
     std: Vec<f32>,
-    /// Folder for summary.csv and examples.csv
+    /// Weights whose adversarial examples `transfer` tries
+    #[arg(long, value_name = "FILE")]
+    surrogate: Option<PathBuf>,
+    /// Architecture of the surrogate [default: that of --arch]
+    #[arg(long, value_name = "ARCH", requires = "surrogate")]
+    surrogate_arch: Option<Arch>,
+    /// Folder for summary.csv, intervals.csv, examples.csv, stages.csv and robustbench.json
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
 
 fn known(attack: &str) -> Result<String, UnknownAttack> {
-    if attack != CLEAN {
-        // Whether there is such an attack does not depend on the radius.
-        Probe::named(attack, Ball::grey_levels(8.))?;
-    }
+    arsenal::stages(attack, Some("any"))?;
     Ok(attack.into())
-}
-
-/// A line of `summary.csv`.
-#[derive(Serialize)]
-struct Line<'a> {
-    attack: &'a str,
-    examples: usize,
-    clean_percent: f64,
-    robust_percent: f64,
-    seconds: f64,
 }
 
 fn main() -> ExitCode {
     experiments::main(|args: &Args| Some(args.out.as_path()), evaluate)
 }
 
-fn evaluate(args: &Args) -> anyhow::Result<()> {
+fn evaluate(args: &Args) -> Result<()> {
     files::create_folder(&args.out)?;
     let device = args.device.open()?;
-    let ball = args.eps.ball(args.norm);
-    let mut seen = BTreeSet::from([CLEAN]);
-    let attacks: Vec<&String> = args.attack.iter().filter(|name| seen.insert(name.as_str())).collect();
-    let probes = attacks.iter().map(|name| Probe::named(name, ball)).collect::<Result<Vec<_>, _>>()?;
-    let test = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
-    let test = test.first(args.examples.unwrap_or(test.len()));
-    let net = load(args, &test, &device)?;
+    let all = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
+    let examples = args.examples.unwrap_or(all.len()).min(all.len());
+    let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;
+    let surrogate = args.surrogate.as_deref().map(|path| surrogate(path, args, &all, &device)).transpose()?;
+    let model = net.frozen();
+    let checkpoint_sha256 = sha256(&std::fs::read(&args.checkpoint)?);
+    let mut examination = Examination {
+        name: args.arch.to_string(),
+        model: &model,
+        test: &all,
+        place: place(args, &net, &checkpoint_sha256, &all),
+        seed: args.seed,
+        device: &device,
+        arsenal: Arsenal::new(&all, &device, None, surrogate),
+        verdicts: Verdicts::read(args.out.join("evaluations.csv"))?,
+    };
+    let about = About {
+        name: file_name(&args.checkpoint),
+        architecture: args.arch.to_string(),
+        dataset: args.dataset.to_string(),
+        checkpoint_sha256,
+        unreliable: None,
+    };
 
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for probe in std::iter::once(None).chain(probes.iter().map(Some)) {
-        let before = outcomes.first().map(Outcome::flags).unwrap_or_default();
-        let title = args.arch.to_string();
-        let measured = measure(&net.frozen(), &test, probe, &before, args.seed, &device, &title)?;
-        let attack = probe.map_or(CLEAN, |probe| &probe.name);
-        let (norm, epsilon) = (args.norm.to_string(), args.eps.to_string());
-        let outcome = Outcome::new(&args.checkpoint.display().to_string(), attack, [&norm, &epsilon], measured);
-        let Outcome { seconds, examples, .. } = outcome;
-        println!("{attack:<12} {:6.2} %  ({examples} images, {seconds:.1} s)", outcome.percent());
+    let mut seen = BTreeSet::new();
+    let mut outcomes = Vec::new();
+    for attack in std::iter::once(CLEAN).chain(args.attack.iter().map(String::as_str)).filter(|name| seen.insert(*name)) {
+        let outcome = examination.outcome(attack, examples)?;
+        println!("{}", score::line(&outcome));
         outcomes.push(outcome);
-        write(args, &test, &outcomes)?;
+        score::write(&args.out, &examination, &outcomes, &about)?;
     }
     Ok(())
 }
 
-fn load(args: &Args, test: &data::Dataset, device: &candle::Device) -> anyhow::Result<Net> {
-    let path = &args.checkpoint;
-    let weights = checkpoint::read(path).context("--checkpoint")?;
-    let mut net = Net::new(args.arch, test.shape(), test.classes(), 0, device)?;
+/// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
+fn place(args: &Args, net: &Net, weights: &str, test: &Dataset) -> Place {
+    let Args { dataset, seed, arch, .. } = args;
+    let of = format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
+    let checkpoint = format!("{} {}", file_name(&args.checkpoint), &sha256(of.as_bytes())[..10]);
+    Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn surrogate(path: &Path, args: &Args, test: &Dataset, device: &candle::Device) -> Result<Surrogate> {
+    let net = load(path, args.surrogate_arch.unwrap_or(args.arch), args, test, device).context("--surrogate")?;
+    Ok(Surrogate { id: sha256(&std::fs::read(path)?)[..10].into(), net: Arc::new(net) })
+}
+
+fn load(path: &Path, arch: Arch, args: &Args, test: &Dataset, device: &candle::Device) -> Result<Net> {
+    let weights = checkpoint::read(path)?;
+    let mut net = Net::new(arch, test.shape(), test.classes(), 0, device)?;
     let other = || {
         let path = path.display();
-        format!("{path} does not fit --arch {}; give the architecture and data set it was trained with", args.arch)
+        format!("{path} does not fit --arch {arch}; give the architecture and data set it was trained with")
     };
     net.load(&weights).with_context(other)?;
     let given = Normalization { mean: args.mean.clone(), std: args.std.clone() };
@@ -140,22 +165,4 @@ fn stored(metadata: &BTreeMap<String, String>) -> Option<Normalization> {
     let numbers =
         |key: &str| metadata.get(key)?.split(',').map(|number| number.parse().ok()).collect::<Option<Vec<f32>>>();
     Some(Normalization { mean: numbers("mean")?, std: numbers("std")? })
-}
-
-fn write(args: &Args, test: &data::Dataset, outcomes: &[Outcome]) -> anyhow::Result<()> {
-    let clean_percent = outcomes.first().map_or(0., Outcome::percent);
-    let line = |o: &'_ Outcome| (o.attack.clone(), o.examples, o.percent(), o.seconds);
-    let rows: Vec<_> = outcomes.iter().map(line).collect();
-    let lines: Vec<Line<'_>> = rows
-        .iter()
-        .map(|(attack, examples, robust_percent, seconds)| Line {
-            attack,
-            examples: *examples,
-            clean_percent,
-            robust_percent: *robust_percent,
-            seconds: *seconds,
-        })
-        .collect();
-    files::write_csv(&args.out.join("summary.csv"), &lines)?;
-    write_examples(&args.out.join("examples.csv"), test, &outcomes.iter().collect::<Vec<_>>())
 }

@@ -10,6 +10,7 @@ mod options;
 mod outcome;
 mod parity;
 mod program;
+mod stages;
 mod stored;
 mod table;
 mod throughput;

@@ -68,16 +68,6 @@ fn every_option_of_i2fr_matters() {
 }
 
 #[test]
-fn without_the_regulariser_its_options_change_nothing() {
-    let of = |more: &[&str]| {
-        let out = tempfile::tempdir().unwrap();
-        run("train", &[&LEAST[..], &["--framework", "pgd-at"], more].concat(), out.path());
-        only_run(out.path()).file_name().unwrap().to_owned()
-    };
-    assert_eq!(of(&[]), of(&["--i2fr-inter", "3"]));
-}
-
-#[test]
 fn every_option_of_training_matters() {
     all_differ(
         &["--framework", "pgd-at"],

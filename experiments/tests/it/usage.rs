@@ -73,6 +73,9 @@ fn i2fr_is_possible() {
     for value in ["2", "1", "-0.1", "nan"] {
         refuses("train", &[&decay[..], &[value]].concat(), &["--i2fr-decay", "[0, 1)"]);
     }
+    for option in [["--i2fr-inter", "3"], ["--i2fr-place", "training"], ["--i2fr-features", "raw"]] {
+        refuses("train", &[&["--framework", "pgd-at"][..], &option].concat(), &["--i2fr-", "add --i2fr"]);
+    }
 }
 
 #[test]

@@ -2,35 +2,42 @@
 
 use crate::Norm;
 
+/// A gap of which only this share is open is closed: sums of thousands of terms are no better.
+const ROUNDING: f64 = 1e-12;
+
 /// The shortest move from `x` `(D,)` in `[0, 1]` that changes `w . x` by `gap` and stays in `[0, 1]`.
 ///
 /// Each pixel can only help in one direction, and only by its room `r` up to the bound there. The
 /// shortest move of a helpful pixel follows from the Lagrangian of its norm with one multiplier
 /// `t` for all: `min(t, r)` for l-infinity and `min(t |w|, r)` for l2. Either way it closes
 /// `slope * min(t, limit)` of the gap, with (slope, limit) = `(|w|, r)` or `(w^2, r / |w|)`, so the
-/// whole is piecewise linear and rising in `t`: sorting the limits finds the `t` that closes it.
+/// whole is piecewise linear, rising and concave in `t`: Newton's method from 0 never steps beyond
+/// the `t` that closes it, and is there as soon as it is on the right piece.
 ///
 /// Where no move closes the gap, every pixel moves as far as it helps. There is no move where `w` is
 /// zero, or `w` or `gap` is not finite.
 pub(super) fn shortest_move(norm: Norm, x: &[f32], w: &[f32], gap: f64) -> Vec<f32> {
-    let ramps = || x.iter().zip(w).map(|(&x, &w)| ramp(norm, x, w, gap));
-    let mut rising: Vec<(f64, f64)> = ramps().filter(|(slope, _)| *slope != 0.).collect();
-    let mut open: f64 = rising.iter().map(|(slope, _)| slope).sum();
-    if !gap.is_finite() || !open.is_finite() {
+    let ramps: Vec<(f64, f64)> = x.iter().zip(w).map(|(&x, &w)| ramp(norm, x, w, gap)).collect();
+    if !gap.is_finite() || !ramps.iter().map(|(slope, _)| slope).sum::<f64>().is_finite() {
         return vec![0.; x.len()];
     }
-    rising.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
-    // What the pixels already at their bounds have closed, and the slope of the others.
-    let (mut closed, mut t) = (0., f64::INFINITY);
-    for (slope, limit) in rising {
-        if closed + open * limit >= gap.abs() {
-            t = ((gap.abs() - closed) / open).min(limit);
+    let mut t = 0.;
+    loop {
+        // What is closed at `t`, and the slope of the pixels that are not at their bounds yet.
+        let (closed, open) = ramps.iter().fold((0., 0.), |(closed, open), &(slope, limit)| {
+            (closed + slope * limit.min(t), if limit > t { open + slope } else { open })
+        });
+        let left = gap.abs() - closed;
+        if left <= ROUNDING * gap.abs() {
             break;
         }
-        closed += slope * limit;
-        open -= slope;
+        // With nothing left to move it is infinite.
+        t += left / open;
+        if t.is_infinite() {
+            break;
+        }
     }
-    let moves = x.iter().zip(w).zip(ramps()).map(|((_, &w), (slope, limit))| {
+    let moves = w.iter().zip(ramps).map(|(&w, (slope, limit))| {
         let w = f64::from(w);
         let size = match norm {
             _ if slope == 0. => 0.,

@@ -1,21 +1,25 @@
 //! One run: its folder, and training it unless it is there already.
 
+mod saved;
+
 use crate::{
+    arsenal::{Arsenal, Surrogate},
     config::RunConfig,
+    evaluation::Examination,
     files,
     interrupt::{self, Interrupted},
     progress::Progress,
     provenance::{Provenance, peak_rss_bytes},
+    verdicts::{Place, Verdicts},
 };
 use anyhow::{Context, Result};
 use attacks::Probe;
-use candle::{Device, Tensor};
+use candle::Device;
 use data::{Augment, Splits};
-use frameworks::{Epoch, Resume, Trainer, TrainingConfig};
-use models::{Net, checkpoint};
+use frameworks::{Epoch, Trainer, TrainingConfig};
+use models::{Model, Net, checkpoint};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -52,17 +56,6 @@ pub struct Record {
     pub provenance: Provenance,
     /// Whether training is done.
     pub finished: bool,
-}
-
-/// A line of `epochs.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct EpochRow {
-    epoch: usize,
-    lr: f64,
-    loss: f64,
-    held_out_clean_percent: f64,
-    held_out_robust_percent: f64,
-    best: bool,
 }
 
 /// A run's folder.
@@ -120,6 +113,44 @@ impl Run {
         Ok(net)
     }
 
+    /// Where the verdicts on its weights stand.
+    pub fn place(&self, checkpoint: Checkpoint) -> Place {
+        let RunConfig { norm, epsilon, .. } = self.config.clone();
+        Place { checkpoint: checkpoint.name().into(), norm, epsilon }
+    }
+
+    /// What is known of its accuracy.
+    ///
+    /// # Errors
+    /// When `evaluations.csv` is there but broken.
+    pub fn verdicts(&self) -> Result<Verdicts> {
+        Verdicts::read(self.folder.join("evaluations.csv"))
+    }
+
+    /// The evaluation of `model`, its weights of `checkpoint`.
+    ///
+    /// # Errors
+    /// When what is stored or configured is broken.
+    pub fn examination<'a>(
+        &self,
+        checkpoint: Checkpoint,
+        model: &'a dyn Model,
+        data: &'a Splits,
+        device: &'a Device,
+        surrogate: Option<Surrogate>,
+    ) -> Result<Examination<'a>> {
+        Ok(Examination {
+            name: self.name(),
+            model,
+            test: &data.test,
+            place: self.place(checkpoint),
+            seed: self.config.seed,
+            device,
+            arsenal: Arsenal::new(&data.test, device, self.config.i2fr()?, surrogate),
+            verdicts: self.verdicts()?,
+        })
+    }
+
     /// Trains the run, or goes on where it was interrupted; does nothing when it is trained.
     ///
     /// # Errors
@@ -154,7 +185,7 @@ impl Run {
             })?;
             let Some(epoch) = epoch else { return Err(Interrupted.into()) };
             provenance.train_seconds += began.elapsed().as_secs_f64();
-            rows.push(row(epoch));
+            rows.push(epoch.into());
             self.save(&trainer, &rows, epoch.best, &provenance)?;
             let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
             let star = if best { " *" } else { "" };
@@ -226,78 +257,4 @@ impl Run {
         Ok(Trainer::new(game, training, net, train, held_out, device)?)
     }
 
-    fn resume_file(&self) -> PathBuf {
-        self.folder.join("resume.safetensors")
-    }
-
-    fn write_record(&self, provenance: &Provenance, finished: bool) -> Result<()> {
-        let Self { config, folder } = self;
-        let game = config.game()?.to_string();
-        let record = Record { id: config.id(), config: config.clone(), game, provenance: provenance.clone(), finished };
-        files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
-    }
-
-    /// Writes everything an interrupted run needs; `resume.safetensors` last, since it says how far it is.
-    fn save(&self, trainer: &Trainer, rows: &[EpochRow], best: bool, provenance: &Provenance) -> Result<()> {
-        let state = trainer.state()?;
-        let net = trainer.net();
-        let join = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
-        let about = BTreeMap::from([
-            ("arch".to_owned(), net.arch().to_string()),
-            ("mean".to_owned(), join(&net.normalization().mean)),
-            ("std".to_owned(), join(&net.normalization().std)),
-            ("epoch".to_owned(), state.epochs.to_string()),
-        ]);
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
-            if best || checkpoint == Checkpoint::Last {
-                checkpoint::write(&self.weights(checkpoint), &state.net, &about)?;
-            }
-        }
-        files::write_csv(&self.folder.join("epochs.csv"), rows)?;
-        let mut all = BTreeMap::new();
-        for (part, tensors) in [("net", &state.net), ("sgd", &state.sgd), ("memory", &state.memory)] {
-            all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
-        }
-        let about = BTreeMap::from([
-            ("epochs".to_owned(), state.epochs.to_string()),
-            ("best_percent".to_owned(), state.best_percent.map(|p| p.to_string()).unwrap_or_default()),
-            ("train_seconds".to_owned(), provenance.train_seconds.to_string()),
-        ]);
-        Ok(checkpoint::write(&self.resume_file(), &all, &about)?)
-    }
-
-    /// Puts the trainer where an interrupted run stood; returns the epochs so far.
-    fn resume(&self, trainer: &mut Trainer, provenance: &mut Provenance) -> Result<Vec<EpochRow>> {
-        let path = self.resume_file();
-        let same = self.record().is_some_and(|record| record.config == self.config);
-        if !same || !path.is_file() {
-            return Ok(Vec::new());
-        }
-        let broken = || format!("{}: not a state to resume from; delete it to start the run anew", path.display());
-        let tensors = checkpoint::read(&path).with_context(broken)?;
-        let about = checkpoint::metadata(&path).with_context(broken)?;
-        let part = |name: &str| -> BTreeMap<String, Tensor> {
-            let inside = |(key, tensor): (&String, &Tensor)| {
-                Some((key.strip_prefix(name)?.strip_prefix('/')?.to_owned(), tensor.clone()))
-            };
-            tensors.iter().filter_map(inside).collect()
-        };
-        let number = |key: &str| about.get(key).and_then(|text| text.parse::<f64>().ok());
-        let epochs = number("epochs").with_context(broken)? as usize;
-        provenance.train_seconds = number("train_seconds").with_context(broken)?;
-        let (net, sgd, memory) = (part("net"), part("sgd"), part("memory"));
-        let state = Resume { epochs, best_percent: number("best_percent"), net, sgd, memory };
-        trainer.resume(&state).with_context(broken)?;
-        let history = self.folder.join("epochs.csv");
-        let mut rows: Vec<EpochRow> = files::read_csv(&history).with_context(broken)?;
-        anyhow::ensure!(rows.len() >= epochs, "{}: {} has only {} epochs", broken(), history.display(), rows.len());
-        rows.truncate(epochs);
-        tracing::info!("{}: resuming after epoch {epochs}", self.name());
-        Ok(rows)
-    }
-}
-
-fn row(epoch: Epoch) -> EpochRow {
-    let Epoch { epoch, lr, loss, clean_percent, robust_percent, best } = epoch;
-    EpochRow { epoch, lr, loss, held_out_clean_percent: clean_percent, held_out_robust_percent: robust_percent, best }
 }
