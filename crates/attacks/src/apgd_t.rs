@@ -1,6 +1,6 @@
 //! Auto-PGD towards one class after another.
 
-use crate::{Apgd, Attack, Ball, Keys, Victim, name::more, rivals::rivals, survivors::Survivors};
+use crate::{Apgd, Attack, Ball, Keys, Victim, name::more};
 use candle::{Result, Tensor};
 use objectives::targeted_dlr;
 use std::fmt;
@@ -27,19 +27,7 @@ impl ApgdT {
 
 impl Attack for ApgdT {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
-        let images = &images.detach();
-        let mut survivors = Survivors::new(victim, images, labels, keys)?;
-        let rivals = rivals(victim, images, labels)?;
-        for target in 0..self.targets.min(rivals.dim(1)?) {
-            let aim = rivals.narrow(1, target, 1)?.squeeze(1)?.contiguous()?;
-            survivors.try_each(|images, labels, keys, at| {
-                let objective = &targeted_dlr(aim.index_select(at, 0)?);
-                // Each target has its own random starts.
-                let first = target as u64 * self.apgd.restarts as u64;
-                self.apgd.search(Victim { objective, ..victim }, images, labels, keys, first)
-            })?;
-        }
-        Ok(survivors.found())
+        self.apgd.towards_each(self.targets, targeted_dlr, victim, images, labels, keys)
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`Objective`] that the caller passes in. So FGSM, PGD, momentum PGD and CW are presets of one
 //! [`Pgd`], and every framework and regulariser reuses it. [`Apgd`] chooses its own step lengths.
 //! [`ApgdT`], [`Fab`] and [`Square`] bring their own objectives; with [`Apgd`] they are [`AutoAttack`].
+//! [`MatchFeatures`], [`Transfer`] and [`Noise`] ask whether a robust network only hides its gradients.
 
 mod apgd;
 mod apgd_t;
@@ -13,6 +14,7 @@ mod candidate;
 mod evaluation;
 mod fab;
 mod keys;
+mod match_features;
 mod name;
 mod noise;
 mod pgd;
@@ -20,6 +22,7 @@ mod rivals;
 mod square;
 mod suite;
 mod survivors;
+mod transfer;
 
 pub use apgd::Apgd;
 pub use apgd_t::ApgdT;
@@ -28,10 +31,12 @@ pub use ball::{BadRadius, Ball, Norm};
 pub use evaluation::{Correct, Evaluation, Progress};
 pub use fab::Fab;
 pub use keys::Keys;
+pub use match_features::MatchFeatures;
 pub use noise::Noise;
 pub use pgd::{Pgd, Start};
 pub use square::Square;
 pub use suite::{Probe, UnknownAttack};
+pub use transfer::Transfer;
 
 use candle::{Result, Tensor};
 use models::{Mode, Model};

@@ -7,6 +7,7 @@ mod evaluation;
 mod fab;
 mod first;
 mod golden;
+mod masking;
 mod names;
 mod noise;
 mod parity;
