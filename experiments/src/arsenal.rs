@@ -1,17 +1,14 @@
 //! The attacks an evaluation can name: those of [`Probe`], those on I2FR's own terms, and transfer.
 
 use crate::verdicts::{CLEAN, Place};
-use anyhow::{Context, Result};
-use attacks::{Apgd, Attack, Ball, MatchFeatures, Pgd, Probe, Transfer, UnknownAttack};
+use anyhow::{Context, Result, bail};
+use attacks::{Apgd, Attack, Ball, MatchFeatures, Pgd, Probe, Transfer};
 use candle::{Device, Tensor};
 use data::Dataset;
 use i2fr::{I2fr, Reference};
 use models::{Mode, Model, Net};
 use objectives::{Clean, Objective, Pass, Stage, ce, margin};
-use std::{
-    cell::OnceCell,
-    sync::Arc,
-};
+use std::{cell::OnceCell, sync::Arc};
 
 /// The stages of `adaptive`, an attack that knows how I2FR defends: the cross-entropy whatever the scale
 /// of the logits, I2FR itself by PGD and by Auto-PGD, both together as in training, and the features of
@@ -64,14 +61,18 @@ struct OwnTerms {
 ///
 /// # Errors
 /// When no attack has that name.
-pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>, UnknownAttack> {
+pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
     match (attack, surrogate) {
         (CLEAN, _) => Ok(Vec::new()),
         ("adaptive", _) => Ok(ADAPTIVE.map(String::from).into()),
         ("transfer", Some(id)) => Ok(vec![format!("transfer@{id}")]),
+        ("transfer", None) => bail!("transfer needs another network: give its weights with --surrogate"),
         (own, _) if OWN_TERMS.contains(&own) => Ok(vec![own.into()]),
         // Which attacks there are does not depend on the radius.
-        _ => Ok(Probe::stages(attack, Ball::grey_levels(8.))?.into_iter().map(|probe| probe.name).collect()),
+        _ => match Probe::stages(attack, Ball::grey_levels(8.)) {
+            Ok(probes) => Ok(probes.into_iter().map(|probe| probe.name).collect()),
+            Err(unknown) => bail!("{unknown}; and here adaptive, {}, transfer", OWN_TERMS.join(", ")),
+        },
     }
 }
 
@@ -89,7 +90,7 @@ impl<'a> Arsenal<'a> {
     /// # Errors
     /// When no attack has that name.
     pub fn stages(&self, attack: &str) -> Result<Vec<String>> {
-        Ok(stages(attack, self.surrogate.as_ref().map(|s| s.id.as_str()))?)
+        stages(attack, self.surrogate.as_ref().map(|s| s.id.as_str()))
     }
 
     /// The attack called `stage` on `model`.
@@ -112,7 +113,7 @@ impl<'a> Arsenal<'a> {
             "pgd-i2fr" => own(Arc::new(Pgd::new(ball, STEPS)), objective.clone()),
             "apgd-i2fr" => own(Arc::new(apgd), objective.clone()),
             "apgd-ce-i2fr" => own(Arc::new(apgd), ce(Pass::Adv) + objective.clone()),
-            _ => own(Arc::new(MatchFeatures::new(apgd, centers.clone())), margin()),
+            _ => own(Arc::new(MatchFeatures::new(ball, STEPS, centers.clone())), margin()),
         })
     }
 

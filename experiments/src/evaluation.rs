@@ -65,7 +65,8 @@ impl Examination<'_> {
         for stage in std::iter::once(CLEAN).chain(stages.iter().map(String::as_str)) {
             let unknown = self.verdicts.unknown(&place, &before, stage, examples);
             if !unknown.is_empty() {
-                let shown = if stages.len() < 2 || stage == CLEAN { stage.into() } else { format!("{attack}, {stage}") };
+                let shown =
+                    if stages.len() < 2 || stage == CLEAN { stage.into() } else { format!("{attack}, {stage}") };
                 self.ask(&place, stage, &shown, &unknown, examples)?;
             }
             if stage != CLEAN {
@@ -108,12 +109,7 @@ impl Examination<'_> {
 }
 
 /// The verdicts of one batch; an attack that the user interrupts gives none.
-fn verdicts(
-    evaluation: &Evaluation<'_>,
-    probe: Option<&Probe>,
-    positions: &[usize],
-    seed: u64,
-) -> Result<Vec<bool>> {
+fn verdicts(evaluation: &Evaluation<'_>, probe: Option<&Probe>, positions: &[usize], seed: u64) -> Result<Vec<bool>> {
     let answer = evaluation.verdicts(probe, positions, seed);
     if interrupt::check().is_break() {
         return Err(Interrupted.into());

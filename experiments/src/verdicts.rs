@@ -105,8 +105,7 @@ impl Verdicts {
     /// When it is there but broken.
     pub fn read(path: PathBuf) -> Result<Self> {
         let broken = || format!("{}: not evaluations; delete it to evaluate again", path.display());
-        let lines: Vec<Line> =
-            if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
+        let lines: Vec<Line> = if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
         let sign = |byte| matches!(byte, STANDS | BROKEN | UNKNOWN);
         let whole = |line: &&Line| line.correct.len() == line.examples && line.correct.bytes().all(sign);
         if let Some(line) = lines.iter().find(|line| !whole(line)) {

@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::{Context, Result};
-use attacks::{Norm, UnknownAttack};
+use attacks::Norm;
 use clap::Parser;
 use data::Dataset;
 use experiments::{
@@ -80,7 +80,7 @@ struct Args {
     out: PathBuf,
 }
 
-fn known(attack: &str) -> Result<String, UnknownAttack> {
+fn known(attack: &str) -> Result<String> {
     arsenal::stages(attack, Some("any"))?;
     Ok(attack.into())
 }
@@ -118,7 +118,8 @@ fn evaluate(args: &Args) -> Result<()> {
 
     let mut seen = BTreeSet::new();
     let mut outcomes = Vec::new();
-    for attack in std::iter::once(CLEAN).chain(args.attack.iter().map(String::as_str)).filter(|name| seen.insert(*name)) {
+    for attack in std::iter::once(CLEAN).chain(args.attack.iter().map(String::as_str)).filter(|name| seen.insert(*name))
+    {
         let outcome = examination.outcome(attack, examples)?;
         println!("{}", score::line(&outcome));
         outcomes.push(outcome);
@@ -130,7 +131,8 @@ fn evaluate(args: &Args) -> Result<()> {
 /// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
 fn place(args: &Args, net: &Net, weights: &str, test: &Dataset) -> Place {
     let Args { dataset, seed, arch, .. } = args;
-    let of = format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
+    let of =
+        format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
     let checkpoint = format!("{} {}", file_name(&args.checkpoint), &sha256(of.as_bytes())[..10]);
     Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() }
 }

@@ -256,5 +256,4 @@ impl Run {
         let net = config.net(data.train.shape(), data.train.classes(), device)?;
         Ok(Trainer::new(game, training, net, train, held_out, device)?)
     }
-
 }

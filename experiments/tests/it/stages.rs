@@ -47,7 +47,10 @@ fn a_sequence_is_its_stages_one_after_the_other() {
     }
     let stages = table(&place.join("stages.csv"));
     let count = |row: usize, name: &str| stages[row][name].parse::<usize>().unwrap();
-    assert_eq!(stages.iter().map(|row| row["stage"].as_str()).collect::<Vec<_>>(), ["apgd-ce", "apgd-t", "fab-t", "square"]);
+    assert_eq!(
+        stages.iter().map(|row| row["stage"].as_str()).collect::<Vec<_>>(),
+        ["apgd-ce", "apgd-t", "fab-t", "square"]
+    );
     assert_eq!(count(0, "attacked"), column(&examples, "clean_correct").iter().filter(|hit| **hit).count());
     for row in 0..4 {
         assert_eq!(stages[row]["attack"], "autoattack");
@@ -76,9 +79,10 @@ fn intervals_and_the_worst_case_stand_beside_accuracies() {
     let [clean, fgsm, cw, noise] = ["clean_correct", "fgsm", "cw-5", "noise-3"].map(|name| column(&examples, name));
     let worst = (0..30).filter(|&i| clean[i] && fgsm[i] && cw[i] && noise[i]).count();
     let rows = table(&place.join("intervals.csv"));
-    assert_eq!(rows.iter().map(|row| row["attack"].as_str()).collect::<Vec<_>>(), [
-        "clean", "fgsm", "cw-5", "noise-3", "worst case"
-    ]);
+    assert_eq!(
+        rows.iter().map(|row| row["attack"].as_str()).collect::<Vec<_>>(),
+        ["clean", "fgsm", "cw-5", "noise-3", "worst case"]
+    );
     assert_eq!(rows[4]["standing"], worst.to_string());
     for row in &rows {
         let number = |name: &str| row[name].parse::<f64>().unwrap();
@@ -129,7 +133,8 @@ fn the_adaptive_attack_and_transfer_have_names() {
     let ask = ["--examples", "12", "--attack", "adaptive,transfer,match-features", "--surrogate", &surrogate];
     evaluate(&arguments, &ask, &place);
     let examples = place.join("examples.csv");
-    let [clean, adaptive, matched] = ["clean_correct", "adaptive", "match-features"].map(|name| column(&examples, name));
+    let [clean, adaptive, matched] =
+        ["clean_correct", "adaptive", "match-features"].map(|name| column(&examples, name));
     assert!((0..12).all(|i| clean[i] || !adaptive[i]) && (0..12).all(|i| matched[i] || !adaptive[i]));
     assert!(clean != adaptive, "the adaptive attack breaks nothing");
     // The network is its own surrogate: transfer is the attack itself.
@@ -172,7 +177,10 @@ fn a_killed_evaluation_goes_on_to_the_same_bytes() {
     assert_eq!(text(&place.join("examples.csv")), text(&whole.join("examples.csv")));
     // Everything but the times.
     let verdicts = |place: &Path| -> Vec<(String, String)> {
-        table(&place.join("evaluations.csv")).into_iter().map(|row| (row["attack"].clone(), row["correct"].clone())).collect()
+        table(&place.join("evaluations.csv"))
+            .into_iter()
+            .map(|row| (row["attack"].clone(), row["correct"].clone()))
+            .collect()
     };
     assert_eq!(verdicts(&place), verdicts(&whole));
     assert_nothing_half_written_but_killed(&place);
