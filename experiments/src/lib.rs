@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that reads arguments, prints, or writes results.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod evaluation;
