@@ -102,7 +102,7 @@ impl Measured {
         let (examples, shape) = (data.len(), data.shape());
         let (mut answers, mut escapes) = (Vec::new(), Vec::new());
         for (attack, ball) in questions(ball, shape) {
-            let answer = match anatomy.obstacle(attack == CLEAN || BLACK.contains(&attack))? {
+            let answer = match anatomy.obstacle(attack == CLEAN || BLACK.contains(&attack)) {
                 Some(obstacle) => Err(obstacle),
                 None => match evidence.stands(attack, ball) {
                     Ok(Some(stands)) => {
@@ -149,7 +149,7 @@ impl Measured {
     }
 
     /// Those of `attacks` that were measured, with what stands under them.
-    pub(super) fn known<'a>(&'a self, attacks: &'a [&'static str]) -> Vec<(&'static str, &'a [bool])> {
+    pub(super) fn known(&self, attacks: &[&'static str]) -> Vec<(&'static str, &[bool])> {
         attacks.iter().filter_map(|attack| Some((*attack, self.get(attack).ok()?))).collect()
     }
 
@@ -159,9 +159,9 @@ impl Measured {
         (0..self.examples).map(|i| known.iter().all(|(_, stands)| stands[i])).collect()
     }
 
-    /// Whether anything was measured.
-    pub(super) fn any(&self) -> bool {
-        self.answers.iter().any(|(_, _, answer)| answer.is_ok()) || !self.escapes.is_empty()
+    /// Every attack in the ball that was measured, with what stands under it.
+    pub(super) fn attacks(&self) -> Vec<(&'static str, &[bool])> {
+        ATTACKS.into_iter().filter(|attack| *attack != CLEAN).filter_map(|a| Some((a, self.get(a).ok()?))).collect()
     }
 
     /// Examples, in per cent of all.

@@ -29,7 +29,11 @@ pub(super) const RULES: [Rule<Anatomy>; 5] = [
         judge: Anatomy::deterministic,
         advice: "attack the expectation over the randomness, as autoattack-rand does",
     },
-    Rule { name: "logits", judge: Anatomy::logits, advice: "attack the finite scores before the softmax" },
+    Rule {
+        name: "logits",
+        judge: Anatomy::logits,
+        advice: "attacks need finite scores of at least 4 classes, before any softmax",
+    },
     Rule {
         name: "gradient",
         judge: Anatomy::gradient,
@@ -49,6 +53,8 @@ pub(super) const RULES: [Rule<Anatomy>; 5] = [
 
 /// What a few passes forth and back reveal.
 pub(super) struct Anatomy {
+    /// Whether every logit is a number.
+    finite: bool,
     labels: Tensor,
     /// Logits of the images, pass by pass.
     answers: Vec<Tensor>,
@@ -83,7 +89,13 @@ impl Anatomy {
         let random = ball.project(&(&images + noise)?, &images)?;
 
         let logits = |x: &Tensor| candle::Result::Ok(model.forward(x, Mode::Eval)?.logits.detach());
-        let answers = (0..PASSES).map(|_| logits(&images)).collect::<candle::Result<_>>()?;
+        let answers = (0..PASSES).map(|_| logits(&images)).collect::<candle::Result<Vec<_>>>()?;
+        let elsewhere = logits(&random)?;
+        let mut finite = true;
+        for logits in answers.iter().chain([&elsewhere]) {
+            // A sum turns any value that is not finite into a sum that is not.
+            finite &= logits.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite();
+        }
         let around = |point| Slope::around(model, &images, &labels, point, ball);
         let slopes = match (around(&images)?, around(&random)?) {
             (Ok(clean), Ok(random)) => Ok([clean, random]),
@@ -93,26 +105,21 @@ impl Anatomy {
             Ok((_, grad)) => Ok(per_image(&grad.abs()?)?),
             Err(none) => Err(none),
         };
-        Ok(Self { labels, answers, elsewhere: logits(&random)?, slopes, pull })
+        Ok(Self { finite, labels, answers, elsewhere, slopes, pull })
     }
 
-    /// Why nothing can be attacked, or (`blind`: not even) without gradients.
-    pub(super) fn obstacle(&self, blind: bool) -> candle::Result<Option<String>> {
-        Ok(match &self.slopes {
-            _ if !self.finite()? => Some("the network answers with values that are no numbers".into()),
+    /// Why there is nothing to attack; a `blind` attack needs no gradient.
+    pub(super) fn obstacle(&self, blind: bool) -> Option<String> {
+        match &self.slopes {
+            _ if !self.finite => Some("the network answers with values that are no numbers".into()),
             Err(none) if !blind => Some(none.clone()),
             _ => None,
-        })
+        }
     }
 
-    fn finite(&self) -> candle::Result<bool> {
-        let mut all = self.answers.iter().chain([&self.elsewhere]);
-        all.try_fold(true, |finite, logits| Ok(finite && logits.abs()?.sum_all()?.to_scalar::<f32>()?.is_finite()))
-    }
-
-    /// The first pass over the images, if it is one over numbers.
+    /// The first pass over the images, if it gave numbers.
     fn numbers(&self) -> std::result::Result<&Tensor, Stop> {
-        if self.finite()? { Ok(&self.answers[0]) } else { Err(Stop::Skip("some logits are no numbers".into())) }
+        if self.finite { Ok(&self.answers[0]) } else { Err(Stop::Skip("some logits are no numbers".into())) }
     }
 
     fn deterministic(&self) -> Judged {
@@ -134,7 +141,7 @@ impl Anatomy {
     }
 
     fn logits(&self) -> Judged {
-        if !self.finite()? {
+        if !self.finite {
             return Ok((Fail, "some logits are no numbers".into()));
         }
         let logits = Tensor::cat(&[&self.answers[0], &self.elsewhere], 0)?;

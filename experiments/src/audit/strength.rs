@@ -13,7 +13,11 @@ pub(super) const RULES: [Rule<Measured>; 13] = [
         judge: one_step,
         advice: "gradients mislead beyond one step; check step size and masking",
     },
-    Rule { name: "more steps", judge: more_steps, advice: "not converged; report an attack with more steps" },
+    Rule {
+        name: "more steps",
+        judge: more_steps,
+        advice: "not converged or unstable; report more steps and check their size",
+    },
     Rule { name: "more restarts", judge: more_restarts, advice: "report an attack with more restarts" },
     Rule { name: "larger radius", judge: larger_radius, advice: "the attack loses strength where it should gain it" },
     Rule {
@@ -108,14 +112,14 @@ fn unbounded(facts: &Measured) -> Judged {
 fn black_box(facts: &Measured) -> Judged {
     let (white, black) = (facts.known(&WHITE), facts.known(&BLACK));
     if white.is_empty() || black.is_empty() {
-        let kind = if white.is_empty() { "gradients" } else { "none" };
-        return Err(Stop::Skip(format!("no attack that uses {kind} was measured")));
+        let how = if white.is_empty() { "with" } else { "without" };
+        return Err(Stop::Skip(format!("no attack {how} gradients was measured")));
     }
     let rest = facts.under_all(&WHITE);
-    let each: Vec<String> = black.iter().map(|(name, stands)| format!("{name} {}", only(&rest, stands))).collect();
     let names: Vec<&str> = white.iter().map(|(name, _)| *name).collect();
-    let found =
-        format!("of {} examples that {} leave are broken by {}", standing(&rest), names.join(", "), each.join(", "));
+    let each: Vec<String> =
+        black.iter().map(|(name, stands)| format!("{name} breaks {}", only(&rest, stands))).collect();
+    let found = format!("of {} examples that stand under {}, {}", standing(&rest), names.join(", "), each.join(", "));
     let broken = only(&rest, &facts.under_all(&BLACK));
     Ok((Verdict::of(facts.exceeds(broken, 0, 2.), facts.exceeds(broken, 0, 0.2)), found))
 }
@@ -133,6 +137,9 @@ fn own_terms(facts: &Measured) -> Judged {
     let others: Vec<&'static str> = ATTACKS.into_iter().filter(|attack| *attack != "adaptive").collect();
     let (name, rest) = match facts.get("autoattack") {
         Ok(stands) => ("autoattack", stands.to_vec()),
+        Err(_) if facts.known(&WHITE).is_empty() => {
+            return Err(Stop::Skip("no other attack with gradients was measured".into()));
+        }
         Err(_) => ("the other attacks together", facts.under_all(&others)),
     };
     let broken = only(&rest, adaptive);
@@ -164,16 +171,17 @@ fn sample(facts: &Measured) -> Judged {
 }
 
 fn worst_case(facts: &Measured) -> Judged {
-    let (clean, worst) = (facts.get(CLEAN)?, worst(facts)?);
-    let known = facts.known(&ATTACKS);
-    let repaired: usize = known.iter().map(|(_, stands)| only(stands, clean)).sum();
-    let (strongest, least) = known.iter().min_by_key(|(_, stands)| standing(stands)).expect("clean is known");
+    let (clean, worst, attacks) = (facts.get(CLEAN)?, worst(facts)?, facts.attacks());
+    let Some((strongest, least)) = attacks.iter().min_by_key(|(_, stands)| standing(stands)) else {
+        return Err(Stop::Skip("no attack was measured".into()));
+    };
+    let repaired: usize = attacks.iter().map(|(_, stands)| only(stands, clean)).sum();
     let left = facts.share(&worst);
     let (low, high) = wilson(left, facts.examples);
     let found = format!(
-        "{left:.2} % (interval {low:.2} to {high:.2}) stand under {} attacks together, {:.2} % under the strongest, \
-         {strongest}, and {repaired} times one is right only under attack",
-        known.len() - 1,
+        "{left:.2} % (interval {low:.2} to {high:.2}) stand under all of {} attacks, {:.2} % under the strongest \
+         ({strongest}); {repaired} times an example is right under attack that is wrong when clean",
+        attacks.len(),
         facts.share(least)
     );
     Ok((Verdict::of(repaired > 0 || standing(&worst) > standing(least), false), found))
@@ -187,8 +195,8 @@ fn worst(facts: &Measured) -> Result<Vec<bool>, Stop> {
 
 fn threat_model(facts: &Measured) -> Judged {
     match facts.escapes.as_slice() {
-        [] if facts.any() => Ok((Verdict::Pass, "every attack stayed in its ball and in [0, 1]".into())),
-        [] => Err(Stop::Skip("nothing was measured".into())),
+        [] if facts.attacks().is_empty() => Err(Stop::Skip("no attack was measured".into())),
+        [] => Ok((Verdict::Pass, "every attack stayed in its ball and in [0, 1]".into())),
         escapes => Ok((Verdict::Fail, escapes.join("; "))),
     }
 }
