@@ -3,6 +3,7 @@
 //! This is the only crate that reads arguments, prints, or writes results.
 
 pub mod arsenal;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod evaluation;

@@ -73,7 +73,10 @@ fn main() -> ExitCode {
 }
 
 fn time(args: &Args) -> Result<()> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?.install(|| steps(args))
+}
+
+fn steps(args: &Args) -> Result<()> {
     let device = args.device.open()?;
     let mut net = Net::new(args.arch, [3, 32, 32], 10, 0, &device)?;
     let sgd = Sgd::new(&net, SgdConfig::default())?;

@@ -1,5 +1,6 @@
 //! The binaries as a user meets them, and the rules that the whole source tree keeps.
 
+mod audit;
 mod checkpoints;
 mod data;
 mod evaluate;

@@ -1,0 +1,113 @@
+//! An audit as files.
+
+use super::{Audit, Check, Verdict, model, strength};
+use crate::files;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A line of `audit.csv`.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    check: String,
+    verdict: Verdict,
+    detail: String,
+    subject: String,
+    settings: String,
+}
+
+const CSV: &str = "audit.csv";
+
+impl Audit {
+    /// For people.
+    pub fn markdown(&self) -> String {
+        let mut lines = vec![
+            format!("# Audit of {}", self.subject),
+            String::new(),
+            self.settings.clone(),
+            String::new(),
+            "| | check | what was found |".into(),
+            "|---|---|---|".into(),
+        ];
+        for Check { name, verdict, detail } in &self.checks {
+            lines.push(format!("| {} | {name} | {} |", sign(*verdict), detail.replace('|', "\\|")));
+        }
+        lines.extend([String::new(), self.summary()]);
+        lines.join("\n") + "\n"
+    }
+
+    fn summary(&self) -> String {
+        let names = |verdict| {
+            let found = self.checks.iter().filter(|check| check.verdict == verdict);
+            found.map(|check| check.name).collect::<Vec<_>>().join(", ")
+        };
+        let failed = names(Verdict::Fail);
+        let mut text = if failed.is_empty() {
+            "No check failed.".to_owned()
+        } else {
+            format!("**Failed: {failed}.** Until that is explained, robust accuracy of this network is no evidence.")
+        };
+        for (verdict, title) in [(Verdict::Warn, "To look at"), (Verdict::Skipped, "Not checked")] {
+            let names = names(verdict);
+            if !names.is_empty() {
+                text.push_str(&format!(" {title}: {names}."));
+            }
+        }
+        text
+    }
+
+    /// For programs: `check,verdict,detail,subject,settings`.
+    ///
+    /// # Errors
+    /// Never for what an audit holds.
+    pub fn csv(&self) -> Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for Check { name, verdict, detail } in &self.checks {
+            writer.serialize(Line {
+                check: (*name).into(),
+                verdict: *verdict,
+                detail: detail.clone(),
+                subject: self.subject.clone(),
+                settings: self.settings.clone(),
+            })?;
+        }
+        Ok(String::from_utf8(writer.into_inner().context("a table in memory has no end of space")?)?)
+    }
+
+    /// Writes `audit.md` and `audit.csv` into `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be written; each file is whole or untouched.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        files::write(&folder.join("audit.md"), self.markdown().as_bytes())?;
+        files::write(&folder.join(CSV), self.csv()?.as_bytes())
+    }
+
+    /// What [`Audit::write`] left in `folder`, if anything.
+    ///
+    /// # Errors
+    /// When the file is not an audit of this version.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(CSV);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let other = || format!("{}: not an audit of this version; delete it to audit again", path.display());
+        let lines: Vec<Line> = files::read_csv(&path).with_context(other)?;
+        let names = || model::RULES.iter().map(|rule| rule.name).chain(strength::RULES.iter().map(|rule| rule.name));
+        ensure!(names().eq(lines.iter().map(|line| line.check.as_str())), other());
+        let Line { subject, settings, .. } = &lines[0];
+        let (subject, settings) = (subject.clone(), settings.clone());
+        let check = |(name, line): (_, Line)| Check { name, verdict: line.verdict, detail: line.detail };
+        Ok(Some(Self { subject, settings, checks: names().zip(lines).map(check).collect() }))
+    }
+}
+
+fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Skipped => "–",
+        Verdict::Pass => "✓ pass",
+        Verdict::Warn => "! warn",
+        Verdict::Fail => "✗ **fail**",
+    }
+}
