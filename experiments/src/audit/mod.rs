@@ -29,11 +29,13 @@
 //! not say by how much. What cannot be checked is skipped and says why.
 
 mod evidence;
+mod examined;
 mod model;
 mod report;
 mod strength;
 
 pub use evidence::{ATTACKS, Evidence, RADII, questions};
+pub use examined::Examined;
 
 use anyhow::{Result, ensure};
 use attacks::Ball;
@@ -122,16 +124,21 @@ impl Audit {
     /// # Errors
     /// When the network fails, or `evidence` does for another reason than an attack that left its ball.
     pub fn of(subject: &Subject<'_>, evidence: &mut dyn Evidence) -> Result<Self> {
-        let Subject { name, about, data, ball, .. } = subject;
+        let Subject { name, about, data, ball, .. } = *subject;
         ensure!(!data.is_empty(), "an audit needs images");
         let anatomy = Anatomy::of(subject)?;
         let measured = Measured::of(subject, &anatomy, evidence)?;
-        let about = if about.is_empty() { String::new() } else { format!("; {about}") };
         Ok(Self {
-            subject: (*name).into(),
-            settings: format!("{ball}; {} images of {}{about}", data.len(), data.name()),
+            subject: name.into(),
+            settings: Self::settings(ball, data, about),
             checks: judge(&model::RULES, &anatomy)?.into_iter().chain(judge(&strength::RULES, &measured)?).collect(),
         })
+    }
+
+    /// How a report says what it looked at.
+    pub fn settings(ball: Ball, data: &Dataset, about: &str) -> String {
+        let about = if about.is_empty() { String::new() } else { format!("; {about}") };
+        format!("{ball}; {} images of {}{about}", data.len(), data.name())
     }
 
     /// The worst verdict of all checks.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// A line of `audit.csv`.
+/// A line of an audit's CSV file.
 #[derive(Serialize, Deserialize)]
 struct Line {
     check: String,
@@ -15,8 +15,6 @@ struct Line {
     subject: String,
     settings: String,
 }
-
-const CSV: &str = "audit.csv";
 
 impl Audit {
     /// For people.
@@ -36,7 +34,8 @@ impl Audit {
         lines.join("\n") + "\n"
     }
 
-    fn summary(&self) -> String {
+    /// What failed, what to look at and what was not checked.
+    pub fn summary(&self) -> String {
         let names = |verdict| {
             let found = self.checks.iter().filter(|check| check.verdict == verdict);
             found.map(|check| check.name).collect::<Vec<_>>().join(", ")
@@ -74,21 +73,21 @@ impl Audit {
         Ok(String::from_utf8(writer.into_inner().context("a table in memory has no end of space")?)?)
     }
 
-    /// Writes `audit.md` and `audit.csv` into `folder`.
+    /// Writes `stem.md` and `stem.csv`.
     ///
     /// # Errors
-    /// When it cannot be written; each file is whole or untouched.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        files::write(&folder.join("audit.md"), self.markdown().as_bytes())?;
-        files::write(&folder.join(CSV), self.csv()?.as_bytes())
+    /// When their folder cannot be written; each file is whole or untouched.
+    pub fn write(&self, stem: &Path) -> Result<()> {
+        files::write(&stem.with_extension("md"), self.markdown().as_bytes())?;
+        files::write(&stem.with_extension("csv"), self.csv()?.as_bytes())
     }
 
-    /// What [`Audit::write`] left in `folder`, if anything.
+    /// What [`Audit::write`] left at `stem`, if anything.
     ///
     /// # Errors
     /// When the file is not an audit of this version.
-    pub fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(CSV);
+    pub fn read(stem: &Path) -> Result<Option<Self>> {
+        let path = stem.with_extension("csv");
         if !path.is_file() {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use super::{
     Judged, Rule, Stop, Verdict,
     evidence::{ATTACKS, BLACK, Measured, WHITE},
 };
-use crate::{verdicts::CLEAN, report::wilson};
+use crate::{report::wilson, verdicts::CLEAN};
 
 /// Checks of the attacks.
 pub(super) const RULES: [Rule<Measured>; 13] = [

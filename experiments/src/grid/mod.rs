@@ -1,21 +1,22 @@
 //! A table as a grid of runs: plan it, fill it, render it.
 
+mod estimate;
+mod fill;
+
 use crate::{
     arsenal,
     cli::{Shard, TrainingArgs},
     config::{Regularizer, RunConfig},
-    evaluation::write_examples,
     process::Usage,
     profile,
     report::{Cell, Column, Row, Table},
     run::{Checkpoint, Run},
-    verdicts::{CLEAN, Outcome},
+    verdicts::CLEAN,
 };
 use anyhow::Result;
-use candle::Device;
 use clap::Parser;
-use data::{Name, Splits};
-use std::{collections::BTreeSet, path::Path, process::ExitCode};
+use estimate::Rate;
+use std::{collections::BTreeSet, process::ExitCode};
 
 /// Arguments of every table.
 #[derive(Parser, Debug)]
@@ -138,52 +139,6 @@ impl Grid {
         Ok(planned)
     }
 
-    /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
-    /// has every row with few seeds rather than few rows with every seed.
-    fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
-        let data = load(args)?;
-        let device = args.training.device.open()?;
-        let seeds = planned.first().map_or(0, |p| p.runs.len());
-        let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
-        let ours: Vec<&&Run> =
-            runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
-        for (i, run) in ours.iter().enumerate() {
-            tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
-            run.train(&data, &device)?;
-            self.evaluate(run, args, &data, &device)?;
-        }
-        Ok(())
-    }
-
-    /// Measures what is not known yet of a run's columns.
-    fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-        let columns = self.columns.iter().copied();
-        let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
-            .chain(columns.filter(|attack| *attack != CLEAN))
-            .map(|attack| (attack, examples(args, data, attack)))
-            .collect();
-        let outcomes = match self.known(run, args, &wanted)? {
-            Some(outcomes) => outcomes,
-            None => {
-                let net = run.net(args.checkpoint, data, device)?;
-                let model = net.frozen();
-                let mut examination = run.examination(args.checkpoint, &model, data, device, None)?;
-                wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
-            }
-        };
-        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
-    }
-
-    /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
-    fn known(&self, run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
-        let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
-        let outcome = |(attack, examples): &(&str, usize)| {
-            let stages = arsenal::stages(attack, None)?;
-            Ok(verdicts.outcome(&place, attack, &stages, *examples))
-        };
-        wanted.iter().map(outcome).collect()
-    }
-
     /// The table as stored runs give it.
     fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
         let base = profile::resolve(&args.training);
@@ -248,19 +203,6 @@ fn in_shard(args: &TableArgs, position: usize) -> bool {
     args.shard.is_none_or(|shard| shard.contains(position))
 }
 
-fn load(args: &TableArgs) -> Result<Splits> {
-    let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
-    Ok(data::load(dataset, args.training.data_dir.as_deref(), 0)?)
-}
-
-/// How many test images `attack` attacks.
-fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
-    match profile::examples(&args.training, attack) {
-        0 => data.test.len(),
-        wanted => wanted.min(data.test.len()),
-    }
-}
-
 /// `pgd-20` as tables print it: `PGD-20`.
 fn column_label(attack: &str) -> String {
     match attack {
@@ -268,45 +210,5 @@ fn column_label(attack: &str) -> String {
         "autoattack" => "AutoAttack".into(),
         "adaptive" => "Adaptive".into(),
         _ => attack.to_uppercase(),
-    }
-}
-
-/// How fast stored runs of the same kind trained.
-struct Rate(Option<f64>);
-
-impl Rate {
-    /// Forward-and-backward passes per image of one training step with `steps` attack steps.
-    fn passes(config: &RunConfig) -> f64 {
-        let steps = match config.framework.as_str() {
-            "standard" => 0,
-            "fast-at" => 1,
-            _ => config.attack_steps,
-        };
-        1. + steps as f64
-    }
-
-    fn of_stored_runs(out: &Path, like: &RunConfig) -> Self {
-        let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
-        let rates: Vec<f64> = folders
-            .filter_map(|folder| std::fs::read(folder.path().join("run.json")).ok())
-            .filter_map(|json| serde_json::from_slice::<crate::run::Record>(&json).ok())
-            .filter(|r| r.finished && r.config.arch == like.arch && r.config.dataset == like.dataset)
-            .map(|r| r.provenance.images_per_second * Self::passes(&r.config))
-            .collect();
-        Self((!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64))
-    }
-
-    fn estimate(&self, config: &RunConfig) -> String {
-        let all = config.dataset.parse().map_or(0, Name::train_len);
-        let images = if config.train_examples == 0 { all } else { config.train_examples.min(all) };
-        let images = images.saturating_sub(config.held_out);
-        let work = format!("{} epochs of {images} images x {} passes", config.epochs, Self::passes(config));
-        match self.0 {
-            Some(rate) => {
-                let seconds = (images * config.epochs) as f64 * Self::passes(config) / rate;
-                format!("about {:.0} min ({work})", (seconds / 60.).ceil())
-            }
-            None => format!("{work}; no stored run of this kind to time it by"),
-        }
     }
 }

@@ -24,6 +24,9 @@ use std::{
     time::Instant,
 };
 
+/// The framework without a defence; its rows are a control.
+pub const CONTROL: &str = "standard";
+
 /// Which weights of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Checkpoint {
@@ -97,6 +100,16 @@ impl Run {
         self.finished() && [Checkpoint::Best, Checkpoint::Last].iter().all(|c| self.weights(*c).is_file())
     }
 
+    /// Whether it was trained to resist attacks.
+    pub fn defended(&self) -> bool {
+        self.config.framework != CONTROL
+    }
+
+    /// Where the audit of its weights of `checkpoint` is kept, without an extension.
+    pub fn audit(&self, checkpoint: Checkpoint) -> PathBuf {
+        self.folder.join(format!("audit-{}", checkpoint.name()))
+    }
+
     fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
         self.folder.join(format!("{}.safetensors", checkpoint.name()))
     }
@@ -165,6 +178,10 @@ impl Run {
         // What was measured on weights that are gone says nothing about the new ones.
         files::remove(&self.folder.join("evaluations.csv"))?;
         files::remove(&self.folder.join("examples.csv"))?;
+        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+            files::remove(&self.audit(checkpoint).with_extension("csv"))?;
+            files::remove(&self.audit(checkpoint).with_extension("md"))?;
+        }
         let mut provenance = Provenance::now(data);
         let begun_on = self.record().map(|record| record.provenance.isa);
         let mut rows = self.resume(&mut trainer, &mut provenance)?;
@@ -242,7 +259,7 @@ impl Run {
         let game = config.game()?;
         let ball = config.ball()?;
         // The undefended control is chosen by clean accuracy: an early epoch may resist a little longer.
-        let selection = if config.framework == "standard" { None } else { Some(Probe::named("pgd-10", ball)?) };
+        let selection = if config.framework == CONTROL { None } else { Some(Probe::named("pgd-10", ball)?) };
         let training = TrainingConfig {
             epochs: config.epochs,
             batch: config.batch,

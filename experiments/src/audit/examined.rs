@@ -1,10 +1,6 @@
 //! An evaluation as the evidence of an audit.
 
-use crate::{
-    audit::Evidence,
-    evaluation::Examination,
-    verdicts::Place,
-};
+use crate::{audit::Evidence, evaluation::Examination, verdicts::Place};
 use anyhow::Result;
 use attacks::Ball;
 

@@ -1,0 +1,146 @@
+//! Training, evaluating and auditing what a table shows.
+
+use super::{Grid, Planned, TableArgs, in_shard};
+use crate::{
+    arsenal::{self, Surrogate},
+    audit::{Audit, Examined, Subject},
+    config::RunConfig,
+    evaluation::write_examples,
+    profile,
+    run::{CONTROL, Run},
+    verdicts::{CLEAN, Outcome},
+};
+use anyhow::Result;
+use candle::Device;
+use data::{Name, Splits};
+use std::sync::Arc;
+
+/// An audit looks at as many images as this attack does.
+const AUDITED: &str = "autoattack";
+
+impl Grid {
+    /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
+    /// has every row with few seeds rather than few rows with every seed.
+    pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
+        let data = load(args)?;
+        let device = args.training.device.open()?;
+        let seeds = planned.first().map_or(0, |p| p.runs.len());
+        let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
+        let ours: Vec<&&Run> =
+            runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+        for (i, run) in ours.iter().enumerate() {
+            tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
+            run.train(&data, &device)?;
+            self.evaluate(run, args, &data, &device)?;
+        }
+        // A run is audited against others, so all of them come first.
+        for run in ours.iter().filter(|run| run.defended()) {
+            self.audit(run, planned, args, &data, &device)?;
+        }
+        Ok(())
+    }
+
+    /// Audits a run, unless the audit that is there looked at the same.
+    fn audit(&self, run: &Run, planned: &[Planned], args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+        let examples = examples(args, data, AUDITED);
+        let audited = data.test.first(examples);
+        let control = self.control(run, args, examples)?;
+        let other = surrogate(run, planned);
+        let about = format!(
+            "seed {}; {} checkpoint; transfer from {}; control {}",
+            run.config().seed,
+            args.checkpoint.name(),
+            other.map_or_else(|| "nowhere".to_owned(), |other| other.config().id()),
+            control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
+        );
+        let stem = run.audit(args.checkpoint);
+        let (name, ball) = (run.config().id(), run.config().ball()?);
+        if Audit::read(&stem)?.is_some_and(|known| known.settings == Audit::settings(ball, &audited, &about)) {
+            return Ok(());
+        }
+        let net = run.net(args.checkpoint, data, device)?;
+        let other = match other {
+            Some(other) => {
+                let net = Arc::new(other.net(args.checkpoint, data, device)?);
+                Some(Surrogate { id: other.config().id(), net })
+            }
+            None => None,
+        };
+        let model = net.frozen();
+        let mut examination = run.examination(args.checkpoint, &model, data, device, other)?;
+        let control = control.map(|percent| ("an undefended network", percent));
+        let (name, about) = (name.as_str(), about.as_str());
+        let subject = Subject { name, about, model: &model, data: &audited, ball, device, control };
+        let mut evidence = Examined { examination: &mut examination, examples, measure: true };
+        let audit = Audit::of(&subject, &mut evidence)?;
+        tracing::info!("{}: audit: {}", run.name(), audit.summary());
+        audit.write(&stem)
+    }
+
+    /// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
+    fn control(&self, run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
+        let config = RunConfig { framework: CONTROL.into(), regularizer: None, ..run.config().clone() };
+        let control = Run::new(config, &args.training.out);
+        let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
+        if !control.finished() {
+            return Ok(None);
+        }
+        Ok(control.verdicts()?.outcome(&place, "pgd-20", &stages, examples).map(|outcome| outcome.percent()))
+    }
+
+    /// Measures what is not known yet of a run's columns.
+    fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+        let columns = self.columns.iter().copied();
+        let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
+            .chain(columns.filter(|attack| *attack != CLEAN))
+            .map(|attack| (attack, examples(args, data, attack)))
+            .collect();
+        let outcomes = match self.known(run, args, &wanted)? {
+            Some(outcomes) => outcomes,
+            None => {
+                let net = run.net(args.checkpoint, data, device)?;
+                let model = net.frozen();
+                let mut examination = run.examination(args.checkpoint, &model, data, device, None)?;
+                wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
+            }
+        };
+        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
+    }
+
+    /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
+    fn known(&self, run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
+        let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
+        let outcome = |(attack, examples): &(&str, usize)| {
+            let stages = arsenal::stages(attack, None)?;
+            Ok(verdicts.outcome(&place, attack, &stages, *examples))
+        };
+        wanted.iter().map(outcome).collect()
+    }
+}
+
+pub(super) fn load(args: &TableArgs) -> Result<Splits> {
+    let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
+    Ok(data::load(dataset, args.training.data_dir.as_deref(), 0)?)
+}
+
+/// How many test images `attack` attacks.
+pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
+    match profile::examples(&args.training, attack) {
+        0 => data.test.len(),
+        wanted => wanted.min(data.test.len()),
+    }
+}
+
+/// The run whose adversarial examples are tried on `run`: the first that was defended by another framework
+/// alone, with the same seed.
+fn surrogate<'a>(run: &Run, planned: &'a [Planned]) -> Option<&'a Run> {
+    let fits = |other: &&Run| {
+        let (own, other_config) = (run.config(), other.config());
+        other.defended()
+            && other_config.regularizer.is_none()
+            && other_config.framework != own.framework
+            && other_config.seed == own.seed
+            && other.trained()
+    };
+    planned.iter().flat_map(|p| &p.runs).find(fits)
+}
