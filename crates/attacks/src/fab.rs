@@ -9,13 +9,14 @@ use goal::Goal;
 use plane::{length, shortest_move};
 use std::fmt;
 
-/// Fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial
-/// examples with a fast adaptive boundary attack", algorithm 1), as AutoAttack runs it.
+/// Fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial examples with a
+/// fast adaptive boundary attack", algorithm 1), as AutoAttack runs it.
 ///
 /// It linearises the difference of a class's and the label's logits, and steps a little beyond the
 /// nearest point where that is zero, drawn towards the clean image. Targeted, it does so for one class
-/// after another; else each step is towards the class whose boundary is then the nearest. From a misclassified point it goes back towards the clean image and approaches again, so
-/// the shortest perturbation counts, whatever the radius.
+/// after another; else each step is towards the class whose boundary is then the nearest. From a
+/// misclassified point it goes back towards the clean image and approaches again, so the shortest
+/// perturbation counts, whatever the radius.
 ///
 /// It returns each example's misclassified point if that lies in the ball, else the clean image;
 /// clean-wrong examples come back as they are. The victim's objective plays no role: logits do. So

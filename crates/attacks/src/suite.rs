@@ -19,7 +19,10 @@ pub struct Probe {
 
 /// An attack nobody knows.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown attack `{0}`; known: {known} (numbers from 1 to 10000; RESTARTS and PASSES from 2)", known = Name::known())]
+#[error(
+    "unknown attack `{0}`; known: {known} (numbers from 1 to 10000; RESTARTS and PASSES from 2)",
+    known = Name::known()
+)]
 pub struct UnknownAttack(String);
 
 impl UnknownAttack {
@@ -45,8 +48,10 @@ impl Probe {
     /// - `noise`, `noise-N`: N random points (1000) at the full radius.
     /// - `autoattack`, `autoattack-plus`, `autoattack-rand`: a sequence, see [`AutoAttack::named`].
     ///
-    /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP` for
-    /// gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`).
+    /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP`
+    /// for gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`). Numbers have
+    /// one spelling, so that two names are never the same attack by accident: no sign, no leading zero, no
+    /// `x1` or `-eot1`. Auto-PGD leaves examples alone once they are broken ([`Apgd::first`]).
     ///
     /// # Errors
     /// When no attack has that name.

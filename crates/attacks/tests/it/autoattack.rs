@@ -63,6 +63,35 @@ fn labels_and_keys_must_fit_the_batch() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_sequence_is_its_stages_one_after_the_other() -> Result<()> {
+    let net = net();
+    let (x, model, all) = (images(8), net.frozen(), examples(8));
+    let labels = predictions(&model, &x)?;
+    let objective = ce(Pass::Clean);
+    for (name, levels) in [("autoattack", 4.), ("autoattack-plus", 4.), ("autoattack-rand", 1.)] {
+        let ball = Ball::grey_levels(levels);
+        let attack = Probe::named(name, ball).map_err(candle::Error::wrap)?.attack;
+        let together = attack.perturb(eval(&model, &objective), &x, &labels, &keys(&all))?;
+        let mut alone: Vec<Tensor> = (0..8).map(|i| x.narrow(0, i, 1)).collect::<Result<_>>()?;
+        for Probe { attack, objective, .. } in Probe::stages(name, ball).map_err(candle::Error::wrap)? {
+            for (i, adv) in alone.iter_mut().enumerate() {
+                let (x, labels) = (x.narrow(0, i, 1)?, labels.narrow(0, i, 1)?);
+                let wrong =
+                    |x: &Tensor| Result::Ok(predictions(&model, x)?.to_vec1::<u32>()? != labels.to_vec1::<u32>()?);
+                if !wrong(adv)? {
+                    let keys = Keys { examples: &all[i..=i], ..keys(&all) };
+                    let found = attack.perturb(eval(&model, &objective), &x, &labels, &keys)?;
+                    *adv = if wrong(&found)? { found } else { x };
+                }
+            }
+        }
+        assert_eq!(bits(&together)?, bits(&Tensor::cat(&alone, 0)?)?, "{name}");
+        assert_ne!(bits(&together)?, bits(&x)?, "{name} breaks nothing");
+    }
+    Ok(())
+}
+
 /// Real test images; `None` where this machine has none.
 fn cifar10(count: usize) -> Option<data::Dataset> {
     let root = PathBuf::from(std::env::var_os("I2FR_DATA")?);
