@@ -160,7 +160,7 @@ fn clean(facts: &Measured) -> Judged {
 
 fn control(facts: &Measured) -> Judged {
     let (label, left) = facts.control.as_ref().ok_or_else(|| Stop::Skip("no undefended network was given".into()))?;
-    Ok((Verdict::of(*left >= 15., *left >= 5.), format!("{label}, undefended, keeps {left:.2} % under attack")))
+    Ok((Verdict::of(*left >= 15., *left >= 5.), format!("{label} keeps {left:.2} % under attack")))
 }
 
 fn sample(facts: &Measured) -> Judged {

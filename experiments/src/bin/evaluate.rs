@@ -11,6 +11,7 @@ use clap::Parser;
 use data::Dataset;
 use experiments::{
     arsenal::{self, Arsenal, Surrogate},
+    audit::{Audit, Examined, Subject, Verdict},
     cli::{DeviceChoice, Epsilon, at_least_one},
     evaluation::Examination,
     files,
@@ -18,7 +19,7 @@ use experiments::{
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
 };
-use models::{Arch, Net, Normalization, checkpoint};
+use models::{Arch, Model, Net, Normalization, checkpoint};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -75,7 +76,13 @@ struct Args {
     /// Architecture of the surrogate [default: that of --arch]
     #[arg(long, value_name = "ARCH", requires = "surrogate")]
     surrogate_arch: Option<Arch>,
-    /// Folder for summary.csv, intervals.csv, examples.csv, stages.csv and robustbench.json
+    /// Weights of an undefended network of the same architecture, which every attack should break
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
+    /// Run every attack the audit asks for; without it, only what was measured is audited
+    #[arg(long)]
+    audit: bool,
+    /// Folder for summary.csv, intervals.csv, examples.csv, stages.csv, robustbench.json, audit.md and audit.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -96,23 +103,16 @@ fn evaluate(args: &Args) -> Result<()> {
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
     let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;
     let surrogate = args.surrogate.as_deref().map(|path| surrogate(path, args, &all, &device)).transpose()?;
+    // Before the network itself: both keep their verdicts in one file.
+    let control = args.control.as_deref().map(|path| control(path, args, &all, examples, &device)).transpose()?;
     let model = net.frozen();
-    let checkpoint_sha256 = sha256(&std::fs::read(&args.checkpoint)?);
-    let mut examination = Examination {
-        name: args.arch.to_string(),
-        model: &model,
-        test: &all,
-        place: place(args, &net, &checkpoint_sha256, &all),
-        seed: args.seed,
-        device: &device,
-        arsenal: Arsenal::new(&all, &device, None, surrogate),
-        verdicts: Verdicts::read(args.out.join("evaluations.csv"))?,
-    };
-    let about = About {
+    let place = place(&args.checkpoint, args, &net, &all)?;
+    let mut examination = examine(args, &model, place, &all, &device, surrogate)?;
+    let mut about = About {
         name: file_name(&args.checkpoint),
         architecture: args.arch.to_string(),
         dataset: args.dataset.to_string(),
-        checkpoint_sha256,
+        checkpoint_sha256: sha256(&std::fs::read(&args.checkpoint)?),
         unreliable: None,
     };
 
@@ -125,16 +125,64 @@ fn evaluate(args: &Args) -> Result<()> {
         outcomes.push(outcome);
         score::write(&args.out, &examination, &outcomes, &about)?;
     }
-    Ok(())
+    let worst = score::worst_case(&outcomes);
+    if outcomes.len() > 2 {
+        println!("{}", score::line(&worst));
+    }
+
+    let subject = Subject {
+        name: &about.name,
+        about: &format!("{}; seed {}", args.arch, args.seed),
+        model: &model,
+        data: &all.first(examples),
+        ball: args.eps.ball(args.norm),
+        device: &device,
+        control: control.map(|percent| ("an undefended network", percent)),
+    };
+    let mut evidence = Examined { examination: &mut examination, examples, measure: args.audit };
+    let audit = Audit::of(&subject, &mut evidence)?;
+    audit.write(&args.out.join("audit"))?;
+    println!("audit: {}", audit.summary());
+    about.unreliable = Some(audit.verdict() == Verdict::Fail);
+    score::write(&args.out, &examination, &outcomes, &about)
+}
+
+fn examine<'a>(
+    args: &Args,
+    model: &'a dyn Model,
+    place: Place,
+    test: &'a Dataset,
+    device: &'a candle::Device,
+    surrogate: Option<Surrogate>,
+) -> Result<Examination<'a>> {
+    Ok(Examination {
+        name: args.arch.to_string(),
+        model,
+        test,
+        place,
+        seed: args.seed,
+        device,
+        arsenal: Arsenal::new(test, device, None, surrogate),
+        verdicts: Verdicts::read(args.out.join("evaluations.csv"))?,
+    })
+}
+
+/// The accuracy of an undefended network under PGD-20.
+fn control(path: &Path, args: &Args, test: &Dataset, examples: usize, device: &candle::Device) -> Result<f64> {
+    let net = load(path, args.arch, args, test, device).context("--control")?;
+    let place = place(path, args, &net, test)?;
+    let model = net.frozen();
+    Ok(examine(args, &model, place, test, device, None)?.outcome("pgd-20", examples)?.percent())
 }
 
 /// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
-fn place(args: &Args, net: &Net, weights: &str, test: &Dataset) -> Place {
+fn place(path: &Path, args: &Args, net: &Net, test: &Dataset) -> Result<Place> {
     let Args { dataset, seed, arch, .. } = args;
+    let weights = sha256(&std::fs::read(path)?);
     let of =
         format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
-    let checkpoint = format!("{} {}", file_name(&args.checkpoint), &sha256(of.as_bytes())[..10]);
-    Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() }
+    let checkpoint = format!("{} {}", file_name(path), &sha256(of.as_bytes())[..10]);
+    Ok(Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() })
 }
 
 fn file_name(path: &Path) -> String {

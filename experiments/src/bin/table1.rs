@@ -30,7 +30,8 @@ fn main() -> ExitCode {
             ("fast-at", false),
             ("fast-at", true),
         ],
-        columns: &["clean", "fgsm", "pgd-20", "pgd-100", "cw"],
+        columns: &["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"],
+        audited: true,
     }
     .main()
 }

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
                 caption: "One framework",
                 rows: vec![(args.framework, args.i2fr)],
                 columns: &["clean", "pgd-20"],
+                audited: false,
             };
             grid.regenerate(&args.table, |_| Ok(()))
         },

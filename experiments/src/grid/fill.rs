@@ -34,7 +34,7 @@ impl Grid {
             self.evaluate(run, args, &data, &device)?;
         }
         // A run is audited against others, so all of them come first.
-        for run in ours.iter().filter(|run| run.defended()) {
+        for run in ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()) {
             self.audit(run, planned, args, &data, &device)?;
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Grid {
 
     /// Measures what is not known yet of a run's columns.
     fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-        let columns = self.columns.iter().copied();
+        let columns = self.columns(args)?.into_iter();
         let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
             .chain(columns.filter(|attack| *attack != CLEAN))
             .map(|attack| (attack, examples(args, data, attack)))

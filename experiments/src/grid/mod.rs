@@ -5,11 +5,12 @@ mod fill;
 
 use crate::{
     arsenal,
+    audit::Audit,
     cli::{Shard, TrainingArgs},
     config::{Regularizer, RunConfig},
     process::Usage,
     profile,
-    report::{Cell, Column, Row, Table},
+    report::{Audited, Cell, Column, Row, Table},
     run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
@@ -40,6 +41,12 @@ pub struct TableArgs {
     /// Do not train: render what stored runs give
     #[arg(long)]
     pub render_only: bool,
+    /// Only these columns, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ATTACKS")]
+    pub columns: Vec<String>,
+    /// Do not audit what was trained
+    #[arg(long)]
+    pub no_audit: bool,
     /// Train and evaluate only part I of N of the runs
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
@@ -55,6 +62,8 @@ pub struct Grid {
     pub rows: Vec<(&'static str, bool)>,
     /// `clean` and attacks by name.
     pub columns: &'static [&'static str],
+    /// Whether runs are audited.
+    pub audited: bool,
 }
 
 /// A row with its run for every seed.
@@ -103,6 +112,7 @@ impl Grid {
     }
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+        self.columns(args)?;
         if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(|(_, regularized)| *regularized)) {
             return Err(Usage(conflict.into()).into());
         }
@@ -119,6 +129,7 @@ impl Grid {
                 framework: framework.into(),
                 regularizer: config.regularizer_name().into(),
                 label: config.game()?.name,
+                audits: Vec::new(),
             };
             let named = |text: &String| {
                 let text = text.to_lowercase();
@@ -139,14 +150,29 @@ impl Grid {
         Ok(planned)
     }
 
+    /// The columns that `args` ask for.
+    fn columns(&self, args: &TableArgs) -> Result<Vec<&'static str>> {
+        if let Some(other) = args.columns.iter().find(|asked| !self.columns.contains(&asked.as_str())) {
+            return Err(Usage(format!("--columns {other}: {} has {}", self.name, self.columns.join(", "))).into());
+        }
+        let asked = |column: &&str| args.columns.is_empty() || args.columns.iter().any(|asked| asked == column);
+        Ok(self.columns.iter().copied().filter(asked).collect())
+    }
+
     /// The table as stored runs give it.
     fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
         let base = profile::resolve(&args.training);
-        let mut cells = Vec::new();
+        let (mut rows, mut cells) = (Vec::new(), Vec::new());
+        let columns = self.columns(args)?;
         for Planned { row, runs } in planned {
+            let mut row = row.clone();
             for run in runs.iter().filter(|run| run.finished()) {
                 let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
-                for attack in self.columns {
+                if let Some(audit) = Audit::read(&run.audit(args.checkpoint))? {
+                    let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
+                    row.audits.push(Audited { run: run.config().id(), seed, checkpoint, audit });
+                }
+                for attack in &columns {
                     let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
                     if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
                         cells.push(Cell {
@@ -169,13 +195,14 @@ impl Grid {
                     }
                 }
             }
+            rows.push(row);
         }
         let column = |attack: &&str| Column { attack: (*attack).into(), label: column_label(attack) };
         Ok(Table {
             name: self.name.into(),
             caption: self.caption.into(),
-            rows: planned.iter().map(|p| p.row.clone()).collect(),
-            columns: self.columns.iter().map(column).collect(),
+            rows,
+            columns: columns.iter().map(column).collect(),
             cells,
             notes: Vec::new(),
         })

@@ -48,6 +48,7 @@ impl Table {
                 (high - low) / 2.0
             ));
         }
+        remarks.extend(self.marks());
         remarks.extend(self.notes.iter().cloned());
         let all = self.rows.len() * self.columns.len();
         let missing = all - self.summaries().count();

@@ -3,23 +3,24 @@
 use super::{BOLD, Table};
 
 pub(super) fn render(table: &Table) -> String {
+    let audited = table.is_audited();
     let mut lines = vec![
         "\\begin{table}".to_owned(),
         "  \\centering".to_owned(),
         format!("  \\caption{{{} {}}}", escape(&table.sentence()), escape(&table.settings())),
         format!("  \\label{{tab:{}}}", table.name),
-        format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(table.columns.len())),
+        format!("  \\begin{{tabular}}{{l{}{}}}", "r".repeat(table.columns.len()), if audited { "l" } else { "" }),
         "    \\toprule".to_owned(),
     ];
     let header: String = table.columns.iter().map(|column| format!(" & {}", escape(&column.label))).collect();
-    lines.push(format!("   {header} \\\\"));
+    lines.push(format!("   {header}{} \\\\", if audited { " & Audit" } else { "" }));
     lines.push("    \\midrule".to_owned());
     let best: Vec<Vec<usize>> = (0..table.columns.len()).map(|column| table.best(column)).collect();
     for (row, named) in table.rows.iter().enumerate() {
         if row > 0 && named.framework != table.rows[row - 1].framework {
             lines.push("    \\addlinespace".to_owned());
         }
-        let mut line = format!("    {}", escape(&named.label));
+        let mut line = format!("    {}", escape(&named.marked()));
         for (column, best) in best.iter().enumerate() {
             line.push_str(" & ");
             let Some(summary) = table.value(row, column) else {
@@ -32,6 +33,9 @@ pub(super) fn render(table: &Table) -> String {
             if let Some(half_width) = summary.half_width {
                 line.push_str(&format!(" $\\pm$ {}", table.print(half_width)));
             }
+        }
+        if audited {
+            line.push_str(&format!(" & {}", escape(named.found())));
         }
         lines.push(line + " \\\\");
     }
@@ -68,6 +72,7 @@ fn escape(text: &str) -> String {
             '±' => escaped.push_str("$\\pm$"),
             'ε' => escaped.push_str("$\\varepsilon$"),
             '∞' => escaped.push_str("$_\\infty$"),
+            '‡' => escaped.push_str("$\\ddagger$"),
             '—' => escaped.push_str("---"),
             '–' => escaped.push_str("--"),
             other => escaped.push(other),

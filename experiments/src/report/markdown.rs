@@ -6,8 +6,10 @@ pub(super) fn render(table: &Table) -> String {
     let mut lines =
         vec![format!("**{}.** {}", table.title(), table.sentence()), String::new(), table.settings(), String::new()];
     let labels: Vec<String> = table.columns.iter().map(|column| escape(&column.label)).collect();
-    lines.push(format!("| | {} |", labels.join(" | ")));
-    lines.push(format!("|---|{}", "---:|".repeat(labels.len())));
+    let audited = table.is_audited();
+    let cell = |text: &str| if audited { format!(" {text} |") } else { String::new() };
+    lines.push(format!("| | {} |{}", labels.join(" | "), cell("Audit")));
+    lines.push(format!("|---|{}{}", "---:|".repeat(labels.len()), if audited { "---|" } else { "" }));
     let best: Vec<Vec<usize>> = (0..labels.len()).map(|column| table.best(column)).collect();
     for (row, named) in table.rows.iter().enumerate() {
         let values: Vec<String> = (0..labels.len())
@@ -22,7 +24,7 @@ pub(super) fn render(table: &Table) -> String {
                 }
             })
             .collect();
-        lines.push(format!("| {} | {} |", escape(&named.label), values.join(" | ")));
+        lines.push(format!("| {} | {} |{}", escape(&named.marked()), values.join(" | "), cell(named.found())));
     }
     if best.iter().any(|rows| !rows.is_empty()) {
         lines.extend([String::new(), BOLD.to_owned()]);

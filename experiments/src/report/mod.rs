@@ -7,6 +7,7 @@ mod caption;
 mod cells;
 mod latex;
 mod markdown;
+mod marks;
 mod plot;
 mod statistics;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use crate::files;
 
 pub use cells::{Cell, read_cells};
+pub use marks::Audited;
 pub use statistics::{Summary, wilson};
 
 /// Training without a defence; its rows are a control and never the best of a column.
@@ -54,6 +56,8 @@ pub struct Row {
     pub regularizer: String,
     /// As printed, `PGD-AT + I2FR`.
     pub label: String,
+    /// The audits of its runs, as far as there are any.
+    pub audits: Vec<Audited>,
 }
 
 /// One way of measuring accuracy.
@@ -91,8 +95,8 @@ impl Table {
         Summary::of(&by_seed.into_values().collect::<Vec<_>>())
     }
 
-    /// Writes every rendering below `out` and returns the paths: `NAME/cells.csv` and
-    /// `NAME.{csv,md,tex,svg,png}`.
+    /// Writes every rendering below `out` and returns the paths: `NAME/cells.csv`, `NAME/audit.csv` where
+    /// there are audits, and `NAME.{csv,md,tex,svg,png}`.
     ///
     /// # Errors
     ///
@@ -113,13 +117,16 @@ impl Table {
             );
         }
         let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
-        let texts = [
+        let mut texts = vec![
             (out.join(&self.name).join("cells.csv"), cells::long(&self.cells)?),
             (file("csv"), cells::wide(self)?),
             (file("md"), markdown::render(self)),
             (file("tex"), latex::render(self)),
             (file("svg"), plot::svg(self)?),
         ];
+        if self.is_audited() {
+            texts.push((out.join(&self.name).join("audit.csv"), self.audit_csv()?));
+        }
         for folder in [out, &out.join(&self.name)] {
             files::create_folder(folder)?;
         }
@@ -156,7 +163,7 @@ impl Table {
             return Vec::new();
         }
         let means: Vec<(usize, f64)> = (0..self.rows.len())
-            .filter(|&row| self.rows[row].is_defended())
+            .filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
         let Some(most) = means.iter().map(|&(_, mean)| mean).reduce(f64::max) else {

@@ -24,7 +24,7 @@ pub(super) fn cell(framework: &str, regularizer: &str, attack: &str, seed: u64, 
 }
 
 pub(super) fn row(framework: &str, regularizer: &str, label: &str) -> Row {
-    Row { framework: framework.into(), regularizer: regularizer.into(), label: label.into() }
+    Row { framework: framework.into(), regularizer: regularizer.into(), label: label.into(), audits: Vec::new() }
 }
 
 pub(super) fn column(attack: &str, label: &str) -> Column {

@@ -236,17 +236,18 @@ fn other_errors_end_the_audit() {
 #[test]
 fn files_round_trip() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(Audit::read(folder.path()).unwrap(), None);
+    let stem = folder.path().join("some/audit-best");
+    assert_eq!(Audit::read(&stem).unwrap(), None);
     let audit = audit(Fault::Quantised);
-    audit.write(folder.path()).unwrap();
-    assert_eq!(Audit::read(folder.path()).unwrap(), Some(audit.clone()));
-    assert_eq!(fs::read_to_string(folder.path().join("audit.md")).unwrap(), audit.markdown());
+    audit.write(&stem).unwrap();
+    assert_eq!(Audit::read(&stem).unwrap(), Some(audit.clone()));
+    assert_eq!(fs::read_to_string(stem.with_extension("md")).unwrap(), audit.markdown());
     assert!(audit.csv().unwrap().starts_with("check,verdict,detail,subject,settings\ndeterministic,pass,"));
 
     let shorter = audit.csv().unwrap().lines().take(5).collect::<Vec<_>>().join("\n");
     for broken in ["", "check\nclean\n", &shorter] {
-        fs::write(folder.path().join("audit.csv"), broken).unwrap();
-        let error = Audit::read(folder.path()).unwrap_err().to_string();
+        fs::write(stem.with_extension("csv"), broken).unwrap();
+        let error = Audit::read(&stem).unwrap_err().to_string();
         assert!(error.ends_with("not an audit of this version; delete it to audit again"), "{error}");
     }
 }

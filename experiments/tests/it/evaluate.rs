@@ -32,9 +32,13 @@ fn it_agrees_with_the_runs_own_evaluation() {
     let best = folder.join("best.safetensors").display().to_string();
     let place = out.path().join("evaluation");
     let arguments = ["--checkpoint", &best, "--arch", "tiny", "--dataset", "synthetic", "--eps", "8/255"];
-    let rest = ["--norm", "linf", "--attack", "clean,fgsm,pgd-20,pgd-100,cw,fgsm", "--examples", "40", "--seed", "0"];
+    let attacks = "clean,fgsm,pgd-20,pgd-100,cw,autoattack,adaptive,fgsm";
+    let rest = ["--norm", "linf", "--attack", attacks, "--examples", "40", "--seed", "0"];
     let printed = run("evaluate", &[&arguments[..], &rest].concat(), &place);
-    assert_eq!(printed.lines().count(), 5, "{printed}");
+    let shown: Vec<&str> = printed.lines().filter_map(|line| line.split("  ").next()).collect();
+    assert_eq!(shown[..7].join(","), attacks.trim_end_matches(",fgsm"));
+    assert_eq!(shown[7], "worst case");
+    assert!(shown[8].starts_with("audit: "), "{printed}");
     assert_eq!(text(&place.join("examples.csv")), text(&folder.join("examples.csv")));
     assert_nothing_half_written(&place);
 
@@ -56,7 +60,8 @@ fn it_agrees_with_the_runs_own_evaluation() {
     let renamed = renamed.display().to_string();
     let again = out.path().join("again");
     let arguments = ["--checkpoint", &renamed, "--arch", "tiny", "--dataset", "synthetic"];
-    run("evaluate", &[&arguments[..], &["--attack", "fgsm,pgd-20,pgd-100,cw", "--examples", "40"]].concat(), &again);
+    let same = ["--attack", "fgsm,pgd-20,pgd-100,cw,autoattack,adaptive", "--examples", "40"];
+    run("evaluate", &[&arguments[..], &same].concat(), &again);
     assert_eq!(bytes(&again.join("examples.csv")), bytes(&place.join("examples.csv")));
 }
 

@@ -151,9 +151,9 @@ fn checkpoints_do_not_hide_each_other() {
     };
     run("table1", &with("20", "best"), out.path());
     run("table1", &with("30", "last"), out.path());
-    assert_eq!(cells(",last,"), 5);
+    assert_eq!(cells(",last,"), 7);
     run("table1", &[&with("30", "best")[..], &["--render-only"]].concat(), out.path());
-    assert_eq!(cells(",best,"), 5);
+    assert_eq!(cells(",best,"), 7);
 }
 
 #[test]

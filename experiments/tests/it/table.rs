@@ -10,7 +10,7 @@ use std::{
 const HEADER: &str = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,\
                       value_percent,run,profile,seconds";
 
-const COLUMNS: [&str; 5] = ["clean", "fgsm", "pgd-20", "pgd-100", "cw"];
+const COLUMNS: [&str; 7] = ["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"];
 
 fn pgd_at(more: &[&'static str]) -> Vec<&'static str> {
     [&TINY[..], &["--only", "pgd-at"], more].concat()
@@ -44,7 +44,7 @@ fn every_file_of_the_contract_is_there() {
     let out = out.path();
     let printed = run("table1", &pgd_at(&[]), out);
     assert_eq!(printed, text(&out.join("table1.md")));
-    assert!(printed.contains("| PGD-AT |") && printed.contains("| PGD-AT + I2FR |"), "{printed}");
+    assert!(printed.contains("| PGD-AT ") && printed.contains("| PGD-AT + I2FR "), "{printed}");
 
     let cells = cells(out);
     let mut rest = cells.iter();
@@ -62,12 +62,23 @@ fn every_file_of_the_contract_is_there() {
     for folder in &folders {
         let names: Vec<String> =
             files(folder).iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
-        for name in ["run.json", "epochs.csv", "examples.csv", "last.safetensors", "best.safetensors"] {
+        for name in [
+            "audit-best.csv",
+            "audit-best.md",
+            "run.json",
+            "epochs.csv",
+            "examples.csv",
+            "last.safetensors",
+            "best.safetensors",
+        ] {
             assert!(names.iter().any(|n| n == name), "{names:?}");
         }
         assert!(!names.iter().any(|n| n == "resume.safetensors"), "{names:?}");
         check_run(folder);
     }
+    // A network that learnt nothing has nothing to defend.
+    assert!(printed.contains("‡ PGD-AT fails its audit (clean)"), "{printed}");
+    assert!(text(&out.join("table1/audit.csv")).lines().any(|line| line.contains(",clean,fail,")));
     for path in renderings(out) {
         assert!(path.metadata().unwrap().len() > 100, "{}", path.display());
     }
@@ -130,12 +141,12 @@ fn check_run(folder: &Path) {
 
     let examples = text(&folder.join("examples.csv"));
     let mut lines = examples.lines();
-    assert_eq!(lines.next(), Some("index,label,clean_correct,fgsm,pgd-20,pgd-100,cw"));
+    assert_eq!(lines.next(), Some("index,label,clean_correct,fgsm,pgd-20,pgd-100,cw,autoattack,adaptive"));
     let lines: Vec<&str> = lines.collect();
     assert_eq!(lines.len(), 40);
     for (i, line) in lines.iter().enumerate() {
         let fields: Vec<usize> = line.split(',').map(|field| field.parse().unwrap()).collect();
-        assert!(fields.len() == 7 && fields[0] == i && fields[1] < 10, "{line}");
+        assert!(fields.len() == 9 && fields[0] == i && fields[1] < 10, "{line}");
         assert!(fields[2..].iter().all(|flag| *flag <= 1), "{line}");
         // What is wrong already is not made right by an attack.
         assert!(fields[3..].iter().all(|flag| *flag <= fields[2]), "{line}");
@@ -182,7 +193,7 @@ fn every_row_has_every_column() {
     assert_eq!(ids.len(), 11, "{ids:?}");
     assert_eq!(runs(out.path()).len(), 11);
     assert_eq!(printed.lines().filter(|line| line.starts_with("| ")).count(), 12, "{printed}");
-    assert!(!printed.contains('—'), "{printed}");
+    assert!(!printed.contains("not measured"), "{printed}");
 }
 
 #[test]
@@ -215,11 +226,11 @@ fn shards_share_the_runs_as_the_plan_says() {
     };
     run("table1", &with(&["--shard", "1/2"]), out.path());
     assert_eq!(names(), first);
-    assert_eq!(cells(out.path()).len(), 15);
+    assert_eq!(cells(out.path()).len(), 3 * COLUMNS.len());
     let before = modified(out.path());
     run("table1", &with(&["--shard", "2/2"]), out.path());
     assert_eq!(names(), first.union(&second).cloned().collect());
-    assert_eq!(cells(out.path()).len(), 30);
+    assert_eq!(cells(out.path()).len(), 6 * COLUMNS.len());
     let after: BTreeSet<_> = modified(out.path()).into_iter().collect();
     assert!(before.into_iter().all(|file| after.contains(&file)), "the second shard trained a run of the first");
     assert!(text(&out.path().join("table1.md")).contains(" ± "));
@@ -235,12 +246,12 @@ fn train_and_the_table_share_a_run() {
     run("table1", &[&TINY[..], &["--only", "standard"]].concat(), out.path());
     assert_eq!(modified(out.path()), before);
     only_run(out.path());
-    assert_eq!(cells(out.path()).len(), 5);
+    assert_eq!(cells(out.path()).len(), COLUMNS.len());
 }
 
 #[test]
 fn a_repeated_seed_counts_once() {
     let out = tempfile::tempdir().unwrap();
     run("table1", &[&TINY[..], &["--only", "standard", "--seeds", "1,1"]].concat(), out.path());
-    assert_eq!(cells(out.path()).len(), 5);
+    assert_eq!(cells(out.path()).len(), COLUMNS.len());
 }

@@ -86,7 +86,7 @@ impl Layout {
     fn of(table: &Table) -> Self {
         let columns = table.columns.len().max(1);
         let abreast = columns.div_ceil(columns.div_ceil(PANELS_ABREAST));
-        let widest = table.rows.iter().map(|row| pen::width(&row.label, 12.0));
+        let widest = table.rows.iter().map(|row| pen::width(&row.marked(), 12.0));
         // Heavy letters are wider than the light ones that were measured.
         let labels = 1.1 * widest.fold(60.0, f64::max) + 16.0;
         // Even a narrow table has a legend and a footer of readable lines.
@@ -172,8 +172,8 @@ fn labels<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, top: 
     for (i, (row, y)) in table.rows.iter().zip(&layout.rows).enumerate() {
         let at = (MARGIN, top + y);
         match row.is_regularized() {
-            true => pen.strong(&row.label, at, 12.0, ACCENT)?,
-            false => pen.text(&row.label, at, 12.0, INK, Anchor::Left)?,
+            true => pen.strong(&row.marked(), at, 12.0, ACCENT)?,
+            false => pen.text(&row.marked(), at, 12.0, INK, Anchor::Left)?,
         }
         if i > 0 && row.framework != table.rows[i - 1].framework {
             let y = top + y - (ROW + GROUP_GAP) / 2.0;

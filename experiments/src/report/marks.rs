@@ -1,0 +1,129 @@
+//! What audits say of a table's rows.
+
+use super::{Row, Table};
+use crate::audit::{Audit, Verdict};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A check that a table answers by itself: it prints how many images it used.
+const PRINTED: &str = "sample";
+
+/// The audit of one run.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// The run's identifier.
+    pub run: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Which weights of it.
+    pub checkpoint: String,
+    /// What was found.
+    pub audit: Audit,
+}
+
+/// A line of `audit.csv`: one check of one run.
+#[derive(Serialize)]
+struct Line<'a> {
+    table: &'a str,
+    framework: &'a str,
+    regularizer: &'a str,
+    checkpoint: &'a str,
+    seed: u64,
+    run: &'a str,
+    check: &'a str,
+    verdict: Verdict,
+    detail: &'a str,
+}
+
+impl Row {
+    /// The checks that came out as `verdict` in some run.
+    fn checks(&self, verdict: Verdict) -> Vec<&'static str> {
+        let checks = self.audits.iter().flat_map(|audited| &audited.audit.checks);
+        let mut names: Vec<&str> = Vec::new();
+        for check in checks.filter(|check| check.verdict == verdict && check.name != PRINTED) {
+            if !names.contains(&check.name) {
+                names.push(check.name);
+            }
+        }
+        names
+    }
+
+    /// Whether its robust accuracy is no evidence.
+    pub(super) fn fails(&self) -> bool {
+        !self.checks(Verdict::Fail).is_empty()
+    }
+
+    /// Its label, with a mark where it fails.
+    pub(super) fn marked(&self) -> String {
+        if self.fails() { format!("{} {}", self.label, Verdict::Fail.mark()) } else { self.label.clone() }
+    }
+
+    /// The worst that its audits found, in a word; a dash where there is none.
+    pub(super) fn found(&self) -> &'static str {
+        match () {
+            () if self.audits.is_empty() => "—",
+            () if self.fails() => "fail",
+            () if !self.checks(Verdict::Warn).is_empty() => "warn",
+            () => "pass",
+        }
+    }
+}
+
+impl Table {
+    /// Whether any row was audited.
+    pub(super) fn is_audited(&self) -> bool {
+        self.rows.iter().any(|row| !row.audits.is_empty())
+    }
+
+    /// What the marks and words mean, with the names of the checks.
+    pub(super) fn marks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for row in self.rows.iter().filter(|row| row.fails()) {
+            let reports: Vec<String> =
+                row.audits.iter().map(|a| format!("runs/{}/audit-{}.md", a.run, a.checkpoint)).collect();
+            remarks.push(format!(
+                "{} {} fails its audit ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
+                Verdict::Fail.mark(),
+                row.label,
+                row.checks(Verdict::Fail).join(", "),
+                reports.join("`, `")
+            ));
+        }
+        let mut warned: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for row in &self.rows {
+            for check in row.checks(Verdict::Warn) {
+                warned.entry(check).or_default().push(&row.label);
+            }
+        }
+        if !warned.is_empty() {
+            let checks: Vec<String> =
+                warned.iter().map(|(check, rows)| format!("{check} ({})", rows.join(", "))).collect();
+            remarks.push(format!("Audit warnings: {}.", checks.join("; ")));
+        }
+        remarks
+    }
+
+    /// Every check of every run.
+    pub(super) fn audit_csv(&self) -> Result<String> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in &self.rows {
+            for Audited { run, seed, checkpoint, audit } in &row.audits {
+                for check in &audit.checks {
+                    writer.serialize(Line {
+                        table: &self.name,
+                        framework: &row.framework,
+                        regularizer: &row.regularizer,
+                        checkpoint,
+                        seed: *seed,
+                        run,
+                        check: check.name,
+                        verdict: check.verdict,
+                        detail: &check.detail,
+                    })?;
+                }
+            }
+        }
+        Ok(String::from_utf8(writer.into_inner()?)?)
+    }
+}
