@@ -18,8 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Images in one forward pass of an attack: few enough that little is lost when it is killed.
+/// Images in one forward pass of an attack.
 const BATCH: usize = 100;
+
+/// The same once a batch took longer than [`PATIENCE`], so that little is lost when the process is killed;
+/// fewer would be slower.
+const SMALL_BATCH: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Verdicts reach the disk after every batch, but not more often than this: a batch of a small network
 /// is attacked sooner than it is written.
@@ -89,8 +94,9 @@ impl Examination<'_> {
         let progress = Mutex::new(Progress::new(format!("{}: {shown}", self.name), unknown.len()));
         let model = Watched { model: self.model, progress: &progress };
         let evaluation = Evaluation { model: &model, data: self.test, batch: BATCH, device: self.device };
-        let mut saved = Instant::now();
-        for (batch, positions) in unknown.chunks(BATCH).enumerate() {
+        let (mut saved, mut done, mut batch) = (Instant::now(), 0, BATCH);
+        while done < unknown.len() {
+            let positions = &unknown[done..(done + batch).min(unknown.len())];
             let began = Instant::now();
             let answer = verdicts(&evaluation, probe.as_ref(), positions, self.seed);
             if answer.is_err() {
@@ -101,7 +107,10 @@ impl Examination<'_> {
                 self.verdicts.save()?;
                 saved = Instant::now();
             }
-            let done = (batch * BATCH + positions.len()).min(unknown.len());
+            done += positions.len();
+            if began.elapsed() > PATIENCE {
+                batch = SMALL_BATCH;
+            }
             progress.lock().expect("no thread panicked").at(done, String::new);
         }
         self.verdicts.save()

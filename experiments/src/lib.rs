@@ -19,4 +19,4 @@ pub mod run;
 pub mod score;
 pub mod verdicts;
 
-pub use process::main;
+pub use process::{Usage, main};

@@ -7,7 +7,7 @@ use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, 
 
 /// The error of arguments that each parse but make no sense here.
 #[derive(Debug)]
-pub(crate) struct Usage(pub(crate) String);
+pub struct Usage(pub String);
 
 impl text::Display for Usage {
     fn fmt(&self, f: &mut text::Formatter<'_>) -> text::Result {

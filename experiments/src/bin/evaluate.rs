@@ -10,6 +10,7 @@ use attacks::Norm;
 use clap::Parser;
 use data::Dataset;
 use experiments::{
+    Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
     cli::{DeviceChoice, Epsilon, at_least_one},
@@ -99,6 +100,10 @@ fn main() -> ExitCode {
 fn evaluate(args: &Args) -> Result<()> {
     files::create_folder(&args.out)?;
     let device = args.device.open()?;
+    let attacks: Vec<&str> = args.attack.iter().map(String::as_str).filter(|attack| *attack != CLEAN).collect();
+    if attacks.contains(&"transfer") && args.surrogate.is_none() {
+        return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
+    }
     let all = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
     let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;
@@ -118,8 +123,7 @@ fn evaluate(args: &Args) -> Result<()> {
 
     let mut seen = BTreeSet::new();
     let mut outcomes = Vec::new();
-    for attack in std::iter::once(CLEAN).chain(args.attack.iter().map(String::as_str)).filter(|name| seen.insert(*name))
-    {
+    for attack in std::iter::once(CLEAN).chain(attacks).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
         println!("{}", score::line(&outcome));
         outcomes.push(outcome);

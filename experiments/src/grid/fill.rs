@@ -44,7 +44,7 @@ impl Grid {
     fn audit(&self, run: &Run, planned: &[Planned], args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
         let examples = examples(args, data, AUDITED);
         let audited = data.test.first(examples);
-        let control = self.control(run, args, examples)?;
+        let control = control(run, args, examples)?;
         let other = surrogate(run, planned);
         let about = format!(
             "seed {}; {} checkpoint; transfer from {}; control {}",
@@ -77,17 +77,6 @@ impl Grid {
         audit.write(&stem)
     }
 
-    /// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
-    fn control(&self, run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
-        let config = RunConfig { framework: CONTROL.into(), regularizer: None, ..run.config().clone() };
-        let control = Run::new(config, &args.training.out);
-        let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
-        if !control.finished() {
-            return Ok(None);
-        }
-        Ok(control.verdicts()?.outcome(&place, "pgd-20", &stages, examples).map(|outcome| outcome.percent()))
-    }
-
     /// Measures what is not known yet of a run's columns.
     fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
         let columns = self.columns(args)?.into_iter();
@@ -95,7 +84,7 @@ impl Grid {
             .chain(columns.filter(|attack| *attack != CLEAN))
             .map(|attack| (attack, examples(args, data, attack)))
             .collect();
-        let outcomes = match self.known(run, args, &wanted)? {
+        let outcomes = match known(run, args, &wanted)? {
             Some(outcomes) => outcomes,
             None => {
                 let net = run.net(args.checkpoint, data, device)?;
@@ -105,16 +94,6 @@ impl Grid {
             }
         };
         write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
-    }
-
-    /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
-    fn known(&self, run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
-        let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
-        let outcome = |(attack, examples): &(&str, usize)| {
-            let stages = arsenal::stages(attack, None)?;
-            Ok(verdicts.outcome(&place, attack, &stages, *examples))
-        };
-        wanted.iter().map(outcome).collect()
     }
 }
 
@@ -143,4 +122,25 @@ fn surrogate<'a>(run: &Run, planned: &'a [Planned]) -> Option<&'a Run> {
             && other.trained()
     };
     planned.iter().flat_map(|p| &p.runs).find(fits)
+}
+
+/// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
+fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
+    let config = RunConfig { framework: CONTROL.into(), regularizer: None, ..run.config().clone() };
+    let control = Run::new(config, &args.training.out);
+    let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
+    if !control.finished() {
+        return Ok(None);
+    }
+    Ok(control.verdicts()?.outcome(&place, "pgd-20", &stages, examples).map(|outcome| outcome.percent()))
+}
+
+/// What `wanted` comes to, if all of it is known; then nobody needs the weights.
+fn known(run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
+    let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
+    let outcome = |(attack, examples): &(&str, usize)| {
+        let stages = arsenal::stages(attack, None)?;
+        Ok(verdicts.outcome(&place, attack, &stages, *examples))
+    };
+    wanted.iter().map(outcome).collect()
 }

@@ -141,8 +141,9 @@ fn the_adaptive_attack_and_transfer_have_names() {
     evaluate(&arguments, &["--examples", "12", "--attack", "mim-20"], &out.path().join("mim"));
     assert_eq!(column(&examples, "transfer"), column(&out.path().join("mim/examples.csv"), "mim-20"));
     let refused = command("evaluate").args(&arguments).args(["--attack", "transfer"]).arg("--out").arg(&place).output();
-    let errors = String::from_utf8(refused.unwrap().stderr).unwrap();
-    assert!(errors.contains("--surrogate"), "{errors}");
+    let refused = refused.unwrap();
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(2) && errors.contains("--surrogate"), "{errors}");
 }
 
 /// The size of what is known so far.
