@@ -35,46 +35,9 @@ impl Grid {
         }
         // A run is audited against others, so all of them come first.
         for run in ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()) {
-            self.audit(run, planned, args, &data, &device)?;
+            audit(run, args, &data, &device)?;
         }
         Ok(())
-    }
-
-    /// Audits a run, unless the audit that is there looked at the same.
-    fn audit(&self, run: &Run, planned: &[Planned], args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-        let examples = examples(args, data, AUDITED);
-        let audited = data.test.first(examples);
-        let control = control(run, args, examples)?;
-        let other = surrogate(run, planned);
-        let about = format!(
-            "seed {}; {} checkpoint; transfer from {}; control {}",
-            run.config().seed,
-            args.checkpoint.name(),
-            other.map_or_else(|| "nowhere".to_owned(), |other| other.config().id()),
-            control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
-        );
-        let stem = run.audit(args.checkpoint);
-        let (name, ball) = (run.config().id(), run.config().ball()?);
-        if Audit::read(&stem)?.is_some_and(|known| known.settings == Audit::settings(ball, &audited, &about)) {
-            return Ok(());
-        }
-        let net = run.net(args.checkpoint, data, device)?;
-        let other = match other {
-            Some(other) => {
-                let net = Arc::new(other.net(args.checkpoint, data, device)?);
-                Some(Surrogate { id: other.config().id(), net })
-            }
-            None => None,
-        };
-        let model = net.frozen();
-        let mut examination = run.examination(args.checkpoint, &model, data, device, other)?;
-        let control = control.map(|percent| ("an undefended network", percent));
-        let (name, about) = (name.as_str(), about.as_str());
-        let subject = Subject { name, about, model: &model, data: &audited, ball, device, control };
-        let mut evidence = Examined { examination: &mut examination, examples, measure: true };
-        let audit = Audit::of(&subject, &mut evidence)?;
-        tracing::info!("{}: audit: {}", run.name(), audit.summary());
-        audit.write(&stem)
     }
 
     /// Measures what is not known yet of a run's columns.
@@ -110,28 +73,61 @@ pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
     }
 }
 
-/// The run whose adversarial examples are tried on `run`: the first that was defended by another framework
-/// alone, with the same seed.
-fn surrogate<'a>(run: &Run, planned: &'a [Planned]) -> Option<&'a Run> {
-    let fits = |other: &&Run| {
-        let (own, other_config) = (run.config(), other.config());
-        other.defended()
-            && other_config.regularizer.is_none()
-            && other_config.framework != own.framework
-            && other_config.seed == own.seed
-            && other.trained()
+/// Audits a run, unless the audit that is there looked at the same.
+fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+    let examples = examples(args, data, AUDITED);
+    let audited = data.test.first(examples);
+    let control = control(run, args, examples)?;
+    let other = Some(sibling(run, args, surrogate(run))).filter(Run::trained);
+    let about = format!(
+        "seed {}; {} checkpoint; transfer from {}; control {}",
+        run.config().seed,
+        args.checkpoint.name(),
+        other.as_ref().map_or_else(|| "nowhere".to_owned(), |other| other.config().id()),
+        control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
+    );
+    let stem = run.audit(args.checkpoint);
+    let (name, ball) = (run.config().id(), run.config().ball()?);
+    if Audit::read(&stem)?.is_some_and(|known| known.settings == Audit::settings(ball, &audited, &about)) {
+        return Ok(());
+    }
+    let net = run.net(args.checkpoint, data, device)?;
+    let other = match other {
+        Some(other) => {
+            let net = Arc::new(other.net(args.checkpoint, data, device)?);
+            Some(Surrogate { id: other.config().id(), net })
+        }
+        None => None,
     };
-    planned.iter().flat_map(|p| &p.runs).find(fits)
+    let model = net.frozen();
+    let mut examination = run.examination(args.checkpoint, &model, data, device, other)?;
+    let control = control.map(|percent| ("an undefended network", percent));
+    let (name, about) = (name.as_str(), about.as_str());
+    let subject = Subject { name, about, model: &model, data: &audited, ball, device, control };
+    let mut evidence = Examined { examination: &mut examination, examples, measure: true };
+    let audit = Audit::of(&subject, &mut evidence)?;
+    tracing::info!("{}: audit: {}", run.name(), audit.summary());
+    audit.write(&stem)
 }
 
-/// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
+/// The framework whose network lends its adversarial examples to the audit of `run`: never its own.
+fn surrogate(run: &Run) -> &'static str {
+    if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
+}
+
+/// The run of `framework` alone that is otherwise as `run`.
+fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
+    let config = RunConfig { framework: framework.into(), regularizer: None, ..run.config().clone() };
+    Run::new(config, &args.training.out)
+}
+
+/// The accuracy of the undefended network under PGD-20, if it is known.
 fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
-    let config = RunConfig { framework: CONTROL.into(), regularizer: None, ..run.config().clone() };
-    let control = Run::new(config, &args.training.out);
-    let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
+    let control = sibling(run, args, CONTROL);
     if !control.finished() {
         return Ok(None);
     }
+    let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
     Ok(control.verdicts()?.outcome(&place, "pgd-20", &stages, examples).map(|outcome| outcome.percent()))
 }
 
