@@ -86,7 +86,13 @@ impl Ball {
     pub(crate) fn direction(&self, grad: &Tensor) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => grad.sign(),
-            Norm::L2 => grad.broadcast_div(&(norms(grad)? + TINY)?),
+            Norm::L2 => {
+                // By the largest entry first: a saturated network's gradients are so small that their
+                // squares vanish, and an attack that then stands still would call it robust.
+                let largest = grad.abs()?.flatten_from(1)?.max_keepdim(D::Minus1)?.reshape((grad.dim(0)?, 1, 1, 1))?;
+                let unit = grad.broadcast_div(&largest.maximum(f64::from(f32::MIN_POSITIVE))?)?;
+                unit.broadcast_div(&norms(&unit)?.maximum(TINY)?)
+            }
         }
     }
 
@@ -97,7 +103,8 @@ impl Ball {
     pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
-            Norm::L2 => self.project(&(x + (self.direction(grad)? * length)?)?, centre),
+            // The guard of the reference code: a gradient far below it moves little.
+            Norm::L2 => self.project(&(x + (grad.broadcast_div(&(norms(grad)? + TINY)?)? * length)?)?, centre),
         }
     }
 
@@ -152,4 +159,24 @@ impl fmt::Display for Ball {
 fn norms(x: &Tensor) -> Result<Tensor> {
     let n = x.dim(0)?;
     x.reshape((n, ()))?.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.reshape((n, 1, 1, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle::Device;
+
+    #[test]
+    fn a_direction_does_not_depend_on_the_size_of_the_gradient() -> Result<()> {
+        let grad = Tensor::new(&[3f32, -4., 0., 0.], &Device::Cpu)?.reshape((1, 1, 1, 4))?;
+        for (norm, expected) in [(Norm::Linf, [1., -1., 0., 0.]), (Norm::L2, [0.6, -0.8, 0., 0.])] {
+            let ball = Ball { norm, eps: 0.2 };
+            for scale in [1e-35, 1e-20, 1e-8, 1., 1e8, 1e30] {
+                let found: Vec<f32> = ball.direction(&(&grad * scale)?)?.flatten_all()?.to_vec1()?;
+                assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{norm}, {scale}: {found:?}");
+            }
+            assert_eq!(ball.direction(&grad.zeros_like()?)?.sqr()?.sum_all()?.to_scalar::<f32>()?, 0.);
+        }
+        Ok(())
+    }
 }
