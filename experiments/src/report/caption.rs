@@ -1,6 +1,6 @@
 //! The conditions a number was measured under, without which it means nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Table, wilson};
 
@@ -34,12 +34,7 @@ impl Table {
     /// What follows from the settings, the table's own notes, and how to fill gaps.
     pub(super) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        let seeds = self.summaries().map(|summary| summary.seeds).max().unwrap_or(0);
-        remarks.push(match seeds {
-            0 => String::new(),
-            1 => "One seed: no interval over runs.".to_owned(),
-            n => format!("± is half the 95 % interval of the mean over {n} seeds (Student)."),
-        });
+        remarks.extend(self.seeds());
         for examples in self.by_examples().into_keys().rev() {
             let (low, high) = wilson(50.0, examples);
             remarks.push(format!(
@@ -65,6 +60,30 @@ impl Table {
         }
         remarks.retain(|remark| !remark.is_empty());
         remarks
+    }
+
+    /// How many seeds are behind the figures: of all, or, where they differ, row by row.
+    fn seeds(&self) -> Option<String> {
+        let counts: BTreeSet<usize> = self.summaries().map(|summary| summary.seeds).collect();
+        let (first, last) = (*counts.first()?, *counts.last()?);
+        let interval = "± is half the 95 % interval of the mean over";
+        Some(match (first, last) {
+            (_, 1) => "One seed: no interval over runs.".to_owned(),
+            (first, last) if first == last => format!("{interval} {last} seeds (Student)."),
+            _ => format!("{interval} the row's seeds (Student): {}.", self.seeds_by_row().join(", ")),
+        })
+    }
+
+    /// `PGD-AT 3`, or `PGD-AT 1–3` where columns differ.
+    fn seeds_by_row(&self) -> Vec<String> {
+        let rows = self.rows.iter().enumerate().filter_map(|(row, named)| {
+            let counts = (0..self.columns.len()).filter_map(|column| Some(self.value(row, column)?.seeds));
+            let counts: BTreeSet<usize> = counts.collect();
+            let (first, last) = (counts.first()?, counts.last()?);
+            let range = if first == last { last.to_string() } else { format!("{first}–{last}") };
+            Some(format!("{} {range}", named.label))
+        });
+        rows.collect()
     }
 
     fn summaries(&self) -> impl Iterator<Item = super::Summary> {
@@ -105,7 +124,7 @@ impl Table {
 }
 
 /// `10,000` for 10000.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -81,15 +81,22 @@ pub(super) fn long(cells: &[Cell]) -> Result<String> {
 
 pub(super) fn wide(table: &Table) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let pair = |attack: &str| [format!("{attack}_mean"), format!("{attack}_half_width")];
-    let header = table.columns.iter().flat_map(|column| pair(&column.attack));
+    let figures = ["mean", "half_width", "deviation", "seeds", "examples"];
+    let header = table.columns.iter().flat_map(|column| figures.map(|figure| format!("{}_{figure}", column.attack)));
     let audit = |text: &str| table.is_audited().then(|| text.to_owned());
     writer.write_record(std::iter::once("label".to_owned()).chain(header).chain(audit("audit")))?;
     for (row, named) in table.rows.iter().enumerate() {
         let values = (0..table.columns.len()).flat_map(|column| {
             let summary = table.value(row, column);
             let text = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
-            [text(summary.map(|s| s.mean)), text(summary.and_then(|s| s.half_width))]
+            let count = |value: Option<usize>| value.map_or(String::new(), |v| v.to_string());
+            [
+                text(summary.map(|s| s.mean)),
+                text(summary.and_then(|s| s.half_width)),
+                text(summary.and_then(|s| s.deviation)),
+                count(summary.map(|s| s.seeds)),
+                count(table.counted(row, column).values().map(|cell| cell.examples).min()),
+            ]
         });
         let found = audit(if named.audits.is_empty() { "" } else { named.found() });
         writer.write_record(std::iter::once(named.label.clone()).chain(values).chain(found))?;

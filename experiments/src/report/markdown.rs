@@ -32,6 +32,11 @@ pub(super) fn render(table: &Table) -> String {
     for remark in table.remarks() {
         lines.extend([String::new(), remark]);
     }
+    let differences = table.differences_markdown(escape);
+    if !differences.is_empty() {
+        lines.push(String::new());
+        lines.extend(differences);
+    }
     lines.join("\n") + "\n"
 }
 

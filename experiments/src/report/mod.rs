@@ -5,9 +5,11 @@
 
 mod caption;
 mod cells;
+mod differences;
 mod latex;
 mod markdown;
 mod marks;
+mod paired;
 mod plot;
 mod statistics;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use crate::files;
 
 pub use cells::{Cell, read_cells};
 pub use marks::Audited;
+pub use paired::Paired;
 pub use statistics::{Summary, wilson};
 
 /// Training without a defence; its rows are a control and never the best of a column.
@@ -84,19 +87,25 @@ impl Table {
     ///
     /// Where both checkpoints of a run were evaluated, the selected one (`best`) counts.
     pub fn value(&self, row: usize, column: usize) -> Option<Summary> {
-        let (row, column) = (self.rows.get(row)?, self.columns.get(column)?);
+        Summary::of(&self.counted(row, column).values().map(|cell| cell.value_percent).collect::<Vec<_>>())
+    }
+
+    /// The measurement of each seed that counts for one cell.
+    fn counted(&self, row: usize, column: usize) -> BTreeMap<u64, &Cell> {
+        let (Some(row), Some(column)) = (self.rows.get(row), self.columns.get(column)) else {
+            return BTreeMap::new();
+        };
         let cells = self.cells.iter().filter(|cell| {
             cell.framework == row.framework && cell.regularizer == row.regularizer && cell.attack == column.attack
         });
         let (best, last): (Vec<&Cell>, Vec<&Cell>) = cells.partition(|c| c.checkpoint == "best");
         let counted = if best.is_empty() { last } else { best };
         // A repeated seed is a repeated measurement, not a second sample.
-        let by_seed: BTreeMap<u64, f64> = counted.iter().map(|cell| (cell.seed, cell.value_percent)).collect();
-        Summary::of(&by_seed.into_values().collect::<Vec<_>>())
+        counted.into_iter().map(|cell| (cell.seed, cell)).collect()
     }
 
     /// Writes every rendering below `out` and returns the paths: `NAME/cells.csv`, `NAME/audit.csv` where
-    /// there are audits, and `NAME.{csv,md,tex,svg,png}`.
+    /// there are audits, `NAME/differences.csv`, and `NAME.{csv,md,tex,svg,png}`.
     ///
     /// # Errors
     ///
@@ -123,6 +132,7 @@ impl Table {
             (file("md"), markdown::render(self)),
             (file("tex"), latex::render(self)),
             (file("svg"), plot::svg(self)?),
+            (out.join(&self.name).join("differences.csv"), self.differences_csv()?),
         ];
         if self.is_audited() {
             texts.push((out.join(&self.name).join("audit.csv"), self.audit_csv()?));

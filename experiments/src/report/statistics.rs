@@ -15,6 +15,8 @@ const STUDENT: [f64; 30] = [
 pub struct Summary {
     /// The mean over seeds, in per cent.
     pub mean: f64,
+    /// The standard deviation over seeds; with one seed there is none.
+    pub deviation: Option<f64>,
     /// Half the width of the 95 % interval of the mean; with one seed there is none.
     pub half_width: Option<f64>,
     /// The number of seeds.
@@ -30,11 +32,10 @@ impl Summary {
         }
         let count = seeds as f64;
         let mean = values.iter().sum::<f64>() / count;
-        let half_width = (seeds > 1).then(|| {
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            student(seeds - 1) * (squares / (count - 1.0) / count).sqrt()
-        });
-        Some(Self { mean, half_width, seeds })
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (seeds > 1).then(|| (squares / (count - 1.0)).sqrt());
+        let half_width = deviation.map(|deviation| student(seeds - 1) * deviation / count.sqrt());
+        Some(Self { mean, deviation, half_width, seeds })
     }
 }
 
@@ -73,13 +74,15 @@ mod tests {
     fn student_interval_by_hand() {
         assert_eq!(Summary::of(&[]), None);
         let one = Summary::of(&[48.0]).unwrap();
-        assert_eq!((one.mean, one.half_width, one.seeds), (48.0, None, 1));
+        assert_eq!((one.mean, one.deviation, one.half_width, one.seeds), (48.0, None, None, 1));
         // Standard deviation sqrt(1/2), error 1/2, t(1) = 12.7062.
         let two = Summary::of(&[48.0, 49.0]).unwrap();
         assert!(close(two.mean, 48.5) && close(two.half_width.unwrap(), 6.3531));
+        assert!(close(two.deviation.unwrap(), 0.7071));
         // Deviations -1, 0, 1: error 1 / sqrt(3), t(2) = 4.30265.
         let three = Summary::of(&[1.0, 2.0, 3.0]).unwrap();
         assert!(close(three.mean, 2.0) && close(three.half_width.unwrap(), 2.4841));
+        assert_eq!(three.deviation, Some(1.0));
         // 50 values, half of them 0 and half 1: deviation sqrt(12.5 / 49), t(49) = 2.00958.
         let many: Vec<f64> = (0..50).map(|i| f64::from(i % 2)).collect();
         let expected = 2.00958 * (12.5f64 / 49.0 / 50.0).sqrt();

@@ -105,7 +105,7 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
     let latex = latex::render(&table);
     assert!(latex.contains("{lrrl}") && latex.contains("PGD-AT + I2FR $\\ddagger$ & 83.0 & 90.0 & fail"), "{latex}");
-    assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,90.000,,fail\n"));
+    assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,,1,1000,90.000,,,1,1000,fail\n"));
     assert!(plot::svg(&table).unwrap().contains("PGD-AT + I2FR ‡"));
     let long = table.audit_csv().unwrap();
     assert_eq!(long.lines().count(), 1 + 6);
@@ -127,7 +127,7 @@ fn markdown() {
 
     Bold: the best defended value under each attack.
 
-    ± is half the 95 % interval of the mean over 2 seeds (Student).
+    ± is half the 95 % interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
     One test set of 1,000 images: ±3.1 points at 50 % (95 %, Wilson).
 
@@ -157,7 +157,7 @@ fn latex() {
 
       \footnotesize Bold: the best defended value under each attack.
 
-      \footnotesize $\pm$ is half the 95 \% interval of the mean over 2 seeds (Student).
+      \footnotesize $\pm$ is half the 95 \% interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
       \footnotesize One test set of 1,000 images: $\pm$3.1 points at 50 \% (95 \%, Wilson).
 
@@ -195,10 +195,10 @@ fn ties_are_all_bold_and_large_test_sets_get_two_digits() {
 #[test]
 fn wide_csv() {
     insta::assert_snapshot!(cells::wide(&small()).unwrap(), @r#"
-    label,clean_mean,clean_half_width,pgd-20_mean,pgd-20_half_width
-    Standard,95.000,,60.000,
-    PGD-AT,82.000,6.353,48.500,6.353
-    PGD-AT + I2FR,83.000,,,
+    label,clean_mean,clean_half_width,clean_deviation,clean_seeds,clean_examples,pgd-20_mean,pgd-20_half_width,pgd-20_deviation,pgd-20_seeds,pgd-20_examples
+    Standard,95.000,,,1,1000,60.000,,,1,1000
+    PGD-AT,82.000,6.353,0.707,2,1000,48.500,6.353,0.707,2,1000
+    PGD-AT + I2FR,83.000,,,1,1000,,,,,
     "#);
 }
 
@@ -209,7 +209,15 @@ fn written_files_read_back_and_render_again() {
     let table = small();
     let written = table.write(&out).unwrap();
     let names: Vec<_> = written.iter().map(|path| path.strip_prefix(&out).unwrap()).collect();
-    let expected = ["table1/cells.csv", "table1.csv", "table1.md", "table1.tex", "table1.svg", "table1.png"];
+    let expected = [
+        "table1/cells.csv",
+        "table1.csv",
+        "table1.md",
+        "table1.tex",
+        "table1.svg",
+        "table1/differences.csv",
+        "table1.png",
+    ];
     assert_eq!(names, expected.map(Path::new));
     let first: Vec<Vec<u8>> = written.iter().map(|path| fs::read(path).unwrap()).collect();
     assert!(first[0].starts_with(
@@ -217,7 +225,7 @@ fn written_files_read_back_and_render_again() {
           value_percent,run,profile,seconds\ntable1,standard,none,cifar10,resnet18,linf,8/255,clean,\
           best,0,1000,95.0,0123abcd,gpu,1.5\n"
     ));
-    assert!(first[5].starts_with(b"\x89PNG\r\n\x1a\n"));
+    assert!(first[6].starts_with(b"\x89PNG\r\n\x1a\n"));
     let cells = read_cells(&written[0]).unwrap();
     assert_eq!(cells, table.cells);
     let again = Table { cells, ..table }.write(&out).unwrap();

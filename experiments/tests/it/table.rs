@@ -34,8 +34,11 @@ fn modified(out: &Path) -> Vec<(PathBuf, SystemTime)> {
     weights.map(|path| (path.clone(), path.metadata().unwrap().modified().unwrap())).collect()
 }
 
-fn renderings(out: &Path) -> [PathBuf; 6] {
-    ["table1/cells.csv", "table1.csv", "table1.md", "table1.tex", "table1.svg", "table1.png"].map(|name| out.join(name))
+fn renderings(out: &Path) -> [PathBuf; 7] {
+    let names = ["cells.csv", "differences.csv"].map(|name| format!("table1/{name}"));
+    let [long, differences] = names.map(|name| out.join(name));
+    let [csv, md, tex, svg, png] = ["csv", "md", "tex", "svg", "png"].map(|kind| out.join(format!("table1.{kind}")));
+    [long, differences, csv, md, tex, svg, png]
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn every_file_of_the_contract_is_there() {
     assert!(bytes(&out.join("table1.png")).starts_with(b"\x89PNG"));
     assert!(text(&out.join("table1.svg")).contains("<svg"));
     assert!(text(&out.join("table1.tex")).contains("PGD-AT + I2FR"));
-    assert!(text(&out.join("table1.csv")).starts_with("label,clean_mean,clean_half_width,fgsm_mean"));
+    assert!(text(&out.join("table1.csv")).starts_with("label,clean_mean,clean_half_width,clean_deviation,clean_seeds"));
     assert_nothing_half_written(out);
 
     // Again: nothing is trained, attacked or changed.

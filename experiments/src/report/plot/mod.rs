@@ -17,7 +17,7 @@ use plotters::drawing::IntoDrawingArea;
 
 use self::mark::Mark;
 use self::pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE};
-use super::{Summary, Table, wilson};
+use super::{Paired, Summary, Table, wilson};
 
 const MARGIN: f64 = 26.0;
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
@@ -95,7 +95,7 @@ impl Layout {
         let title = pen::wrap(&title, 17.0, 0.9 * (width - 2.0 * MARGIN));
         let mut remarks = table.remarks();
         if table.rows.iter().any(super::Row::is_regularized) {
-            remarks.push("Grey difference: these intervals leave its sign open.".to_owned());
+            remarks.push(grey(table).to_owned());
         }
         let footer = [table.settings(), remarks.join(" ")]
             .iter()
@@ -218,33 +218,45 @@ fn panel<B: DrawingBackend>(
         }
         pen.mark(mark, (x(summary.mean), y))?;
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
-        let before = plain_row(table, row).and_then(|plain| table.value(plain, column));
+        let before = table.plain_row(row).and_then(|plain| table.value(plain, column));
         pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(before) = before {
-            let (text, color) = difference(before, summary, table.smallest_test_set());
+            let paired = table.difference(row, column).map(|difference| difference.paired);
+            let (text, color) = difference(before, summary, paired, table.smallest_test_set());
             pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
         }
     }
     Ok(())
 }
 
-/// The row of the same framework without a regulariser, for a row with one.
-fn plain_row(table: &Table, row: usize) -> Option<usize> {
-    let named = &table.rows[row];
-    let plain = |other: &super::Row| other.framework == named.framework && !other.is_regularized();
-    if named.is_regularized() { table.rows.iter().position(plain) } else { None }
+/// What a grey difference means here.
+fn grey(table: &Table) -> &'static str {
+    let columns = table.columns.len();
+    let pairs = (0..table.rows.len() * columns).filter_map(|i| table.difference(i / columns, i % columns));
+    let seeds: Vec<usize> = pairs.map(|difference| difference.paired.difference.seeds).collect();
+    match (seeds.iter().any(|&n| n > 1), seeds.iter().any(|&n| n == 1)) {
+        (true, false) => "Grey difference: its 95 % interval over paired seeds leaves its sign open.",
+        (true, true) => "Grey difference: its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open.",
+        (false, _) => "Grey difference: these intervals leave its sign open.",
+    }
 }
 
 /// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
 /// own; what the number of test images leaves open then stands for it.
-fn difference(before: Summary, after: Summary, images: usize) -> (String, pen::Color) {
+fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, pen::Color) {
     let points = ((after.mean - before.mean) * 10.0).round() / 10.0;
-    let [a, b] = [before, after].map(|summary| {
-        let (low, high) = wilson(summary.mean, images);
-        summary.half_width.unwrap_or((high - low) / 2.0)
-    });
-    let open = a.hypot(b) >= (after.mean - before.mean).abs();
+    let open = match paired.and_then(|paired| paired.interval()) {
+        // Seeds that only one row has may even turn the sign.
+        Some((low, high)) => (low <= 0.0 || points < 0.0) && (high >= 0.0 || points > 0.0),
+        None => {
+            let [a, b] = [before, after].map(|summary| {
+                let (low, high) = wilson(summary.mean, images);
+                summary.half_width.unwrap_or((high - low) / 2.0)
+            });
+            a.hypot(b) >= (after.mean - before.mean).abs()
+        }
+    };
     let text = match points {
         p if p > 0.0 => format!("+{p:.1}"),
         p if p < 0.0 => format!("−{:.1}", -p),

@@ -1,0 +1,179 @@
+//! What a regulariser changes: its row against the same framework's row without, seed by seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Cell, Paired, Table};
+
+/// What an effect would have to be below to be called one.
+const LEVEL: f64 = 0.05;
+
+/// One attack's difference between two rows.
+pub(super) struct Difference<'a> {
+    pub(super) paired: Paired,
+    checkpoint: &'a str,
+    /// The smallest number of images behind any of the seeds.
+    examples: usize,
+}
+
+/// A line of `differences.csv`.
+#[derive(Serialize)]
+struct Line<'a> {
+    framework: &'a str,
+    regularizer: &'a str,
+    attack: &'a str,
+    checkpoint: &'a str,
+    seeds: usize,
+    examples: usize,
+    mean_difference: String,
+    low: String,
+    high: String,
+    p_value: String,
+    smallest_p: f64,
+    test: &'a str,
+}
+
+impl Table {
+    /// The row of the same framework without a regulariser, for a row with one.
+    pub(super) fn plain_row(&self, row: usize) -> Option<usize> {
+        let named = &self.rows[row];
+        let plain = |other: &super::Row| other.framework == named.framework && !other.is_regularized();
+        if named.is_regularized() { self.rows.iter().position(plain) } else { None }
+    }
+
+    /// The difference of a regularised row to its plain one, over seeds that both have on as many images.
+    pub(super) fn difference(&self, row: usize, column: usize) -> Option<Difference<'_>> {
+        let before = self.counted(self.plain_row(row)?, column);
+        let after = self.counted(row, column);
+        let pairs: Vec<(&Cell, &Cell)> = after
+            .iter()
+            .filter_map(|(seed, &after)| Some((*before.get(seed)?, after)))
+            .filter(|(before, after)| before.checkpoint == after.checkpoint && before.examples == after.examples)
+            .collect();
+        let differences: Vec<f64> =
+            pairs.iter().map(|(before, after)| after.value_percent - before.value_percent).collect();
+        Some(Difference {
+            paired: Paired::of(&differences)?,
+            checkpoint: &pairs.first()?.1.checkpoint,
+            examples: pairs.iter().map(|(_, after)| after.examples).min()?,
+        })
+    }
+
+    fn regularized(&self) -> impl Iterator<Item = usize> {
+        (0..self.rows.len()).filter(|&row| self.rows[row].is_regularized())
+    }
+
+    /// Every difference: `differences.csv`.
+    pub(super) fn differences_csv(&self) -> Result<String> {
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        // Written by hand, so that a table without differences has its header too.
+        writer.write_record([
+            "framework",
+            "regularizer",
+            "attack",
+            "checkpoint",
+            "seeds",
+            "examples",
+            "mean_difference",
+            "low",
+            "high",
+            "p_value",
+            "smallest_p",
+            "test",
+        ])?;
+        for row in self.regularized() {
+            for (column, named) in self.columns.iter().enumerate() {
+                let Some(Difference { paired, checkpoint, examples }) = self.difference(row, column) else { continue };
+                let points = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
+                writer.serialize(Line {
+                    framework: &self.rows[row].framework,
+                    regularizer: &self.rows[row].regularizer,
+                    attack: &named.attack,
+                    checkpoint,
+                    seeds: paired.difference.seeds,
+                    examples,
+                    mean_difference: points(Some(paired.difference.mean)),
+                    low: points(paired.interval().map(|(low, _)| low)),
+                    high: points(paired.interval().map(|(_, high)| high)),
+                    p_value: paired.p_value.map_or(String::new(), |p| p.to_string()),
+                    smallest_p: paired.smallest_p,
+                    test: if paired.exact { "exact" } else { "drawn" },
+                })?;
+            }
+        }
+        Ok(String::from_utf8(writer.into_inner()?)?)
+    }
+
+    /// The differences of at least two seeds as lines of Markdown; none if there are none.
+    pub(super) fn differences_markdown(&self, escape: impl Fn(&str) -> String) -> Vec<String> {
+        let (mut rows, mut tests) = (Vec::new(), 0);
+        let (mut smallest, mut images) = (BTreeMap::new(), BTreeSet::new());
+        for row in self.regularized() {
+            let cells: Vec<Option<String>> = (0..self.columns.len())
+                .map(|column| {
+                    let Difference { paired, examples, .. } = self.difference(row, column)?;
+                    let (p, seeds) = (paired.p_value?, paired.difference.seeds);
+                    smallest.insert(seeds, paired.smallest_p);
+                    images.insert(examples);
+                    tests += 1;
+                    let half_width = self.print(paired.difference.half_width?);
+                    let mean = self.signed(paired.difference.mean);
+                    Some(format!("{mean} ± {half_width} (n = {seeds}, p = {})", significant(p)))
+                })
+                .collect();
+            if cells.iter().any(Option::is_some) {
+                let cells: Vec<String> = cells.into_iter().map(|cell| cell.unwrap_or("—".into())).collect();
+                rows.push(format!("| {} | {} |", escape(&self.rows[row].marked()), cells.join(" | ")));
+            }
+        }
+        if rows.is_empty() {
+            return rows;
+        }
+        let labels: Vec<String> = self.columns.iter().map(|column| escape(&column.label)).collect();
+        let images: Vec<String> = images.into_iter().rev().map(super::caption::grouped).collect();
+        let mut lines = vec![
+            format!(
+                "**Differences** to the same framework alone in points, paired over n seeds, {} test images: mean ± half \
+                 the 95 % interval (Student), and p of the two-sided sign-flip test.",
+                images.join(" or ")
+            ),
+            String::new(),
+            format!("| | {} |", labels.join(" | ")),
+            format!("|---|{}", "---:|".repeat(labels.len())),
+        ];
+        lines.extend(rows);
+        let mut limits: Vec<String> = smallest
+            .into_iter()
+            .map(|(seeds, p)| {
+                let never = if p > LEVEL { ", so none is below 0.05" } else { "" };
+                format!("With {seeds} seeds no p is below {}{never}.", significant(p))
+            })
+            .collect();
+        if tests > 1 {
+            limits.push(format!("p is not corrected for there being {tests} tests."));
+        }
+        lines.extend([String::new(), limits.join(" ")]);
+        lines
+    }
+
+    fn signed(&self, points: f64) -> String {
+        let size = self.print(points.abs());
+        match points {
+            _ if size.parse() == Ok(0.0) => size,
+            p if p < 0.0 => format!("−{size}"),
+            _ => format!("+{size}"),
+        }
+    }
+}
+
+/// Two significant digits.
+fn significant(p: f64) -> String {
+    let digits = (1.0 - p.log10().floor()).max(0.0) as usize;
+    let text = format!("{p:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests;
