@@ -8,6 +8,7 @@ use crate::{
     evaluation::write_examples,
     profile,
     run::{CONTROL, Run},
+    show,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
@@ -74,7 +75,8 @@ impl Grid {
         let mut evidence = Examined { examination: &mut examination, examples, measure: true };
         let audit = Audit::of(&subject, &mut evidence)?;
         tracing::info!("{}: audit: {}", run.name(), audit.summary());
-        audit.write(&stem)
+        audit.write(&stem)?;
+        show::all(run, data, device)
     }
 
     /// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
@@ -104,7 +106,8 @@ impl Grid {
                 wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
             }
         };
-        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
+        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)?;
+        show::all(run, data, device)
     }
 
     /// What `wanted` comes to, if all of it is known; then nobody needs the weights.

@@ -8,7 +8,7 @@ mod cells;
 mod latex;
 mod markdown;
 mod marks;
-mod plot;
+pub(crate) mod plot;
 mod statistics;
 #[cfg(test)]
 mod tests;
