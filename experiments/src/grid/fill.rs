@@ -36,16 +36,16 @@ impl Grid {
         }
         // A run is audited against others, so all of them come first.
         for run in ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()) {
-            self.audit(run, planned, args, &data, &device)?;
+            Self::audit(run, planned, args, &data, &device)?;
         }
         Ok(())
     }
 
     /// Audits a run, unless the audit that is there looked at the same.
-    fn audit(&self, run: &Run, planned: &[Planned], args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+    fn audit(run: &Run, planned: &[Planned], args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
         let examples = examples(args, data, AUDITED);
         let audited = data.test.first(examples);
-        let control = self.control(run, args, examples)?;
+        let control = Self::control(run, args, examples)?;
         let other = surrogate(run, planned);
         let about = format!(
             "seed {}; {} checkpoint; transfer from {}; control {}",
@@ -80,7 +80,7 @@ impl Grid {
     }
 
     /// The accuracy under PGD-20 of the undefended network that is otherwise as `run`, if it is known.
-    fn control(&self, run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
+    fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
         let config = RunConfig { framework: CONTROL.into(), regularizer: None, ..run.config().clone() };
         let control = Run::new(config, &args.training.out);
         let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
@@ -97,7 +97,7 @@ impl Grid {
             .chain(columns.filter(|attack| *attack != CLEAN))
             .map(|attack| (attack, examples(args, data, attack)))
             .collect();
-        let outcomes = match self.known(run, args, &wanted)? {
+        let outcomes = match Self::known(run, args, &wanted)? {
             Some(outcomes) => outcomes,
             None => {
                 let net = run.net(args.checkpoint, data, device)?;
@@ -111,7 +111,7 @@ impl Grid {
     }
 
     /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
-    fn known(&self, run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
+    fn known(run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
         let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
         let outcome = |(attack, examples): &(&str, usize)| {
             let stages = arsenal::stages(attack, None)?;

@@ -1,6 +1,7 @@
 //! Text as HTML.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
 
 /// `text` so that it means itself, in an element or an attribute.
 pub(super) fn escape(text: &str) -> String {
@@ -16,6 +17,11 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// The SHA-256 by which a page's policy allows a style.
+pub(super) fn sha256(style: &str) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(style))
 }
 
 /// A section under a heading; nothing where there is no `content`.
@@ -35,7 +41,7 @@ pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> S
 pub(super) fn picture(png: &[u8], width: u32, caption: &str) -> String {
     let (data, caption) = (BASE64_STANDARD.encode(png), escape(caption));
     format!(
-        "<figure>\n<figcaption>{caption}</figcaption>\n\
+        "<figure class=\"picture\">\n<figcaption>{caption}</figcaption>\n\
          <img width=\"{width}\" alt=\"{caption}\" src=\"data:image/png;base64,{data}\">\n</figure>\n"
     )
 }

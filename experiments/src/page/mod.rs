@@ -49,10 +49,11 @@ pub fn render(findings: &Findings) -> Result<String> {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
-         <title>{name}: {about}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         content=\"default-src 'none'; img-src data:; style-src 'sha256-{}'\">\n\
+         <title>{name}: {about}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{name}</h1>\n<p class=\"muted\">{about}</p>\n<p>{}</p>\n{state}</header>\n\
          <main>\n{}</main>\n<footer>\n<p class=\"muted\"><code>{}</code></p>\n</footer>\n</body>\n</html>\n",
+        html::sha256(STYLE),
         escape(&findings.record.game),
         sections.concat(),
         escape(&findings.record.id),

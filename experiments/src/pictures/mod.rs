@@ -15,7 +15,10 @@ use anyhow::{Context, Result};
 use attacks::{Keys, Probe, Victim};
 use candle::{D, Device, Tensor};
 use data::{Batch, Dataset, Splits};
-use image::{ImageFormat, RgbImage};
+use image::{
+    ImageFormat, RgbImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
 use models::{Mode, Model, Net};
 use plotters::{backend::BitMapBackend, drawing::IntoDrawingArea};
 use std::{io::Cursor, path::Path};
@@ -154,6 +157,6 @@ fn bitmap(
 
 fn png(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, ImageFormat::Png)?;
+    image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
     Ok(bytes.into_inner())
 }

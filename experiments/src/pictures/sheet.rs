@@ -17,7 +17,7 @@ pub(super) fn draw(scene: &Scene) -> Result<RgbImage> {
     let shown: Vec<usize> = (0..labels.len()).filter(|&i| i == 0 || labels[i] != labels[i - 1]).collect();
     let change = |i: usize| clean.pixels[i].iter().zip(&adversarial.pixels[i]).map(|(a, b)| b - a);
     let most = shown.iter().flat_map(|&i| change(i)).fold(0f32, |most, d| most.max(d.abs())).max(f32::MIN_POSITIVE);
-    let size = (LEFT + STEP.0 * shown.len() as f64, TOP + 3.0 * STEP.1 - 8.0);
+    let size = (LEFT + STEP.0 * shown.len() as f64, TOP + 3.0 * STEP.1);
     let center = |column: usize| LEFT + STEP.0 * column as f64 + TILE / 2.0;
     let below = |row: usize| TOP + STEP.1 * row as f64 + TILE + 9.0;
     let mut sheet = bitmap(size, |pen| {
