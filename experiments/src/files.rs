@@ -18,6 +18,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
 }
 
+/// Replaces the file at `path` by `bytes`, unless it holds them already.
+///
+/// # Errors
+/// When the folder cannot be written; the old file is still there then.
+pub fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|known| known == bytes) { Ok(()) } else { write(path, bytes) }
+}
+
 /// Lets `fill` make a file beside `path`, with its extension, and moves it there once it is on disk.
 ///
 /// # Errors

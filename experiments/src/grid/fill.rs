@@ -8,6 +8,7 @@ use crate::{
     evaluation::write_examples,
     profile,
     run::{CONTROL, Run},
+    show,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
@@ -56,7 +57,8 @@ impl Grid {
                 wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
             }
         };
-        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)
+        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)?;
+        show::all(run, data, device)
     }
 }
 
@@ -107,7 +109,8 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
     let mut evidence = Examined { examination: &mut examination, examples, measure: true };
     let audit = Audit::of(&subject, &mut evidence)?;
     tracing::info!("{}: audit: {}", run.name(), audit.summary());
-    audit.write(&stem)
+    audit.write(&stem)?;
+    show::all(run, data, device)
 }
 
 /// The framework whose network lends its adversarial examples to the audit of `run`: never its own.

@@ -10,7 +10,7 @@ mod latex;
 mod markdown;
 mod marks;
 mod paired;
-mod plot;
+pub(crate) mod plot;
 mod statistics;
 #[cfg(test)]
 mod tests;

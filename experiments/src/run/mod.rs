@@ -10,6 +10,7 @@ use crate::{
     interrupt::{self, Interrupted},
     progress::Progress,
     provenance::{Provenance, peak_rss_bytes},
+    show,
     verdicts::{Place, Verdicts},
 };
 use anyhow::{Context, Result};
@@ -189,6 +190,7 @@ impl Run {
             tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
         }
         self.write_record(&provenance, false)?;
+        show::begin(self, rows.len())?;
         let name = self.name();
         tracing::info!("{name}: {}", self.config.game()?);
         let mut progress = Progress::new(name.clone(), self.images_in_training(data));
@@ -204,6 +206,8 @@ impl Run {
             provenance.train_seconds += began.elapsed().as_secs_f64();
             rows.push(epoch.into());
             self.save(&trainer, &rows, epoch.best, &provenance)?;
+            let images = self.images_in_training(data) as f64 / self.config.epochs as f64;
+            show::epoch(self, number, images / began.elapsed().as_secs_f64())?;
             let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
             let star = if best { " *" } else { "" };
             tracing::info!(
@@ -213,7 +217,8 @@ impl Run {
         provenance.images_per_second = self.images_in_training(data) as f64 / provenance.train_seconds.max(1e-9);
         provenance.peak_rss_bytes = peak_rss_bytes();
         self.write_record(&provenance, true)?;
-        files::remove(&self.resume_file())
+        files::remove(&self.resume_file())?;
+        show::all(self, data, device)
     }
 
     /// An error if what is stored comes from other images than `data`.

@@ -8,13 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-const EPOCHS: usize = 6;
+/// Epochs of a training that is stopped on the way.
+pub const EPOCHS: usize = 6;
 
-const SETTINGS: [&str; 10] =
+/// Its settings.
+pub const SETTINGS: [&str; 10] =
     ["--epochs", "6", "--train-examples", "600", "--eval-examples", "20", "--attack-steps", "3", "--batch", "20"];
 
 /// A `train` in the background.
-fn start(arguments: &[&str], out: &Path) -> Child {
+pub fn start(arguments: &[&str], out: &Path) -> Child {
     let mut command = Command::new(path("train"));
     command.args(SETTINGS).args(arguments).arg("--out").arg(out).env("RAYON_NUM_THREADS", "1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -28,7 +30,7 @@ fn epochs(out: &Path) -> usize {
 }
 
 /// Waits until that many epochs are done.
-fn wait_for(wanted: usize, child: &mut Child, out: &Path) {
+pub fn wait_for(wanted: usize, child: &mut Child, out: &Path) {
     let began = Instant::now();
     while epochs(out) < wanted {
         assert!(child.try_wait().unwrap().is_none(), "it ended before epoch {wanted}");

@@ -78,6 +78,7 @@ fn every_file_of_the_contract_is_there() {
         }
         assert!(!names.iter().any(|n| n == "resume.safetensors"), "{names:?}");
         check_run(folder);
+        assert!(text(&folder.join("index.html")).contains("<h2>Audit</h2>"));
     }
     assert!(printed.contains("| Audit |"), "{printed}");
     let audits = text(&out.join("table1/audit.csv"));

@@ -4,7 +4,7 @@
 //! and the layout leaves room for wider letters.
 
 mod mark;
-mod pen;
+pub(crate) mod pen;
 #[cfg(test)]
 mod tests;
 

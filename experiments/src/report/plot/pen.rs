@@ -13,30 +13,30 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBColor, 
 use super::drawn;
 use super::mark::Mark;
 
-pub(super) type Color = RGBColor;
+pub(crate) type Color = RGBColor;
 
 const CARD: Color = RGBColor(0xfc, 0xfc, 0xfb);
 const EDGE: Color = RGBColor(0xd0, 0xd4, 0xd9);
-pub(super) const INK: Color = RGBColor(0x1f, 0x23, 0x28);
-pub(super) const MUTED: Color = RGBColor(0x62, 0x6a, 0x73);
-pub(super) const RAIL: Color = RGBColor(0xe0, 0xe3, 0xe7);
-pub(super) const RULE: Color = RGBColor(0xec, 0xee, 0xf0);
+pub(crate) const INK: Color = RGBColor(0x1f, 0x23, 0x28);
+pub(crate) const MUTED: Color = RGBColor(0x62, 0x6a, 0x73);
+pub(crate) const RAIL: Color = RGBColor(0xe0, 0xe3, 0xe7);
+pub(crate) const RULE: Color = RGBColor(0xec, 0xee, 0xf0);
 // Okabe and Ito's blue and vermilion, told apart with any kind of colour vision; the rest is grey.
-pub(super) const ACCENT: Color = RGBColor(0x00, 0x72, 0xb2);
-pub(super) const LOSS: Color = RGBColor(0xc4, 0x4e, 0x00);
-pub(super) const PLAIN: Color = RGBColor(0x6e, 0x76, 0x80);
-pub(super) const CONTROL: Color = RGBColor(0x1f, 0x23, 0x28);
+pub(crate) const ACCENT: Color = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const LOSS: Color = RGBColor(0xc4, 0x4e, 0x00);
+pub(crate) const PLAIN: Color = RGBColor(0x6e, 0x76, 0x80);
+pub(crate) const CONTROL: Color = RGBColor(0x1f, 0x23, 0x28);
 
 /// Plotters counts a font's line, not its em.
 const LINE_PER_EM: f64 = 1.24;
 
-pub(super) fn faded(color: Color) -> Color {
+pub(crate) fn faded(color: Color) -> Color {
     let mix = |c: u8, card: u8| ((f64::from(c) + 2.0 * f64::from(card)) / 3.0) as u8;
     RGBColor(mix(color.0, CARD.0), mix(color.1, CARD.1), mix(color.2, CARD.2))
 }
 
 /// Makes the generic family an embedded font.
-pub(super) fn load_font() -> Result<()> {
+pub(crate) fn load_font() -> Result<()> {
     static LOADED: OnceLock<bool> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
         let font = epaint_default_fonts::UBUNTU_LIGHT;
@@ -47,14 +47,14 @@ pub(super) fn load_font() -> Result<()> {
 }
 
 /// The width of a text, with room for a viewer's own, wider font.
-pub(super) fn width(text: &str, size: f64) -> f64 {
+pub(crate) fn width(text: &str, size: f64) -> f64 {
     let font = FontDesc::new(FontFamily::SansSerif, size * LINE_PER_EM, FontStyle::Normal);
     let measured = font.box_size(text).map_or(0.0, |(width, _)| f64::from(width));
     1.06 * measured.max(0.4 * size * text.chars().count() as f64)
 }
 
 /// Breaks a text at spaces into lines of at most `most` units.
-pub(super) fn wrap(text: &str, size: f64, most: f64) -> Vec<String> {
+pub(crate) fn wrap(text: &str, size: f64, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -69,13 +69,13 @@ pub(super) fn wrap(text: &str, size: f64, most: f64) -> Vec<String> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Left,
     Center,
 }
 
 /// Draws on one backend.
-pub(super) struct Pen<'a, B: DrawingBackend> {
+pub(crate) struct Pen<'a, B: DrawingBackend> {
     area: &'a DrawingArea<B, Shift>,
     scale: f64,
     /// Text becomes pixels of the embedded font here, not words for a viewer to set.
@@ -83,27 +83,33 @@ pub(super) struct Pen<'a, B: DrawingBackend> {
 }
 
 impl<'a, B: DrawingBackend> Pen<'a, B> {
-    pub(super) fn new(area: &'a DrawingArea<B, Shift>, scale: f64, bitmap: bool) -> Self {
+    pub(crate) fn new(area: &'a DrawingArea<B, Shift>, scale: f64, bitmap: bool) -> Self {
         Self { area, scale, bitmap }
     }
 
     /// An opaque ground with an edge, readable on light and dark pages.
-    pub(super) fn card(&self, width: f64, height: f64) -> Result<()> {
+    pub(crate) fn card(&self, width: f64, height: f64) -> Result<()> {
         drawn(self.area.fill(&CARD))?;
         let corners = [self.at((0.0, 0.0)), self.at((width - 1.0, height - 1.0))];
         drawn(self.area.draw(&Rectangle::new(corners, self.stroke(EDGE, 1.0))))
     }
 
-    pub(super) fn line(&self, from: (f64, f64), to: (f64, f64), color: Color, width: f64) -> Result<()> {
-        let points = vec![self.at(from), self.at(to)];
+    pub(crate) fn line(&self, from: (f64, f64), to: (f64, f64), color: Color, width: f64) -> Result<()> {
+        self.path(&[from, to], color, width)
+    }
+
+    pub(crate) fn path(&self, points: &[(f64, f64)], color: Color, width: f64) -> Result<()> {
+        let points: Vec<(i32, i32)> = points.iter().map(|&point| self.at(point)).collect();
         drawn(self.area.draw(&PathElement::new(points, self.stroke(color, width))))
     }
 
+    pub(crate) fn disc(&self, at: (f64, f64), radius: f64, color: Color) -> Result<()> {
+        let radius = (radius * self.scale).round() as i32;
+        drawn(self.area.draw(&Circle::new(self.at(at), radius, ShapeStyle::from(&color).filled())))
+    }
+
     pub(super) fn mark(&self, mark: Mark, (x, y): (f64, f64)) -> Result<()> {
-        let disc = |radius: f64, color: Color| {
-            let radius = (radius * self.scale).round() as i32;
-            drawn(self.area.draw(&Circle::new(self.at((x, y)), radius, ShapeStyle::from(&color).filled())))
-        };
+        let disc = |radius: f64, color: Color| self.disc((x, y), radius, color);
         match mark {
             Mark::Control => {
                 let corners = [self.at((x - 3.5, y - 3.5)), self.at((x + 3.5, y + 3.5))];
@@ -119,12 +125,12 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
     }
 
     /// Clears the ground for a text of `width` units that starts at `at`.
-    pub(super) fn clear(&self, at: (f64, f64), width: f64) -> Result<()> {
+    pub(crate) fn clear(&self, at: (f64, f64), width: f64) -> Result<()> {
         let corners = [self.at((at.0 - 2.0, at.1 - 7.0)), self.at((at.0 + width, at.1 + 7.0))];
         drawn(self.area.draw(&Rectangle::new(corners, ShapeStyle::from(&CARD).filled())))
     }
 
-    pub(super) fn strong(&self, text: &str, at: (f64, f64), size: f64, color: Color) -> Result<()> {
+    pub(crate) fn strong(&self, text: &str, at: (f64, f64), size: f64, color: Color) -> Result<()> {
         // The embedded font has one weight; a second stroke makes it heavier.
         let style = if self.bitmap { FontStyle::Normal } else { FontStyle::Bold };
         self.set(text, at, size, color, Anchor::Left, style)?;
@@ -134,7 +140,7 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         Ok(())
     }
 
-    pub(super) fn text(&self, text: &str, at: (f64, f64), size: f64, color: Color, anchor: Anchor) -> Result<()> {
+    pub(crate) fn text(&self, text: &str, at: (f64, f64), size: f64, color: Color, anchor: Anchor) -> Result<()> {
         self.set(text, at, size, color, anchor, FontStyle::Normal)
     }
 

@@ -1,0 +1,162 @@
+//! Pictures of a trained network at work, drawn once: test images, their adversarial examples and what
+//! changed (`examples.png`); and where the features of both lie (`features.png`).
+
+mod plane;
+mod scatter;
+mod sheet;
+
+use crate::{
+    files,
+    interrupt::{self, Interrupted},
+    report::plot::pen::{self, Pen},
+    run::{Checkpoint, Run},
+};
+use anyhow::{Context, Result};
+use attacks::{Keys, Probe, Victim};
+use candle::{D, Device, Tensor};
+use data::{Batch, Dataset, Splits};
+use image::{
+    ImageFormat, RgbImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
+};
+use models::{Mode, Model, Net};
+use plotters::{backend::BitMapBackend, drawing::IntoDrawingArea};
+use std::{io::Cursor, path::Path};
+
+/// What makes the adversarial examples.
+pub const ATTACK: &str = "pgd-20";
+
+/// Classes shown, and test images of each: few enough to be told apart, and to be attacked in seconds.
+const CLASSES: u32 = 10;
+const OF_EACH: usize = 20;
+
+/// Images attacked at once, between two looks at whether the user has had enough.
+const BATCH: usize = 50;
+
+/// Device pixels per unit, for sharp text on dense screens.
+const SCALE: u32 = 2;
+
+/// The pictures by name; each is a PNG file of that name.
+const NAMES: [&str; 2] = ["examples", "features"];
+
+/// A picture of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// `examples` or `features`.
+    pub name: &'static str,
+    /// The file.
+    pub png: Vec<u8>,
+    /// Its width and height in pixels.
+    pub size: (u32, u32),
+}
+
+/// Test images and what an attack made of them, in order of class and then of position.
+struct Scene {
+    shape: [usize; 3],
+    labels: Vec<u32>,
+    clean: Seen,
+    adversarial: Seen,
+}
+
+/// Images as a network sees them, one entry an image.
+#[derive(Default)]
+struct Seen {
+    pixels: Vec<Vec<f32>>,
+    features: Vec<Vec<f32>>,
+    predicted: Vec<u32>,
+}
+
+/// Draws the selected weights of `run` at work, unless that is done or its weights are gone.
+///
+/// # Errors
+/// When the network fails, a file cannot be written, or the user interrupts.
+pub fn draw(run: &Run, data: &Splits, device: &Device) -> Result<()> {
+    let path = |name: &str| run.folder().join(name).with_extension("png");
+    if NAMES.iter().all(|name| path(name).is_file()) || !run.trained() {
+        return Ok(());
+    }
+    let net = run.net(Checkpoint::Best, data, device)?;
+    let probe = Probe::named(ATTACK, run.config().ball()?)?;
+    let scene = Scene::of(&net, &probe, &data.test, run.config().seed, device)?;
+    files::write(&path("examples"), &png(&sheet::draw(&scene)?)?)?;
+    files::write(&path("features"), &png(&scatter::draw(&scene)?)?)
+}
+
+/// The pictures in `folder`.
+///
+/// # Errors
+/// When one is no picture.
+pub fn read(folder: &Path) -> Result<Vec<Picture>> {
+    let there = NAMES.iter().map(|name| (*name, folder.join(name).with_extension("png")));
+    let picture = |(name, path): (&'static str, std::path::PathBuf)| {
+        let broken = || format!("{}: not a picture; delete it to draw it again", path.display());
+        let png = std::fs::read(&path).with_context(broken)?;
+        let size = image::ImageReader::with_format(Cursor::new(&png), ImageFormat::Png).into_dimensions();
+        Ok(Picture { name, size: size.with_context(broken)?, png })
+    };
+    there.filter(|(_, path)| path.is_file()).map(picture).collect()
+}
+
+/// Removes the pictures in `folder`.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn remove(folder: &Path) -> Result<()> {
+    NAMES.iter().try_for_each(|name| files::remove(&folder.join(name).with_extension("png")))
+}
+
+impl Scene {
+    fn of(net: &Net, probe: &Probe, test: &Dataset, seed: u64, device: &Device) -> Result<Self> {
+        let of_class = |class| (0..test.len()).filter(move |&i| test.label(i) == class).take(OF_EACH);
+        let positions: Vec<usize> = (0..CLASSES).flat_map(of_class).collect();
+        let labels = positions.iter().map(|&i| test.label(i)).collect();
+        let mut scene = Self { shape: test.shape(), labels, clean: Seen::default(), adversarial: Seen::default() };
+        let model = net.frozen();
+        let victim = Victim { model: &model, mode: Mode::Eval, objective: &probe.objective };
+        for chunk in positions.chunks(BATCH) {
+            if interrupt::check().is_break() {
+                return Err(Interrupted.into());
+            }
+            let Batch { images, labels, examples } = test.batch(chunk, device)?;
+            let keys = Keys { seed, epoch: 0, examples: &examples };
+            let adversarial = probe.attack.perturb(victim, &images, &labels, &keys)?;
+            scene.clean.see(&model, &images)?;
+            scene.adversarial.see(&model, &adversarial)?;
+        }
+        Ok(scene)
+    }
+}
+
+impl Seen {
+    fn see(&mut self, model: &dyn Model, images: &Tensor) -> Result<()> {
+        let output = model.forward(images, Mode::Eval)?;
+        self.pixels.extend(images.flatten_from(1)?.to_vec2::<f32>()?);
+        self.features.extend(output.features.to_vec2::<f32>()?);
+        self.predicted.extend(output.logits.argmax(D::Minus1)?.to_vec1::<u32>()?);
+        Ok(())
+    }
+}
+
+/// A picture of `width` by `height` units, drawn by `draw`.
+fn bitmap(
+    (width, height): (f64, f64),
+    draw: impl FnOnce(&Pen<'_, BitMapBackend<'_>>) -> Result<()>,
+) -> Result<RgbImage> {
+    pen::load_font()?;
+    let size = (width as u32 * SCALE, height as u32 * SCALE);
+    let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+        let pen = Pen::new(&root, f64::from(SCALE), true);
+        pen.card(width, height)?;
+        draw(&pen)?;
+        root.present()?;
+    }
+    RgbImage::from_raw(size.0, size.1, pixels).context("a picture has three bytes a pixel")
+}
+
+fn png(image: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
+    Ok(bytes.into_inner())
+}
