@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod files;
 pub mod grid;
 pub mod interrupt;
+mod machine;
 mod process;
 pub mod profile;
 mod progress;

@@ -1,5 +1,6 @@
 //! The binaries as a user meets them, and the rules that the whole source tree keeps.
 
+mod adversity;
 mod audit;
 mod checkpoints;
 mod data;
@@ -7,11 +8,13 @@ mod evaluate;
 mod help;
 mod house_rules;
 mod interrupted;
+mod locks;
 mod options;
 mod outcome;
 mod parity;
 mod program;
 mod stages;
+mod states;
 mod stored;
 mod table;
 mod throughput;
