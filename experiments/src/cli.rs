@@ -7,7 +7,7 @@ use data::Name;
 use frameworks::{Place, Schedule};
 use i2fr::{I2fr, Reference};
 use models::Arch;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 /// A radius as it was written, and what it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +151,11 @@ fn learning_rate(s: &str) -> Result<f64, String> {
     }
 }
 
+fn minutes(s: &str) -> Result<Duration, String> {
+    let seconds = s.parse::<f64>().ok().and_then(|minutes| Duration::try_from_secs_f64(60. * minutes).ok());
+    seconds.ok_or_else(|| format!("`{s}` is not a number of minutes, at least 0"))
+}
+
 /// Data, network and training; what is not given comes from the profile.
 #[derive(Args, Clone, Debug)]
 pub struct TrainingArgs {
@@ -199,6 +204,9 @@ pub struct TrainingArgs {
     /// Radius of the threat model in pixel units: 8/255, 0.5, ...
     #[arg(long, allow_negative_numbers = true)]
     pub eps: Option<Epsilon>,
+    /// Save a training within an epoch so often; a killed one loses no more
+    #[arg(long, value_name = "M", value_parser = minutes, allow_negative_numbers = true, default_value = "10")]
+    pub save_minutes: Duration,
     /// Folder for results
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub out: PathBuf,

@@ -1,14 +1,23 @@
 //! Files that are written whole or not at all.
 
+use crate::machine;
 use anyhow::{Context, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
+
+/// A file under a temporary name lives for seconds; after this it is nobody's, whoever made it.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
 
 /// Replaces the file at `path` by `bytes`, making its folder.
 ///
@@ -31,13 +40,11 @@ pub fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// When `fill` fails or the folder cannot be written; the old file is still there then.
 pub fn replace(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().context("the path names no file")?.to_string_lossy();
-    let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(".{}-{serial}.{name}", process::id()));
+    let temporary = temporary(path)?;
     let written = (|| {
+        let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
+        sweep_once(folder);
         fill(&temporary)?;
         File::open(&temporary)?.sync_all()?;
         Ok(fs::rename(&temporary, path)?)
@@ -50,6 +57,56 @@ pub fn replace(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()
     written.map_err(|cause: anyhow::Error| cause.context(advice()))
 }
 
+/// A name beside `path` that nobody else uses: `.PID-N-MACHINE.name`.
+///
+/// # Errors
+/// When `path` names no file.
+pub(crate) fn temporary(path: &Path) -> Result<PathBuf> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().context("the path names no file")?.to_string_lossy();
+    let (pid, serial, machine) = (process::id(), COUNTER.fetch_add(1, Ordering::Relaxed), machine::tag());
+    Ok(path.with_file_name(format!(".{pid}-{serial}-{machine}.{name}")))
+}
+
+/// Removes what killed processes left in `folder`, the first time this process writes there.
+fn sweep_once(folder: &Path) {
+    static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if SWEPT.lock().expect("no thread panicked").insert(folder.to_owned()) {
+        for path in leftovers(folder) {
+            // It is in nobody's way.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Files in `folder` that were to be moved to their place and never will be.
+pub(crate) fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_leftover(path)).collect();
+    found.sort();
+    found
+}
+
+/// Whether `path` has a name of [`temporary`], and its process is dead: on another machine it may well live.
+fn is_leftover(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let parts = name.strip_prefix('.').and_then(|rest| rest.split_once('.')).map(|(front, _)| front.split('-'));
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    let (Some(Ok(pid)), Some(Ok(_))) = (parts.first().map(|p| p.parse()), parts.get(1).map(|n| n.parse::<u64>()))
+    else {
+        return false;
+    };
+    let ours = parts.len() == 3 && parts[2] == machine::tag();
+    let dead = ours && machine::started(pid).is_none();
+    let modified = fs::symlink_metadata(path).and_then(|about| about.modified());
+    dead || modified.is_ok_and(|then| apart(then, SystemTime::now()) > FORGOTTEN)
+}
+
+/// The time between two moments, whichever was first: clocks are set back.
+pub(crate) fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|e| e.duration())
+}
+
 /// Makes the folder at `path`, unless it is there.
 ///
 /// # Errors
@@ -59,16 +116,24 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(advice)
 }
 
+/// `rows` as CSV.
+///
+/// # Errors
+/// When a row does not fit a table.
+pub(crate) fn csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.into_inner().context("a table in memory has no end of space")
+}
+
 /// Replaces the CSV file at `path` by `rows`.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    write(path, &writer.into_inner().context("a table in memory has no end of space")?)
+    write(path, &csv(rows)?)
 }
 
 /// The rows of the CSV file at `path`.
@@ -77,8 +142,15 @@ pub fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
 /// When it is missing or its columns are not those of `T`.
 pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let open = || format!("cannot read {}", path.display());
-    let mut reader = csv::Reader::from_path(path).with_context(open)?;
-    reader.deserialize().collect::<Result<_, _>>().with_context(open)
+    rows(File::open(path).with_context(open)?).with_context(open)
+}
+
+/// The rows of a CSV file.
+///
+/// # Errors
+/// When its columns are not those of `T`.
+pub(crate) fn rows<T: DeserializeOwned>(text: impl std::io::Read) -> Result<Vec<T>> {
+    Ok(csv::Reader::from_reader(text).deserialize().collect::<Result<_, _>>()?)
 }
 
 /// Removes the file at `path` if there is one.

@@ -31,6 +31,16 @@ pub(crate) fn listen() {
     });
 }
 
+/// A write beyond the limit on the size of files ends a process; after this it fails as on a full disk.
+pub(crate) fn outlive_file_limits() {
+    #[cfg(unix)]
+    {
+        use signal_hook::{consts::SIGXFSZ, flag};
+        // Nobody asks the flag: it is enough that there is a handler.
+        let _ = flag::register(SIGXFSZ, std::sync::Arc::default());
+    }
+}
+
 /// Breaks once the user has asked to stop.
 pub fn check() -> ControlFlow<()> {
     if ASKED.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -11,6 +11,7 @@ pub mod files;
 pub mod findings;
 pub mod grid;
 pub mod interrupt;
+mod machine;
 pub mod page;
 pub mod pictures;
 mod process;

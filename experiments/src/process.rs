@@ -2,7 +2,7 @@
 
 use crate::interrupt::{self, Interrupted};
 use clap::Parser;
-use std::{error, fmt as text, fs::OpenOptions, path::Path, process::ExitCode, sync::Mutex};
+use std::{error, fmt as text, fs::OpenOptions, io::Write, path::Path, process::ExitCode, sync::Mutex};
 use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The error of arguments that each parse but make no sense here.
@@ -33,19 +33,25 @@ pub fn main<Args: Parser + Sync>(
         }
     };
     interrupt::listen();
+    interrupt::outlive_file_limits();
     log_to(out(&args));
     // On a thread of the pool: from outside, every parallel loop would wake one and wait for it.
     match rayon::scope(|_| work(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if e.is::<Interrupted>() => {
-            eprintln!("{e}");
+            say(&e.to_string());
             ExitCode::from(130)
         }
         Err(e) => {
-            eprintln!("error: {}", one_line(&format!("{e:#}")));
+            say(&format!("error: {}", one_line(&format!("{e:#}"))));
             if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// A line on stderr, if that can be written: it may be a file on the disk that is full.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// One line, whatever a library put into its message: candle appends a backtrace where `RUST_BACKTRACE` is set.
@@ -61,7 +67,9 @@ fn log_to(out: Option<&Path>) {
         std::fs::create_dir_all(out).ok()?;
         OpenOptions::new().create(true).append(true).open(out.join("log.txt")).ok()
     });
-    let file = file.map(|file| fmt::layer().with_writer(Mutex::new(file)).with_ansi(false).with_target(false));
+    // A log that cannot grow on a full disk is no reason to say so at every line.
+    let layer = |file| fmt::layer().with_writer(Mutex::new(file)).with_ansi(false).log_internal_errors(false);
+    let file = file.map(|file| layer(file).with_target(false));
     let level = LevelFilter::INFO;
     // A subscriber that is there already (in tests) stays.
     let _ = tracing_subscriber::registry().with(screen.with_filter(level)).with(file.with_filter(level)).try_init();

@@ -1,4 +1,4 @@
-//! The training loop, one epoch at a time.
+//! The training loop, one epoch at a time; it can be left and taken up again between any two steps.
 
 use crate::{Framework, Schedule, Sgd, SgdConfig};
 use attacks::{Evaluation, Keys, Probe};
@@ -63,6 +63,10 @@ pub struct Epoch {
 pub struct Resume {
     /// Epochs done.
     pub epochs: usize,
+    /// Steps done of the epoch after them.
+    pub step: usize,
+    /// Sum of the losses of those steps.
+    pub loss_sum: f64,
     /// Accuracy of the best epoch, percent of the held-out examples.
     pub best_percent: Option<f64>,
     /// Weights and buffers.
@@ -75,7 +79,7 @@ pub struct Resume {
 
 /// A training under way.
 ///
-/// Every random draw is keyed by (seed, epoch, example), so an epoch depends on the state before
+/// Every random draw is keyed by (seed, epoch, example), so a step depends on the state before
 /// it and nothing else: resumed training gives the same bits as uninterrupted training.
 pub struct Trainer {
     framework: Framework,
@@ -86,6 +90,8 @@ pub struct Trainer {
     net: Net,
     sgd: Sgd,
     epochs: usize,
+    step: usize,
+    loss_sum: f64,
     best_percent: Option<f64>,
 }
 
@@ -109,8 +115,20 @@ impl Trainer {
             candle::bail!("training needs at least one epoch, and one example a batch")
         }
         let sgd = Sgd::new(&net, config.sgd)?;
-        let device = device.clone();
-        Ok(Self { framework, config, train, held_out, device, net, sgd, epochs: 0, best_percent: None })
+        let (device, best_percent) = (device.clone(), None);
+        Ok(Self {
+            framework,
+            config,
+            train,
+            held_out,
+            device,
+            net,
+            sgd,
+            epochs: 0,
+            step: 0,
+            loss_sum: 0.,
+            best_percent,
+        })
     }
 
     /// The network as trained so far.
@@ -121,6 +139,10 @@ impl Trainer {
     /// Epochs done.
     pub fn epochs_done(&self) -> usize {
         self.epochs
+    }
+
+    fn steps(&self) -> usize {
+        self.train.epoch(self.config.seed, 0, self.config.batch).len()
     }
 
     /// Whether all epochs are done.
@@ -140,7 +162,8 @@ impl Trainer {
         };
         let terms = self.framework.outer.terms().enumerate();
         let memory = terms.flat_map(|(i, (_, term))| placed(i, term.memory())).collect();
-        Ok(Resume { epochs: self.epochs, best_percent: self.best_percent, net: self.net.state()?, sgd, memory })
+        let Self { epochs, step, loss_sum, best_percent, .. } = *self;
+        Ok(Resume { epochs, step, loss_sum, best_percent, net: self.net.state()?, sgd, memory })
     }
 
     /// Goes on from where `state` stands.
@@ -148,6 +171,11 @@ impl Trainer {
     /// # Errors
     /// When it does not fit the network or the framework.
     pub fn resume(&mut self, state: &Resume) -> Result<()> {
+        let (epochs, steps) = (self.config.epochs, self.steps());
+        if state.epochs > epochs || state.step > steps || (state.epochs == epochs && state.step > 0) {
+            let Resume { epochs: done, step, .. } = state;
+            candle::bail!("{done} epochs and {step} steps are more than {epochs} epochs of {steps} steps")
+        }
         self.net.load(&state.net).map_err(candle::Error::wrap)?;
         self.sgd.load(&state.sgd)?;
         for (i, (_, term)) in self.framework.outer.terms().enumerate() {
@@ -156,51 +184,49 @@ impl Trainer {
                 |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(&place)?.to_owned(), tensor.clone()));
             term.restore(&state.memory.iter().filter_map(own).collect())?;
         }
-        self.epochs = state.epochs;
+        (self.epochs, self.step, self.loss_sum) = (state.epochs, state.step, state.loss_sum);
         self.best_percent = state.best_percent;
         Ok(())
     }
 
-    /// Trains one epoch and measures it on the held-out examples. `progress` is told of each step;
-    /// if it breaks, the epoch is abandoned and `None` returned: resume from the state before it.
+    /// Trains one epoch, or what is left of it, and measures it on the held-out examples. `progress` is
+    /// told of each step; if it breaks, `None` is returned and the trainer stands after that step:
+    /// [`Trainer::state`] holds it, and calling this again goes on.
     ///
     /// # Errors
     /// When the network fails, or the loss is no longer a number.
     pub fn epoch(&mut self, progress: &mut dyn FnMut(Step) -> ControlFlow<()>) -> Result<Option<Epoch>> {
-        let (seed, number) = (self.config.seed, self.epochs as u64);
-        let batches = self.train.epoch(seed, number, self.config.batch);
-        let total = batches.len() * self.config.epochs;
-        let (mut sum, mut lr) = (0., 0.);
-        for (i, positions) in batches.iter().enumerate() {
-            let done = self.epochs * batches.len() + i;
-            lr = self.config.lr * self.config.schedule.factor(done, total);
-            let loss = self.step(positions, number, lr)?;
+        let TrainingConfig { seed, batch, lr: peak, schedule, epochs, .. } = self.config;
+        let batches = self.train.epoch(seed, self.epochs as u64, batch);
+        let (before, total) = (self.epochs * batches.len(), batches.len() * epochs);
+        let lr = |step: usize| peak * schedule.factor(before + step, total);
+        for positions in &batches[self.step..] {
+            let loss = self.descend(positions, lr(self.step))?;
+            self.step += 1;
             if !loss.is_finite() {
-                candle::bail!(
-                    "training diverged in epoch {}, step {}: the loss is {loss}; lower --lr",
-                    number + 1,
-                    i + 1
-                )
+                let (epoch, step) = (self.epochs + 1, self.step);
+                candle::bail!("training diverged in epoch {epoch}, step {step}: the loss is {loss}; lower --lr")
             }
-            sum += loss;
-            if progress(Step { done: done + 1, total, examples: positions.len(), loss }).is_break() {
+            self.loss_sum += loss;
+            if progress(Step { done: before + self.step, total, examples: positions.len(), loss }).is_break() {
                 return Ok(None);
             }
         }
-        let Some((clean_percent, robust_percent)) = self.measure(progress, total, batches.len())? else {
+        let Some((clean_percent, robust_percent)) = self.measure(progress, before + batches.len(), total)? else {
             return Ok(None);
         };
-        self.epochs += 1;
+        let (lr, loss) = (lr(batches.len().saturating_sub(1)), self.loss_sum / batches.len() as f64);
         let best = self.best_percent.is_none_or(|held| robust_percent > held);
         if best {
             self.best_percent = Some(robust_percent);
         }
-        let loss = sum / batches.len() as f64;
+        (self.epochs, self.step, self.loss_sum) = (self.epochs + 1, 0, 0.);
         Ok(Some(Epoch { epoch: self.epochs, lr, loss, clean_percent, robust_percent, best }))
     }
 
-    fn step(&mut self, positions: &[usize], epoch: u64, lr: f64) -> Result<f64> {
+    fn descend(&mut self, positions: &[usize], lr: f64) -> Result<f64> {
         let TrainingConfig { augment, seed, .. } = self.config;
+        let epoch = self.epochs as u64;
         let batch = self.train.augmented(positions, augment, seed, epoch, &self.device);
         let Batch { images, labels, examples } = batch.map_err(candle::Error::wrap)?;
         // Evaluation draws with epoch 0.
@@ -215,10 +241,9 @@ impl Trainer {
     fn measure(
         &self,
         progress: &mut dyn FnMut(Step) -> ControlFlow<()>,
+        done: usize,
         total: usize,
-        steps: usize,
     ) -> Result<Option<(f64, f64)>> {
-        let done = (self.epochs + 1) * steps;
         // A step of no examples: the bar stands still, but an interrupt is still heard.
         let mut heard = |_| progress(Step { done, total, examples: 0, loss: f64::NAN });
         let (model, data, batch) = (&self.net.frozen(), &self.held_out, self.config.batch);

@@ -31,7 +31,7 @@ impl Grid {
             runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
         for (i, run) in ours.iter().enumerate() {
             tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
-            run.train(&data, &device)?;
+            run.train(&data, &device, args.training.save_minutes)?;
             self.evaluate(run, args, &data, &device)?;
         }
         // A run is audited against others, so all of them come first.

@@ -213,7 +213,7 @@ impl Grid {
         println!("{}: {}", self.name, self.caption);
         for (i, Planned { row, runs }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
-                let state = match (run.trained(), run.folder().join("resume.safetensors").is_file()) {
+                let state = match (run.trained(), run.interrupted()) {
                     (true, _) => "trained".to_owned(),
                     (false, true) => format!("interrupted, {}", rate.estimate(run.config())),
                     (false, false) => format!("to train, {}", rate.estimate(run.config())),

@@ -1,28 +1,25 @@
 //! One run: its folder, and training it unless it is there already.
 
+mod lock;
 mod saved;
+mod seal;
+mod train;
 
 use crate::{
     arsenal::{Arsenal, Surrogate},
     config::RunConfig,
     evaluation::Examination,
-    files,
-    interrupt::{self, Interrupted},
-    progress::Progress,
-    provenance::{Provenance, peak_rss_bytes},
-    show,
+    provenance::{Provenance, sha256},
     verdicts::{Place, Verdicts},
 };
 use anyhow::{Context, Result};
-use attacks::Probe;
 use candle::Device;
-use data::{Augment, Splits};
-use frameworks::{Epoch, Trainer, TrainingConfig};
+use data::Splits;
 use models::{Model, Net, checkpoint};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
 /// The framework without a defence; its rows are a control.
@@ -58,6 +55,9 @@ pub struct Record {
     pub game: String,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// SHA-256 of the files of weights by their names; none before training is done, nor by older programs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights_sha256: BTreeMap<String, String>,
     /// Whether training is done.
     pub finished: bool,
 }
@@ -101,6 +101,11 @@ impl Run {
         self.finished() && [Checkpoint::Best, Checkpoint::Last].iter().all(|c| self.weights(*c).is_file())
     }
 
+    /// Whether there is a state that training would go on from.
+    pub fn interrupted(&self) -> bool {
+        !self.finished() && self.states().iter().any(|path| path.is_file())
+    }
+
     /// Whether it was trained to resist attacks.
     pub fn defended(&self) -> bool {
         self.config.framework != CONTROL
@@ -124,7 +129,17 @@ impl Run {
         let path = self.weights(checkpoint);
         let broken = || format!("{}: not this run's weights; delete it to train the run again", path.display());
         net.load(&checkpoint::read(&path).with_context(broken)?).with_context(broken)?;
+        self.check_weights(checkpoint).with_context(broken)?;
         Ok(net)
+    }
+
+    /// An error if the file of weights is not the one that training left, as far as its record can tell.
+    fn check_weights(&self, checkpoint: Checkpoint) -> Result<()> {
+        let path = self.weights(checkpoint);
+        let known = self.record().and_then(|mut record| record.weights_sha256.remove(checkpoint.name()));
+        let same = known.is_none_or(|known| std::fs::read(&path).is_ok_and(|bytes| sha256(&bytes) == known));
+        anyhow::ensure!(same, "its checksum is not that in run.json: it was damaged or replaced");
+        Ok(())
     }
 
     /// Where the verdicts on its weights stand.
@@ -165,75 +180,6 @@ impl Run {
         })
     }
 
-    /// Trains the run, or goes on where it was interrupted; does nothing when it is trained.
-    ///
-    /// # Errors
-    /// When training fails, a file cannot be written, or the user interrupts.
-    pub fn train(&self, data: &Splits, device: &Device) -> Result<()> {
-        self.check_data(data)?;
-        if self.trained() {
-            return Ok(());
-        }
-        let mut trainer = self.trainer(data, device)?;
-        files::create_folder(&self.folder)?;
-        // What was measured on weights that are gone says nothing about the new ones.
-        files::remove(&self.folder.join("evaluations.csv"))?;
-        files::remove(&self.folder.join("examples.csv"))?;
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
-            files::remove(&self.audit(checkpoint).with_extension("csv"))?;
-            files::remove(&self.audit(checkpoint).with_extension("md"))?;
-        }
-        let mut provenance = Provenance::now(data);
-        let begun_on = self.record().map(|record| record.provenance.isa);
-        let mut rows = self.resume(&mut trainer, &mut provenance)?;
-        if let Some(isa) = begun_on.filter(|isa| !rows.is_empty() && *isa != provenance.isa) {
-            tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
-        }
-        self.write_record(&provenance, false)?;
-        show::begin(self, rows.len())?;
-        let name = self.name();
-        tracing::info!("{name}: {}", self.config.game()?);
-        let mut progress = Progress::new(name.clone(), self.images_in_training(data));
-        while !trainer.finished() {
-            let began = Instant::now();
-            let number = trainer.epochs_done() + 1;
-            let epoch = trainer.epoch(&mut |step| {
-                let images = step.done as f64 / step.total as f64 * self.images_in_training(data) as f64;
-                progress.at(images as usize, || format!("epoch {number}/{}", self.config.epochs));
-                interrupt::check()
-            })?;
-            let Some(epoch) = epoch else { return Err(Interrupted.into()) };
-            provenance.train_seconds += began.elapsed().as_secs_f64();
-            rows.push(epoch.into());
-            self.save(&trainer, &rows, epoch.best, &provenance)?;
-            let images = self.images_in_training(data) as f64 / self.config.epochs as f64;
-            show::epoch(self, number, images / began.elapsed().as_secs_f64())?;
-            let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
-            let star = if best { " *" } else { "" };
-            tracing::info!(
-                "{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}"
-            );
-        }
-        provenance.images_per_second = self.images_in_training(data) as f64 / provenance.train_seconds.max(1e-9);
-        provenance.peak_rss_bytes = peak_rss_bytes();
-        self.write_record(&provenance, true)?;
-        files::remove(&self.resume_file())?;
-        show::all(self, data, device)
-    }
-
-    /// An error if what is stored comes from other images than `data`.
-    fn check_data(&self, data: &Splits) -> Result<()> {
-        let Some(record) = self.record().filter(|record| record.config == self.config) else { return Ok(()) };
-        let stored = [record.provenance.train_sha256, record.provenance.test_sha256];
-        anyhow::ensure!(
-            stored == [data.train.sha256(), data.test.sha256()],
-            "{}: this run was made on other images than the {} given now; delete it, or choose another folder with --out",
-            self.folder.display(),
-            self.config.dataset
-        );
-        Ok(())
-    }
-
     /// How the run is called on screen.
     pub fn name(&self) -> String {
         let RunConfig { framework, seed, .. } = &self.config;
@@ -246,36 +192,5 @@ impl Run {
         let all = data.train.len();
         let used = if self.config.train_examples == 0 { all } else { self.config.train_examples.min(all) };
         used.saturating_sub(self.config.held_out) * self.config.epochs
-    }
-
-    fn trainer(&self, data: &Splits, device: &Device) -> Result<Trainer> {
-        let config = &self.config;
-        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
-        // The split does not depend on the run's seed: every seed is chosen by the same images.
-        anyhow::ensure!(
-            all.len() >= config.held_out + 2,
-            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
-             raise --train-examples",
-            all.len(),
-            config.dataset,
-            config.held_out
-        );
-        let (train, held_out) = all.hold_out(config.held_out, 0)?;
-        let game = config.game()?;
-        let ball = config.ball()?;
-        // The undefended control is chosen by clean accuracy: an early epoch may resist a little longer.
-        let selection = if config.framework == CONTROL { None } else { Some(Probe::named("pgd-10", ball)?) };
-        let training = TrainingConfig {
-            epochs: config.epochs,
-            batch: config.batch,
-            lr: config.lr,
-            schedule: config.schedule()?,
-            sgd: config.sgd(),
-            augment: Augment { crop_padding: config.crop_padding, flip: config.flip },
-            seed: config.seed,
-            selection,
-        };
-        let net = config.net(data.train.shape(), data.train.classes(), device)?;
-        Ok(Trainer::new(game, training, net, train, held_out, device)?)
     }
 }

@@ -1,95 +1,207 @@
 //! What a training leaves on the way, and going on from there.
+//!
+//! One sealed file holds everything, and the one before it is kept: whatever a crash or a failing disk does to
+//! the newest, training goes on from the other and ends with the same bits.
 
-use super::{Checkpoint, Record, Run};
+use super::{Checkpoint, Record, Run, seal};
 use crate::{files, provenance::Provenance};
 use anyhow::{Context, Result};
 use candle::Tensor;
 use frameworks::{Epoch, Resume, Trainer};
-use models::checkpoint;
+use models::{Net, checkpoint};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// A line of `epochs.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct EpochRow {
-    epoch: usize,
+    pub(super) epoch: usize,
     lr: f64,
     loss: f64,
-    held_out_clean_percent: f64,
-    held_out_robust_percent: f64,
-    best: bool,
+    pub(super) held_out_clean_percent: f64,
+    pub(super) held_out_robust_percent: f64,
+    pub(super) best: bool,
+}
+
+/// Weights and buffers by name.
+type Weights = BTreeMap<String, Tensor>;
+
+/// What the trainer does not know of the training so far.
+#[derive(Default)]
+pub(super) struct History {
+    /// A line an epoch.
+    pub(super) rows: Vec<EpochRow>,
+    /// The weights of the best of them.
+    pub(super) best: Weights,
+    /// What it took.
+    pub(super) seconds: f64,
+}
+
+impl History {
+    /// The epoch whose weights are the best.
+    fn best_epoch(&self) -> usize {
+        self.rows.iter().rfind(|row| row.best).map_or(0, |row| row.epoch)
+    }
 }
 
 impl Run {
-    pub(super) fn resume_file(&self) -> PathBuf {
-        self.folder.join("resume.safetensors")
+    /// The newest state to resume from, and the one before it.
+    pub(super) fn states(&self) -> [PathBuf; 2] {
+        ["resume.safetensors", "resume-before.safetensors"].map(|name| self.folder.join(name))
     }
 
-    pub(super) fn write_record(&self, provenance: &Provenance, finished: bool) -> Result<()> {
+    pub(super) fn write_record(
+        &self,
+        provenance: &Provenance,
+        weights_sha256: BTreeMap<String, String>,
+        finished: bool,
+    ) -> Result<()> {
         let Self { config, folder } = self;
-        let game = config.game()?.to_string();
-        let record = Record { id: config.id(), config: config.clone(), game, provenance: provenance.clone(), finished };
+        let (game, provenance) = (config.game()?.to_string(), provenance.clone());
+        let record = Record { id: config.id(), config: config.clone(), game, provenance, weights_sha256, finished };
         files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
     }
 
-    /// Writes everything an interrupted run needs; `resume.safetensors` last, since it says how far it is.
-    pub(super) fn save(&self, trainer: &Trainer, rows: &[EpochRow], best: bool, provenance: &Provenance) -> Result<()> {
-        let state = trainer.state()?;
-        let net = trainer.net();
+    /// Writes what an epoch has come to: its weights, those of the best one if it is that, and the table.
+    pub(super) fn write_epoch(&self, trainer: &Trainer, history: &History) -> Result<()> {
+        let epoch = trainer.epochs_done();
+        if history.best_epoch() == epoch {
+            self.write_weights(Checkpoint::Best, trainer.net(), &history.best, epoch)?;
+        }
+        self.write_weights(Checkpoint::Last, trainer.net(), &trainer.net().state()?, epoch)?;
+        files::write_csv(&self.folder.join("epochs.csv"), &history.rows)
+    }
+
+    /// Writes what the whole training has come to, whatever stands there; returns the checksums of the weights.
+    pub(super) fn write_all(&self, trainer: &Trainer, history: &History) -> Result<BTreeMap<String, String>> {
+        files::write_csv(&self.folder.join("epochs.csv"), &history.rows)?;
+        let (net, last) = (trainer.net(), trainer.net().state()?);
+        let of = |checkpoint, weights, epoch| {
+            Ok((Checkpoint::name(checkpoint).to_owned(), self.write_weights(checkpoint, net, weights, epoch)?))
+        };
+        [of(Checkpoint::Best, &history.best, history.best_epoch()), of(Checkpoint::Last, &last, trainer.epochs_done())]
+            .into_iter()
+            .collect()
+    }
+
+    /// Writes weights of `net`; returns the checksum of the file.
+    fn write_weights(&self, checkpoint: Checkpoint, net: &Net, weights: &Weights, epoch: usize) -> Result<String> {
         let join = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let about = BTreeMap::from([
             ("arch".to_owned(), net.arch().to_string()),
             ("mean".to_owned(), join(&net.normalization().mean)),
             ("std".to_owned(), join(&net.normalization().std)),
-            ("epoch".to_owned(), state.epochs.to_string()),
+            ("epoch".to_owned(), epoch.to_string()),
         ]);
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
-            if best || checkpoint == Checkpoint::Last {
-                checkpoint::write(&self.weights(checkpoint), &state.net, &about)?;
-            }
-        }
-        files::write_csv(&self.folder.join("epochs.csv"), rows)?;
-        let mut all = BTreeMap::new();
-        for (part, tensors) in [("net", &state.net), ("sgd", &state.sgd), ("memory", &state.memory)] {
-            all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
-        }
-        let about = BTreeMap::from([
-            ("epochs".to_owned(), state.epochs.to_string()),
-            ("best_percent".to_owned(), state.best_percent.map(|p| p.to_string()).unwrap_or_default()),
-            ("train_seconds".to_owned(), provenance.train_seconds.to_string()),
-        ]);
-        Ok(checkpoint::write(&self.resume_file(), &all, &about)?)
+        let path = self.weights(checkpoint);
+        let bytes = checkpoint::serialize(&path, weights, &about)?;
+        files::write(&path, &bytes)?;
+        Ok(crate::provenance::sha256(&bytes))
     }
 
-    /// Puts the trainer where an interrupted run stood; returns the epochs so far.
-    pub(super) fn resume(&self, trainer: &mut Trainer, provenance: &mut Provenance) -> Result<Vec<EpochRow>> {
-        let path = self.resume_file();
-        let same = self.record().is_some_and(|record| record.config == self.config);
-        if !same || !path.is_file() {
-            return Ok(Vec::new());
+    /// Writes everything an interrupted run needs, and keeps what was written before.
+    pub(super) fn save(&self, trainer: &Trainer, history: &History) -> Result<()> {
+        let state = trainer.state()?;
+        let mut all = BTreeMap::new();
+        let parts = [("net", &state.net), ("sgd", &state.sgd), ("memory", &state.memory), ("best", &history.best)];
+        for (part, tensors) in parts {
+            all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
         }
-        let broken = || format!("{}: not a state to resume from; delete it to start the run anew", path.display());
-        let tensors = checkpoint::read(&path).with_context(broken)?;
-        let about = checkpoint::metadata(&path).with_context(broken)?;
-        let part = |name: &str| -> BTreeMap<String, Tensor> {
-            let inside = |(key, tensor): (&String, &Tensor)| {
-                Some((key.strip_prefix(name)?.strip_prefix('/')?.to_owned(), tensor.clone()))
-            };
-            tensors.iter().filter_map(inside).collect()
-        };
-        let number = |key: &str| about.get(key).and_then(|text| text.parse::<f64>().ok());
-        let epochs = number("epochs").with_context(broken)? as usize;
-        provenance.train_seconds = number("train_seconds").with_context(broken)?;
-        let (net, sgd, memory) = (part("net"), part("sgd"), part("memory"));
-        let state = Resume { epochs, best_percent: number("best_percent"), net, sgd, memory };
-        trainer.resume(&state).with_context(broken)?;
-        let history = self.folder.join("epochs.csv");
-        let mut rows: Vec<EpochRow> = files::read_csv(&history).with_context(broken)?;
-        anyhow::ensure!(rows.len() >= epochs, "{}: {} has only {} epochs", broken(), history.display(), rows.len());
-        rows.truncate(epochs);
-        tracing::info!("{}: resuming after epoch {epochs}", self.name());
-        Ok(rows)
+        let about = [
+            ("epochs", state.epochs.to_string()),
+            ("step", state.step.to_string()),
+            ("loss_sum", state.loss_sum.to_string()),
+            ("best_percent", state.best_percent.map(|p| p.to_string()).unwrap_or_default()),
+            ("train_seconds", history.seconds.to_string()),
+            ("history", String::from_utf8(files::csv(&history.rows)?)?),
+        ];
+        let about = about.map(|(key, value)| (key.to_owned(), value)).into();
+        let [newest, before] = self.states();
+        let bytes = seal::sealed(&newest, &all, about)?;
+        files::replace(&newest, |temporary| {
+            let mut file = File::create(temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            // Not sooner: on a full disk both stay as they are.
+            if newest.is_file() { Ok(fs::rename(&newest, &before)?) } else { Ok(()) }
+        })
     }
+
+    /// Puts the trainer where an interrupted run stood; returns the history so far, if there is any.
+    pub(super) fn resume(&self, trainer: &mut Trainer) -> Result<Option<History>> {
+        let [newest, before] = self.states();
+        if !self.record().is_some_and(|record| record.config == self.config) {
+            // They belong to nothing that is known.
+            files::remove(&newest)?;
+            files::remove(&before)?;
+            return Ok(None);
+        }
+        let mut damage: Option<anyhow::Error> = None;
+        for path in [&newest, &before].into_iter().filter(|path| path.is_file()) {
+            let read = read(path).and_then(|(state, history)| {
+                trainer.resume(&state)?;
+                Ok((state, history))
+            });
+            match read {
+                Ok((state, history)) => {
+                    if let Some(damage) = damage {
+                        tracing::warn!(
+                            "{}: damaged ({damage:#}); going on from the state saved before it",
+                            newest.display()
+                        );
+                    }
+                    if path == &before {
+                        // From here on it is the newest, and must outlive what is saved next.
+                        fs::rename(&before, &newest).with_context(|| format!("cannot move {}", before.display()))?;
+                    }
+                    let steps = if state.step == 0 { String::new() } else { format!(" and {} steps", state.step) };
+                    tracing::info!("{}: resuming after epoch {}{steps}", self.name(), state.epochs);
+                    return Ok(Some(history));
+                }
+                Err(e) => damage = damage.or(Some(e)),
+            }
+        }
+        let Some(damage) = damage else { return Ok(None) };
+        let left: Vec<String> =
+            [newest, before].iter().filter(|path| path.is_file()).map(|path| path.display().to_string()).collect();
+        let (nor, it) = if left.len() > 1 { (" (nor is the one before it)", "both") } else { ("", "it") };
+        let left = left.join(" and ");
+        Err(damage.context(format!("{left}: not a state to resume from{nor}; delete {it} to start the run anew")))
+    }
+}
+
+/// The state at `path`.
+fn read(path: &Path) -> Result<(Resume, History)> {
+    let (tensors, about) = (checkpoint::read(path)?, checkpoint::metadata(path)?);
+    seal::check(fs::read(path)?)?;
+    let part = |name: &str| -> Weights {
+        let inside = |(key, tensor): (&String, &Tensor)| {
+            Some((key.strip_prefix(name)?.strip_prefix('/')?.to_owned(), tensor.clone()))
+        };
+        tensors.iter().filter_map(inside).collect()
+    };
+    let text = |key: &str| about.get(key).map(String::as_str).with_context(|| format!("it does not say `{key}`"));
+    let state = Resume {
+        epochs: text("epochs")?.parse()?,
+        step: text("step")?.parse()?,
+        loss_sum: text("loss_sum")?.parse()?,
+        best_percent: Some(text("best_percent")?).filter(|text| !text.is_empty()).map(str::parse).transpose()?,
+        net: part("net"),
+        sgd: part("sgd"),
+        memory: part("memory"),
+    };
+    let rows = files::rows(text("history")?.as_bytes())?;
+    Ok((state, History { rows, best: part("best"), seconds: text("train_seconds")?.parse()? }))
+}
+
+/// An error if the state at `path` could not be resumed from.
+pub(super) fn check(path: &Path) -> Result<()> {
+    read(path).map(|_| ())
 }
 
 impl From<Epoch> for EpochRow {

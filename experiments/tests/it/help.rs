@@ -2,7 +2,7 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 26] = [
+const TRAINING: [&str; 27] = [
     "--profile",
     "--dataset",
     "--data-dir",
@@ -12,6 +12,7 @@ const TRAINING: [&str; 26] = [
     "--epochs",
     "--train-examples",
     "--eval-examples",
+    "--save-minutes",
     "--only",
     "--out",
     "--plan",

@@ -11,14 +11,20 @@ use std::{
 /// Epochs of a training that is stopped on the way.
 pub const EPOCHS: usize = 6;
 
+const EFFORT: [&str; 6] = ["--eval-examples", "20", "--attack-steps", "3", "--batch", "20"];
+
 /// Its settings.
 pub const SETTINGS: [&str; 10] =
     ["--epochs", "6", "--train-examples", "600", "--eval-examples", "20", "--attack-steps", "3", "--batch", "20"];
 
 /// A `train` in the background.
 pub fn start(arguments: &[&str], out: &Path) -> Child {
+    start_only(&[&SETTINGS, arguments].concat(), out)
+}
+
+fn start_only(arguments: &[&str], out: &Path) -> Child {
     let mut command = Command::new(path("train"));
-    command.args(SETTINGS).args(arguments).arg("--out").arg(out).env("RAYON_NUM_THREADS", "1");
+    command.args(arguments).arg("--out").arg(out).env("RAYON_NUM_THREADS", "1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -31,22 +37,34 @@ fn epochs(out: &Path) -> usize {
 
 /// Waits until that many epochs are done.
 pub fn wait_for(wanted: usize, child: &mut Child, out: &Path) {
+    wait_until(child, || epochs(out) >= wanted);
+}
+
+/// Waits until `done`, while `child` runs.
+#[track_caller]
+pub fn wait_until(child: &mut Child, done: impl Fn() -> bool) {
     let began = Instant::now();
-    while epochs(out) < wanted {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before epoch {wanted}");
-        assert!(began.elapsed() < Duration::from_secs(100), "no epoch {wanted}");
+    while !done() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        assert!(began.elapsed() < Duration::from_secs(100), "it takes too long");
         sleep(Duration::from_millis(2));
     }
 }
 
-fn signal(child: &Child, name: &str) {
+/// Waits until the only run has a file of that name.
+#[track_caller]
+pub fn wait_for_file(name: &str, child: &mut Child, out: &Path) {
+    wait_until(child, || crate::program::runs(out).pop().is_some_and(|run| run.join(name).is_file()));
+}
+
+pub fn signal(child: &Child, name: &str) {
     // The shell has a `kill` of its own everywhere.
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status().unwrap();
     assert!(sent.success());
 }
 
 #[track_caller]
-fn assert_interrupted(output: &Output) {
+pub fn assert_interrupted(output: &Output) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{errors}");
     assert!(errors.trim_end().ends_with("interrupted; run the same command again to go on"), "{errors}");
@@ -54,13 +72,13 @@ fn assert_interrupted(output: &Output) {
 }
 
 /// Everything that a run's training and evaluation leaves, except times.
-fn results(out: &Path) -> Vec<Vec<u8>> {
+pub fn results(out: &Path) -> Vec<Vec<u8>> {
     let run = only_run(out);
     ["last.safetensors", "best.safetensors", "epochs.csv", "examples.csv"].map(|name| bytes(&run.join(name))).into()
 }
 
 /// The same training without a break.
-fn undisturbed(arguments: &[&str]) -> Vec<Vec<u8>> {
+pub fn undisturbed(arguments: &[&str]) -> Vec<Vec<u8>> {
     let out = tempfile::tempdir().unwrap();
     run("train", &[&SETTINGS, arguments].concat(), out.path());
     results(out.path())
@@ -100,6 +118,33 @@ fn running_means_resume_to_the_bit() {
     assert_resumes(&["--framework", "trades", "--i2fr", "--i2fr-reference", "running-means", "--i2fr-decay", "0.7"]);
 }
 
+/// A single epoch: all of it would be lost.
+#[test]
+fn an_epoch_under_way_is_not_lost() {
+    let arguments = ["--framework", "trades", "--i2fr", "--i2fr-reference", "running-means"];
+    let long = [&arguments[..], &["--epochs", "1", "--train-examples", "1600"]].concat();
+    let out = tempfile::tempdir().unwrap();
+    for time in 0..3 {
+        let mut child = start_only(
+            &[&EFFORT[..], &long, &["--save-minutes", if time == 0 { "0" } else { "10" }]].concat(),
+            out.path(),
+        );
+        wait_for_file(if time == 0 { "resume-before.safetensors" } else { "run.lock" }, &mut child, out.path());
+        signal(&child, if time == 1 { "TERM" } else { "INT" });
+        assert_interrupted(&child.wait_with_output().unwrap());
+        let folder = only_run(out.path());
+        assert!(!folder.join("epochs.csv").exists() && !folder.join("run.lock").exists());
+    }
+    run("train", &[&EFFORT[..], &long].concat(), out.path());
+    let log = text(&out.path().join("log.txt"));
+    let steps = |line: &str| line.rsplit_once("epoch 0 and ")?.1.strip_suffix(" steps")?.parse::<usize>().ok();
+    let steps: Vec<usize> = log.lines().filter_map(steps).collect();
+    assert!(steps.len() == 3 && steps[0] < steps[1] && steps[1] < steps[2] && steps[2] < 60, "{steps:?}");
+    let whole = tempfile::tempdir().unwrap();
+    run("train", &[&EFFORT[..], &long].concat(), whole.path());
+    assert!(results(out.path()) == results(whole.path()), "a training left within an epoch differs");
+}
+
 #[test]
 fn a_killed_training_resumes_to_the_bit() {
     let arguments = ["--framework", "alp", "--i2fr"];
@@ -107,7 +152,8 @@ fn a_killed_training_resumes_to_the_bit() {
     // Some moment within an epoch, another one each time the test runs.
     let mut moment = u64::from(std::process::id());
     for epoch in [0, 1, 2, 4] {
-        let mut child = start(&arguments, out.path());
+        let often = if epoch % 2 == 0 { "10" } else { "0" };
+        let mut child = start(&[&arguments[..], &["--save-minutes", often]].concat(), out.path());
         wait_for(epoch, &mut child, out.path());
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         sleep(Duration::from_millis((moment >> 33) % 300));
@@ -125,12 +171,7 @@ fn an_interrupted_evaluation_goes_on() {
     let mut command = Command::new(path("table1"));
     command.args(all).arg("--out").arg(out.path()).env("RAYON_NUM_THREADS", "1");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let began = Instant::now();
-    let measured = || crate::program::runs(out.path()).pop().is_some_and(|run| run.join("evaluations.csv").is_file());
-    while !measured() {
-        assert!(child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(100));
-        sleep(Duration::from_millis(1));
-    }
+    wait_for_file("evaluations.csv", &mut child, out.path());
     signal(&child, "INT");
     assert_interrupted(&child.wait_with_output().unwrap());
     let folder = only_run(out.path());

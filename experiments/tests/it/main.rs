@@ -1,5 +1,6 @@
 //! The binaries as a user meets them, and the rules that the whole source tree keeps.
 
+mod adversity;
 mod audit;
 mod checkpoints;
 mod data;
@@ -7,12 +8,14 @@ mod evaluate;
 mod help;
 mod house_rules;
 mod interrupted;
+mod locks;
 mod options;
 mod outcome;
 mod page;
 mod parity;
 mod program;
 mod stages;
+mod states;
 mod stored;
 mod table;
 mod tensorboard;

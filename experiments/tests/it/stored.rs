@@ -63,7 +63,12 @@ fn damaged_weights_are_named_when_they_are_needed() {
     let sound = bytes(&last);
     let path = last.display().to_string();
     let more = [&again(&noise)[..], &["--checkpoint", "last"]].concat();
-    for damage in [&sound[..sound.len() / 2], &sound[..sound.len() - 1], b"noise", b""] {
+    let flipped = |at: usize| [&sound[..at], &[sound[at] ^ 1], &sound[at + 1..]].concat();
+    // In a weight, and in the number of the epoch in the header: both still read.
+    let epoch = sound.windows(8).position(|window| window == b"epoch\":\"").unwrap() + 8;
+    let flips = [flipped(sound.len() - 20), flipped(epoch)];
+    let cuts = [&sound[..sound.len() / 2], &sound[..sound.len() - 1], b"noise", b""];
+    for damage in cuts.into_iter().chain(flips.iter().map(Vec::as_slice)) {
         std::fs::write(&last, damage).unwrap();
         fails("train", &more, out.path(), &[&path, "delete it to train the run again"]);
         // What was measured before is still there.
@@ -72,6 +77,21 @@ fn damaged_weights_are_named_when_they_are_needed() {
     std::fs::remove_file(&last).unwrap();
     run("train", &more, out.path());
     assert_eq!(bytes(&last), sound);
+}
+
+/// Older programs noted no checksums.
+#[test]
+fn a_record_without_checksums_is_still_read() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
+    let record = text(&folder.join("run.json"));
+    let (front, rest) = record.split_once("  \"weights_sha256\": {").unwrap();
+    let old = format!("{front}{}", rest.split_once("},\n").unwrap().1);
+    std::fs::write(folder.join("run.json"), &old).unwrap();
+    std::fs::remove_file(folder.join("evaluations.csv")).unwrap();
+    run("train", &again(&noise), out.path());
+    assert_eq!(text(&folder.join("run.json")), old, "it was trained again");
+    assert!(folder.join("evaluations.csv").is_file());
 }
 
 #[test]
@@ -154,24 +174,4 @@ fn checkpoints_do_not_hide_each_other() {
     assert_eq!(cells(",last,"), 7);
     run("table1", &[&with("30", "best")[..], &["--render-only"]].concat(), out.path());
     assert_eq!(cells(",best,"), 7);
-}
-
-#[test]
-fn a_damaged_state_to_resume_from_is_named_and_can_be_deleted() {
-    let noise = Noise::new();
-    let (out, folder) = trained(&noise, &STANDARD);
-    let [weights, epochs] = ["last.safetensors", "epochs.csv"].map(|name| bytes(&folder.join(name)));
-    // As if it had been interrupted after its only epoch.
-    let record = text(&folder.join("run.json")).replace("\"finished\": true", "\"finished\": false");
-    std::fs::write(folder.join("run.json"), record).unwrap();
-    let resume = folder.join("resume.safetensors");
-    for damage in [&b"noise"[..], b"", &weights[..weights.len() / 2], &weights] {
-        std::fs::write(&resume, damage).unwrap();
-        let path = resume.display().to_string();
-        fails("train", &again(&noise), out.path(), &[&path, "delete it to start the run anew"]);
-    }
-    std::fs::remove_file(&resume).unwrap();
-    run("train", &again(&noise), out.path());
-    assert_eq!(bytes(&folder.join("last.safetensors")), weights);
-    assert_eq!(bytes(&folder.join("epochs.csv")), epochs);
 }

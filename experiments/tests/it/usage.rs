@@ -56,6 +56,9 @@ fn other_numbers_are_in_their_range() {
     refuses("table1", &["--seeds", "0,,1"], &["--seeds"]);
     refuses("table1", &["--lr=-0.1"], &["--lr", "above 0"]);
     refuses("table1", &["--lr", "nan"], &["--lr", "above 0"]);
+    for value in ["-1", "nan", "inf", "ten", "1e300"] {
+        refuses("table1", &["--save-minutes", value], &[value, "--save-minutes", "minutes, at least 0"]);
+    }
     for shard in ["3/2", "0/2", "1/0", "1", "a/b", "-1/2"] {
         refuses("table1", &[&format!("--shard={shard}")], &[shard, "--shard", "I/N"]);
     }

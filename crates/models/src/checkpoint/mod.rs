@@ -156,8 +156,21 @@ pub fn write(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let bytes = tensors::serialize(tensors, metadata).map_err(|fault| fault.at(path))?;
-    write_whole(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
+    write_whole(path, &serialize(path, tensors, metadata)?)
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
+/// The bytes that [`write()`] would leave at `path`, for those who write them by themselves.
+///
+/// # Errors
+///
+/// If a tensor has a type without a fixed-size element.
+pub fn serialize(
+    path: &Path,
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, Error> {
+    tensors::serialize(tensors, metadata).map_err(|fault| fault.at(path))
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, Error> {

@@ -1,0 +1,152 @@
+//! Training a run, or what is left of it.
+
+use super::{CONTROL, Checkpoint, Run, lock::Lock};
+use crate::{
+    files,
+    interrupt::{self, Interrupted},
+    progress::Progress,
+    provenance::{Provenance, peak_rss_bytes},
+    show,
+};
+use anyhow::Result;
+use attacks::Probe;
+use candle::Device;
+use data::{Augment, Splits};
+use frameworks::{Epoch, Trainer, TrainingConfig};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+impl Run {
+    /// Trains the run, or goes on where it was interrupted; does nothing when it is trained. Its state is
+    /// saved after each epoch, every `saving` within one, and when the user interrupts.
+    ///
+    /// # Errors
+    /// When training fails, another process trains this run, a file cannot be written, or the user interrupts.
+    pub fn train(&self, data: &Splits, device: &Device, saving: Duration) -> Result<()> {
+        self.check_data(data)?;
+        if self.trained() {
+            return Ok(());
+        }
+        let mut trainer = self.trainer(data, device)?;
+        files::create_folder(&self.folder)?;
+        let mut lock = Lock::take(&self.folder)?;
+        // Who held it until now may just have finished.
+        if self.trained() {
+            return Ok(());
+        }
+        self.forget_measurements()?;
+        let mut provenance = Provenance::now(data);
+        let begun_on = self.record().map(|record| record.provenance.isa);
+        let resumed = self.resume(&mut trainer)?;
+        if let Some(isa) = begun_on.filter(|isa| resumed.is_some() && *isa != provenance.isa) {
+            tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
+        }
+        let mut history = resumed.unwrap_or_default();
+        provenance.train_seconds = history.seconds;
+        self.write_record(&provenance, BTreeMap::new(), false)?;
+        show::begin(self, history.rows.len())?;
+        let (name, images) = (self.name(), self.images_in_training(data));
+        tracing::info!("{name}: {}", self.config.game()?);
+        let mut progress = Progress::new(name.clone(), images);
+        let mut before = history.seconds;
+        while !trainer.finished() {
+            let (began, number) = (Instant::now(), trainer.epochs_done() + 1);
+            let epoch = trainer.epoch(&mut |step| {
+                let seen = step.done as f64 / step.total as f64 * images as f64;
+                progress.at(seen as usize, || format!("epoch {number}/{}", self.config.epochs));
+                // Measuring has no middle that could be saved.
+                let due = step.examples > 0 && began.elapsed() >= saving;
+                if due { ControlFlow::Break(()) } else { interrupt::check() }
+            })?;
+            history.seconds += began.elapsed().as_secs_f64();
+            if !lock.confirmed()? || !self.folder.join("run.json").is_file() {
+                tracing::warn!("{}: was deleted during training; made anew", self.folder.display());
+                self.write_record(&provenance, BTreeMap::new(), false)?;
+            }
+            if let Some(epoch) = epoch {
+                history.rows.push(epoch.into());
+                if epoch.best {
+                    history.best = trainer.net().state()?;
+                }
+                self.write_epoch(&trainer, &history)?;
+                let an_epoch = images as f64 / self.config.epochs as f64;
+                show::epoch(self, number, an_epoch / (history.seconds - before).max(1e-9))?;
+                before = history.seconds;
+                let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
+                let star = if best { " *" } else { "" };
+                tracing::info!(
+                    "{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}"
+                );
+            }
+            self.save(&trainer, &history)?;
+            if !trainer.finished() && interrupt::check().is_break() {
+                return Err(Interrupted.into());
+            }
+        }
+        provenance.train_seconds = history.seconds;
+        provenance.images_per_second = images as f64 / history.seconds.max(1e-9);
+        provenance.peak_rss_bytes = peak_rss_bytes();
+        let weights = self.write_all(&trainer, &history)?;
+        self.write_record(&provenance, weights, true)?;
+        self.states().iter().try_for_each(|path| files::remove(path))?;
+        show::all(self, data, device)
+    }
+
+    /// What was measured on weights that are gone says nothing about the new ones.
+    fn forget_measurements(&self) -> Result<()> {
+        files::remove(&self.folder.join("evaluations.csv"))?;
+        files::remove(&self.folder.join("examples.csv"))?;
+        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+            files::remove(&self.audit(checkpoint).with_extension("csv"))?;
+            files::remove(&self.audit(checkpoint).with_extension("md"))?;
+        }
+        Ok(())
+    }
+
+    /// An error if what is stored comes from other images than `data`.
+    fn check_data(&self, data: &Splits) -> Result<()> {
+        let Some(record) = self.record().filter(|record| record.config == self.config) else { return Ok(()) };
+        let stored = [record.provenance.train_sha256, record.provenance.test_sha256];
+        anyhow::ensure!(
+            stored == [data.train.sha256(), data.test.sha256()],
+            "{}: this run was made on other images than the {} given now; delete it, or choose another folder with --out",
+            self.folder.display(),
+            self.config.dataset
+        );
+        Ok(())
+    }
+
+    fn trainer(&self, data: &Splits, device: &Device) -> Result<Trainer> {
+        let config = &self.config;
+        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
+        // The split does not depend on the run's seed: every seed is chosen by the same images.
+        anyhow::ensure!(
+            all.len() >= config.held_out + 2,
+            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
+             raise --train-examples",
+            all.len(),
+            config.dataset,
+            config.held_out
+        );
+        let (train, held_out) = all.hold_out(config.held_out, 0)?;
+        let game = config.game()?;
+        let ball = config.ball()?;
+        // The undefended control is chosen by clean accuracy: an early epoch may resist a little longer.
+        let selection = if config.framework == CONTROL { None } else { Some(Probe::named("pgd-10", ball)?) };
+        let training = TrainingConfig {
+            epochs: config.epochs,
+            batch: config.batch,
+            lr: config.lr,
+            schedule: config.schedule()?,
+            sgd: config.sgd(),
+            augment: Augment { crop_padding: config.crop_padding, flip: config.flip },
+            seed: config.seed,
+            selection,
+        };
+        let net = config.net(data.train.shape(), data.train.classes(), device)?;
+        Ok(Trainer::new(game, training, net, train, held_out, device)?)
+    }
+}
