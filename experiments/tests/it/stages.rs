@@ -52,10 +52,10 @@ fn a_sequence_is_its_stages_one_after_the_other() {
         ["apgd-ce", "apgd-t", "fab-t", "square"]
     );
     assert_eq!(count(0, "attacked"), column(&examples, "clean_correct").iter().filter(|hit| **hit).count());
-    for row in 0..4 {
-        assert_eq!(stages[row]["attack"], "autoattack");
+    for (row, stage) in stages.iter().enumerate() {
+        assert_eq!(stage["attack"], "autoattack");
         let left = count(row, "attacked") - count(row, "broken");
-        assert_eq!(stages[row]["robust_percent"].parse::<f64>().unwrap(), 100. * left as f64 / 24.);
+        assert_eq!(stage["robust_percent"].parse::<f64>().unwrap(), 100. * left as f64 / 24.);
         if row < 3 {
             assert_eq!(count(row + 1, "attacked"), left);
         }
