@@ -61,6 +61,9 @@ pub fn index(out: &Path) -> Result<()> {
         .filter(Run::finished)
         .filter_map(|run| Findings::of(&run).ok().map(|findings| (run, findings)))
         .collect();
-    runs.sort_by_key(|(run, _)| run.config().id());
+    runs.sort_by_cached_key(|(run, _)| {
+        let config = run.config();
+        (config.framework.clone(), config.regularizer.is_some(), config.seed, config.id())
+    });
     files::write_if_new(&out.join(page::NAME), page::index(&runs)?.as_bytes())
 }
