@@ -4,12 +4,13 @@ use crate::{
     files,
     findings::{self, Findings, Timing},
     page, pictures,
-    run::Run,
+    run::{Record, Run},
     tensorboard,
 };
 use anyhow::Result;
 use candle::Device;
 use data::Splits;
+use std::{fs::DirEntry, path::Path};
 
 /// Training begins, or goes on after `epochs`: takes away what was shown of weights that are gone.
 ///
@@ -44,4 +45,25 @@ pub fn all(run: &Run, data: &Splits, device: &Device) -> Result<()> {
     let findings = Findings::of(run)?;
     tensorboard::write(run.folder(), &findings)?;
     files::write_if_new(&run.folder().join(page::NAME), page::render(&findings)?.as_bytes())
+}
+
+/// Lists the finished runs below the results folder `out` in a page.
+///
+/// # Errors
+/// When the page cannot be written.
+pub fn index(out: &Path) -> Result<()> {
+    let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
+    let record = |folder: DirEntry| serde_json::from_slice(&std::fs::read(folder.path().join("run.json")).ok()?).ok();
+    // Whoever needs a broken run is told so; the others can be listed without it.
+    let mut runs: Vec<(Run, Findings)> = folders
+        .filter_map(record)
+        .map(|record: Record| Run::new(record.config, out))
+        .filter(Run::finished)
+        .filter_map(|run| Findings::of(&run).ok().map(|findings| (run, findings)))
+        .collect();
+    runs.sort_by_cached_key(|(run, _)| {
+        let config = run.config();
+        (config.framework.clone(), config.regularizer.is_some(), config.seed, config.id())
+    });
+    files::write_if_new(&out.join(page::NAME), page::index(&runs)?.as_bytes())
 }

@@ -12,6 +12,7 @@ use crate::{
     profile,
     report::{Audited, Cell, Column, Row, Table},
     run::{Checkpoint, Run},
+    show,
     verdicts::CLEAN,
 };
 use anyhow::Result;
@@ -102,6 +103,7 @@ impl Grid {
         let table = self.table(&planned, args)?;
         if !table.cells.is_empty() {
             keep(&table)?;
+            show::index(&args.training.out)?;
         }
         filled?;
         let out = args.training.out.display();

@@ -7,10 +7,10 @@ use crate::{
 use anyhow::Result;
 use plotters::{backend::SVGBackend, drawing::IntoDrawingArea};
 
-const SIZE: (f64, f64) = (470.0, 270.0);
+const SIZE: (f64, f64) = (470.0, 276.0);
 const LEFT: f64 = 44.0;
 const RIGHT: f64 = 100.0;
-const TOP: f64 = 34.0;
+const TOP: f64 = 46.0;
 const BOTTOM: f64 = 40.0;
 /// Names of lines are at least so far apart.
 const APART: f64 = 15.0;
@@ -37,10 +37,12 @@ pub(super) fn accuracy(epochs: &[EpochLine]) -> Result<String> {
         let name = values.last().map_or_else(String::new, |last| format!("{name} {last:.1} %"));
         Line { name, color, values }
     };
-    let lines = [
-        line("clean", ACCENT, |line| line.held_out_clean_percent),
-        line("robust", LOSS, |line| line.held_out_robust_percent),
-    ];
+    let mut lines = vec![line("clean", ACCENT, |line| line.held_out_clean_percent)];
+    let attacked = line("robust", LOSS, |line| line.held_out_robust_percent);
+    // The undefended control is not attacked; its epochs say the same twice.
+    if attacked.values != lines[0].values {
+        lines.push(attacked);
+    }
     chart("Held-out accuracy", epochs, &lines, Some(100.0))
 }
 
@@ -70,7 +72,10 @@ fn draw(
     let step = step(most.unwrap_or(reached), 4.0);
     let most = most.unwrap_or_else(|| (reached / step).ceil().max(1.0) * step);
     let last = epochs.last().map_or(1, |line| line.epoch);
-    let x = |epoch: usize| LEFT + width * (epoch - 1) as f64 / (last.max(2) - 1) as f64;
+    let x = |epoch: usize| match last {
+        1 => LEFT + width / 2.0,
+        _ => LEFT + width * (epoch - 1) as f64 / (last - 1) as f64,
+    };
     let y = |value: f64| TOP + height * (1.0 - value.clamp(0.0, most) / most);
 
     pen.strong(title, (0.0, 12.0), 13.0, INK)?;

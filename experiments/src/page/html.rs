@@ -3,6 +3,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 
+const STYLE: &str = include_str!("style.css");
+
 /// `text` so that it means itself, in an element or an attribute.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -19,9 +21,18 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// The SHA-256 by which a page's policy allows a style.
-pub(super) fn sha256(style: &str) -> String {
-    BASE64_STANDARD.encode(Sha256::digest(style))
+/// A whole page; everything it is given is HTML already. Its policy lets it load nothing.
+pub(super) fn page(heading: &str, title: &str, header: &str, main: &str, footer: &str) -> String {
+    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none'; img-src data:; style-src 'sha256-{style}'\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <header>\n<h1>{heading}</h1>\n{header}</header>\n<main>\n{main}</main>\n\
+         <footer>\n<p class=\"muted\"><code>{footer}</code></p>\n</footer>\n</body>\n</html>\n"
+    )
 }
 
 /// A section under a heading; nothing where there is no `content`.

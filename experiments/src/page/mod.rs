@@ -3,6 +3,9 @@
 
 mod chart;
 mod html;
+mod index;
+
+pub use index::index;
 
 use crate::{
     audit::{Audit, Check, Verdict},
@@ -18,8 +21,6 @@ use serde_json::Value;
 
 /// Its name.
 pub const NAME: &str = "index.html";
-
-const STYLE: &str = include_str!("style.css");
 
 /// The page of a run; the same findings give the same bytes.
 ///
@@ -45,19 +46,8 @@ pub fn render(findings: &Findings) -> Result<String> {
         section("Configuration", &configuration(findings)?),
         section("Provenance", &provenance(&findings.record.provenance)),
     ];
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" \
-         content=\"default-src 'none'; img-src data:; style-src 'sha256-{}'\">\n\
-         <title>{name}: {about}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<h1>{name}</h1>\n<p class=\"muted\">{about}</p>\n<p>{}</p>\n{state}</header>\n\
-         <main>\n{}</main>\n<footer>\n<p class=\"muted\"><code>{}</code></p>\n</footer>\n</body>\n</html>\n",
-        html::sha256(STYLE),
-        escape(&findings.record.game),
-        sections.concat(),
-        escape(&findings.record.id),
-    ))
+    let header = format!("<p class=\"muted\">{about}</p>\n<p>{}</p>\n{state}", escape(&findings.record.game));
+    Ok(html::page(&name, &format!("{name}: {about}"), &header, &sections.concat(), &escape(&findings.record.id)))
 }
 
 /// How a reader calls the weights of `checkpoint`.

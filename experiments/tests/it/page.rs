@@ -1,6 +1,6 @@
 //! The page of a run.
 
-use crate::program::{Noise, bytes, text, trained};
+use crate::program::{Noise, TINY, bytes, run, text, trained};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use experiments::{
     audit::{Audit, Check, Verdict},
@@ -121,6 +121,29 @@ fn what_is_told_means_itself() {
     for verdict in ["✓ pass", "! warn", "✗ fail", "– not checked"] {
         assert_eq!(page.matches(verdict).count(), 1, "{verdict}");
     }
+}
+
+#[test]
+fn runs_are_listed_with_links_to_their_pages() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &["--framework", "standard"]);
+    let second = [&TINY[..], &noise.arguments(), &["--framework", "fast-at"]].concat();
+    run("train", &second, out.path());
+    let page = text(&out.path().join("index.html"));
+    elements(&page);
+    let links: Vec<&str> = page.split("<a href=\"").skip(1).map(|part| part.split('"').next().unwrap()).collect();
+    assert_eq!(links.len(), 2, "{page}");
+    assert!(links.is_sorted() && links.iter().all(|link| out.path().join(link).is_file()), "{links:?}");
+    let clean = findings(out.path(), &folder).scores[0].outcome.percent();
+    assert!(page.contains(&format!(
+        ">Standard</a></th><td>cifar10, tiny</td><td class=\"number\">0</td><td class=\"number\">{clean:.1} %</td>"
+    )));
+
+    // A page that is gone is not linked to.
+    std::fs::remove_file(folder.join("index.html")).unwrap();
+    run("table1", &[&TINY[..], &noise.arguments(), &["--only", "standard", "--render-only"]].concat(), out.path());
+    let page = text(&out.path().join("index.html"));
+    assert!(page.matches("<a href=").count() == 1 && page.contains("<th scope=\"row\">Standard</th>"), "{page}");
 }
 
 /// A run as old results have it: no timings, no pictures, nothing measured.

@@ -37,7 +37,7 @@ fn crc(bytes: &[u8]) -> u32 {
 fn check(bytes: &[u8], rest: &mut &[u8]) {
     let stored = u32::from_le_bytes(take(rest, 4).try_into().unwrap());
     let crc = crc(bytes);
-    assert_eq!(stored, ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8));
+    assert_eq!(stored, crc.rotate_right(15).wrapping_add(0xa282_ead8));
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {

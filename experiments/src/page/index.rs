@@ -1,0 +1,57 @@
+//! The page of all runs, `index.html` in the results folder.
+
+use super::{NAME, html};
+use crate::{
+    audit::Verdict,
+    findings::Findings,
+    run::{Checkpoint, Run},
+    verdicts::{CLEAN, Outcome},
+};
+use anyhow::Result;
+use html::escape;
+
+/// The page that lists `runs`, in this order, and links to the page of each.
+///
+/// # Errors
+/// When a configuration is none.
+pub fn index(runs: &[(Run, Findings)]) -> Result<String> {
+    let rows = runs.iter().map(|(run, findings)| row(run, findings)).collect::<Result<String>>()?;
+    let table = format!(
+        "<table>\n<caption>Selected weights; each run is one training</caption>\n<thead><tr>\
+         <th scope=\"col\">run</th><th scope=\"col\">on</th><th scope=\"col\" class=\"number\">seed</th>\
+         <th scope=\"col\" class=\"number\">clean</th><th scope=\"col\">least, under</th>\
+         <th scope=\"col\" class=\"wide\">audit</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+    );
+    Ok(html::page("Runs", "Runs", "", &table, &format!("{} runs", runs.len())))
+}
+
+fn row(run: &Run, findings: &Findings) -> Result<String> {
+    let config = run.config();
+    let name = escape(&config.game()?.name);
+    // A run from before there were pages has none.
+    let name = if run.folder().join(NAME).is_file() {
+        format!("<a href=\"runs/{}/{NAME}\">{name}</a>", escape(&config.id()))
+    } else {
+        name
+    };
+    let outcomes: Vec<&Outcome> =
+        findings.scores.iter().filter(|s| s.checkpoint == Checkpoint::Best).map(|score| &score.outcome).collect();
+    let clean = outcomes.iter().find(|outcome| outcome.attack == CLEAN).map(|o| format!("{:.1} %", o.percent()));
+    let least = outcomes.iter().min_by(|a, b| a.percent().total_cmp(&b.percent()));
+    let least = least.map(|o| format!("{:.1} %, {}", o.percent(), escape(&o.attack)));
+    let audit = findings.audits.iter().find(|(checkpoint, _)| *checkpoint == Checkpoint::Best);
+    let audit = match audit.map(|(_, audit)| audit.verdict()) {
+        None | Some(Verdict::Skipped) => "",
+        Some(Verdict::Fail) => "✗ fail",
+        Some(Verdict::Warn) => "! warn",
+        Some(Verdict::Pass) => "✓ pass",
+    };
+    let [clean, least] = [clean, least].map(|text| text.unwrap_or_else(|| "—".into()));
+    Ok(format!(
+        "<tr><th scope=\"row\">{name}</th><td>{}, {}</td><td class=\"number\">{}</td>\
+         <td class=\"number\">{clean}</td><td>{least}</td><td class=\"wide verdict\">{audit}</td></tr>\n",
+        escape(&config.dataset),
+        escape(&config.arch),
+        config.seed,
+    ))
+}
