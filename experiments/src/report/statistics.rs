@@ -78,7 +78,7 @@ mod tests {
         // Standard deviation sqrt(1/2), error 1/2, t(1) = 12.7062.
         let two = Summary::of(&[48.0, 49.0]).unwrap();
         assert!(close(two.mean, 48.5) && close(two.half_width.unwrap(), 6.3531));
-        assert!(close(two.deviation.unwrap(), 0.7071));
+        assert!(close(two.deviation.unwrap(), 0.5f64.sqrt()));
         // Deviations -1, 0, 1: error 1 / sqrt(3), t(2) = 4.30265.
         let three = Summary::of(&[1.0, 2.0, 3.0]).unwrap();
         assert!(close(three.mean, 2.0) && close(three.half_width.unwrap(), 2.4841));

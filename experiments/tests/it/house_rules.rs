@@ -128,7 +128,9 @@ fn dependencies(manifest: &str) -> Vec<String> {
 
 #[test]
 fn crates_depend_in_one_direction() {
-    let manifests: Vec<String> = tracked().into_iter().filter(|path| path.ends_with("/Cargo.toml")).collect();
+    // Fuzz targets are a workspace of their own, on top of everything.
+    let ours = |path: &String| path.ends_with("/Cargo.toml") && path != "fuzz/Cargo.toml";
+    let manifests: Vec<String> = tracked().into_iter().filter(ours).collect();
     let mut known: Vec<String> = EDGES.iter().map(|(krate, _)| manifest(krate)).collect();
     known.sort();
     assert_eq!(manifests, known, "a crate without a place in this test's list");

@@ -57,9 +57,10 @@ impl Pickle {
         }
     }
 
+    /// A shape or strides; no tensor has more than 16 dimensions.
     pub(super) fn sizes(&self, id: Id) -> Option<Vec<usize>> {
         match &self.nodes[id] {
-            Node::Tuple(items) => items.iter().map(|&item| self.size(item)).collect(),
+            Node::Tuple(items) if items.len() <= 16 => items.iter().map(|&item| self.size(item)).collect(),
             _ => None,
         }
     }

@@ -20,12 +20,21 @@ struct Machine<'a> {
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
+    /// What may still be copied: a memo lets a few bytes ask for the same copy again and again.
+    spare: usize,
 }
 
 /// Reads the pickle that starts at byte `at`.
 pub(super) fn parse(bytes: &[u8], at: usize) -> Result<Pickle, Fault> {
-    let mut machine =
-        Machine { bytes, at, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+    let mut machine = Machine {
+        bytes,
+        at,
+        nodes: Vec::new(),
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+        spare: bytes.len().saturating_mul(4),
+    };
     while machine.step()? {}
     let root = machine.pop()?;
     Ok(Pickle { nodes: machine.nodes, root, end: machine.at })
@@ -119,12 +128,12 @@ impl<'a> Machine<'a> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let class = match (&self.nodes[module], &self.nodes[name]) {
-                    (Node::Text(module), Node::Text(name)) => {
-                        Node::Class { module: module.clone(), name: name.clone() }
-                    }
-                    _ => return Err(self.fault("a class without a name")),
+                let (Node::Text(module), Node::Text(name)) = (&self.nodes[module], &self.nodes[name]) else {
+                    return Err(self.fault("a class without a name"));
                 };
+                let spare = self.copying(module.len() + name.len())?;
+                let class = Node::Class { module: module.clone(), name: name.clone() };
+                self.spare = spare;
                 self.push(class)?;
             }
             b'R' | 0x81 => {
@@ -166,24 +175,30 @@ impl<'a> Machine<'a> {
             Node::Class { module, name }
                 if module == "collections" && (name == "OrderedDict" || name == "defaultdict")
         );
-        let node = if dictionary { Node::Dict(self.initial_items(args)) } else { Node::Call { callable, args } };
+        let node = if dictionary { Node::Dict(self.initial_items(args)?) } else { Node::Call { callable, args } };
         self.push(node)
     }
 
+    /// What may be copied after a copy of `size` items or bytes.
+    fn copying(&self, size: usize) -> Result<usize, Fault> {
+        self.spare.checked_sub(size).ok_or_else(|| self.fault("copies many times larger than the file"))
+    }
+
     /// Python 2 pickled an ordered dictionary as a call with the list of its pairs.
-    fn initial_items(&self, args: Id) -> Vec<(Id, Id)> {
+    fn initial_items(&mut self, args: Id) -> Result<Vec<(Id, Id)>, Fault> {
         let items = |id: Id| match &self.nodes[id] {
             Node::Tuple(items) | Node::List(items) => items.as_slice(),
             _ => &[],
         };
         let entries = items(args).first().map_or(&[][..], |&list| items(list));
-        entries
-            .iter()
-            .filter_map(|&entry| match items(entry) {
-                &[key, value] => Some((key, value)),
-                _ => None,
-            })
-            .collect()
+        let spare = self.copying(entries.len())?;
+        let pair = |&entry: &Id| match items(entry) {
+            &[key, value] => Some((key, value)),
+            _ => None,
+        };
+        let pairs = entries.iter().filter_map(pair).collect();
+        self.spare = spare;
+        Ok(pairs)
     }
 
     /// Adds items to the list or dictionary on top; other containers are inert.

@@ -29,6 +29,10 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault>
     let pickle = pickle::parse(archive.get(&format!("{root}data.pkl"))?, 0)?;
     let mut storages = Storages::new();
     for storage in all_storages(&pickle) {
+        // Summing a record up once is enough, however often it is referred to.
+        if storages.contains_key(storage.key) {
+            continue;
+        }
         let record = format!("{root}data/{}", storage.key);
         storages.insert(storage.key.to_owned(), archive.get(&record)?);
     }

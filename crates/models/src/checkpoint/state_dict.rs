@@ -87,7 +87,7 @@ fn rebuild(pickle: &Pickle, storages: &Storages, name: &str, args: &[Id], budget
     *budget = budget
         .checked_sub(size)
         .ok_or_else(|| damaged(format!("the tensors up to `{name}` are many times larger than the file")))?;
-    if strides.len() != shape.len() || shape.len() > 16 {
+    if strides.len() != shape.len() {
         return Err(damaged(format!("`{name}` has {} strides for shape {shape:?}", strides.len())));
     }
     let mut gathered = Vec::with_capacity(size);

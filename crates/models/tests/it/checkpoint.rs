@@ -1,5 +1,6 @@
 //! Checkpoints: every accepted form, and that nothing a file holds makes the reader panic.
 
+mod hostile;
 mod torch;
 
 use std::collections::BTreeMap;

@@ -235,7 +235,7 @@ fn grey(table: &Table) -> &'static str {
     let columns = table.columns.len();
     let pairs = (0..table.rows.len() * columns).filter_map(|i| table.difference(i / columns, i % columns));
     let seeds: Vec<usize> = pairs.map(|difference| difference.paired.difference.seeds).collect();
-    match (seeds.iter().any(|&n| n > 1), seeds.iter().any(|&n| n == 1)) {
+    match (seeds.iter().any(|&n| n > 1), seeds.contains(&1)) {
         (true, false) => "Grey difference: its 95 % interval over paired seeds leaves its sign open.",
         (true, true) => "Grey difference: its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open.",
         (false, _) => "Grey difference: these intervals leave its sign open.",

@@ -1,0 +1,59 @@
+//! Small files that ask for much: each is refused, or read in no time and memory to speak of.
+
+use super::{message, read, scratch, six, torch};
+use std::time::Instant;
+
+/// A list of `count` pairs, kept as number 0.
+fn pairs(count: usize) -> Vec<u8> {
+    [&b"]("[..], &b"K\x01K\x02\x86".repeat(count), b"e\x85q\x000"].concat()
+}
+
+#[test]
+fn a_list_is_not_copied_again_and_again() {
+    let path = scratch("copies");
+    let dictionary = [torch::class("collections", "OrderedDict"), b"q\x010".to_vec()].concat();
+    let object =
+        |calls: usize| [dictionary.clone(), pairs(10_000), b"h\x01h\x00R0".repeat(calls), b"}".to_vec()].concat();
+    // 16 GB if each of a hundred thousand calls made its copy.
+    let refused = message(&path, &torch::archive(&object(100_000), &[]));
+    assert!(refused.contains("copies many times larger than the file"), "{refused}");
+    assert!(message(&path, &torch::archive(&object(3), &[])).contains("an empty dictionary"));
+}
+
+#[test]
+fn a_name_is_not_copied_again_and_again() {
+    let path = scratch("names");
+    let name = [torch::text(&"n".repeat(100_000)), b"q\x000".to_vec()].concat();
+    let object = |classes: usize| [name.clone(), b"h\x00h\x00\x930".repeat(classes), b"}".to_vec()].concat();
+    let refused = message(&path, &torch::archive(&object(50_000), &[]));
+    assert!(refused.contains("copies many times larger than the file"), "{refused}");
+    assert!(message(&path, &torch::archive(&object(1), &[])).contains("an empty dictionary"));
+}
+
+#[test]
+fn a_storage_is_summed_up_once() {
+    let path = scratch("sums");
+    let began = Instant::now();
+    let id = torch::tuple(&[
+        torch::text("storage"),
+        torch::class("torch", "FloatStorage"),
+        torch::text("0"),
+        torch::text("cpu"),
+        torch::int(250_000),
+    ]);
+    let object = [id, b"q\x000".to_vec(), b"h\x00Q0".repeat(100_000), b"}".to_vec()].concat();
+    // A hundred gigabytes to sum up, if every reference did.
+    assert!(message(&path, &torch::archive(&object, &[("0", vec![0; 1_000_000])])).contains("an empty dictionary"));
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn no_shape_has_a_thousand_dimensions() {
+    let path = scratch("dimensions");
+    let tensor = |dimensions: usize| {
+        let object = torch::dict(&[("w", torch::tensor(super::SIX, 0, &vec![1; dimensions], &vec![1; dimensions]))]);
+        torch::archive(&object, &[six()])
+    };
+    assert!(message(&path, &tensor(1000)).contains("`w` is not described as a tensor"));
+    assert_eq!(read(&path, &tensor(16)).unwrap()["w"].dims(), [1; 16]);
+}
