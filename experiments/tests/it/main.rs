@@ -13,6 +13,7 @@ mod options;
 mod outcome;
 mod parity;
 mod program;
+mod runs;
 mod stages;
 mod states;
 mod stored;
