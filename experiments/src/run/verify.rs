@@ -14,20 +14,16 @@ impl Stored {
             (None, Err(e)) => return vec![format!("{}: {e:#}", self.id)],
             (None, Ok(_)) => return Vec::new(),
         };
-        let named = || -> Result<()> {
-            let id = record.config.id();
-            anyhow::ensure!(id == self.id && id == record.id, "run.json: it is the record of {id}");
-            Ok(())
-        };
+        let id = record.config.id();
+        if id != self.id || id != record.id {
+            // Nothing else can be judged by it.
+            return vec![format!("{}: run.json: it is the record of {id}", self.id)];
+        }
         let epochs = || -> Result<()> {
-            let rows = if record.finished || self.folder.join("epochs.csv").is_file() {
-                self.epochs()?
-            } else {
-                return Ok(());
-            };
-            let wanted = record.config.epochs;
-            let whole = rows.len() == wanted || (!record.finished && rows.len() < wanted);
-            anyhow::ensure!(whole, "epochs.csv: {} epochs of {wanted}", rows.len());
+            let (wanted, begun) = (record.config.epochs, self.folder.join("epochs.csv").is_file());
+            let rows = if record.finished || begun { self.epochs()?.len() } else { 0 };
+            let whole = rows == wanted || (!record.finished && rows < wanted);
+            anyhow::ensure!(whole, "epochs.csv: {rows} epochs of {wanted}");
             Ok(())
         };
         let weights = |checkpoint| -> Result<()> {
@@ -46,7 +42,7 @@ impl Stored {
             if path.is_file() { read_csv::<BTreeMap<String, String>>(&path).map(drop) } else { Ok(()) }
         };
         let both = [Checkpoint::Best, Checkpoint::Last];
-        let mut all = vec![named(), epochs(), run.verdicts().map(drop), examples()];
+        let mut all = vec![epochs(), run.verdicts().map(drop), examples()];
         all.extend(both.map(weights));
         all.extend(both.map(|checkpoint| Audit::read(&run.audit(checkpoint)).map(drop)));
         // The process that trains it replaces its states as we look.
