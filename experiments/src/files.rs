@@ -165,3 +165,41 @@ pub fn remove(path: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_files_of_dead_processes_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = process::Command::new("true").spawn().unwrap();
+        let (dead, tag) = (child.id(), machine::tag());
+        child.wait().unwrap();
+        let live = process::id();
+        let made = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "half").unwrap();
+            path
+        };
+        let kept = [
+            format!(".{live}-0-{tag}.run.json"),
+            // Of another machine, where the process may live, or of an older program.
+            format!(".{dead}-0-00000000.run.json"),
+            format!(".{dead}-0.run.json"),
+            format!("{dead}-0-{tag}.run.json"),
+            ".hidden".into(),
+            ".17-notes.txt".into(),
+            "run.json".into(),
+        ];
+        let kept = kept.map(|name| made(&name));
+        let old = made(&format!(".{dead}-1-00000000.run.json"));
+        let then = SystemTime::now() - 2 * FORGOTTEN;
+        File::options().write(true).open(&old).unwrap().set_modified(then).unwrap();
+        let gone = [made(&format!(".{dead}-0-{tag}.run.json")), old];
+        write(&folder.path().join("other.json"), b"{}").unwrap();
+        assert!(kept.iter().all(|path| path.is_file()), "{kept:?}");
+        assert!(gone.iter().all(|path| !path.exists()), "{gone:?}");
+        assert!(leftovers(folder.path()).is_empty());
+    }
+}

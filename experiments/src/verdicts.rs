@@ -154,6 +154,12 @@ impl Verdicts {
         stages.iter().enumerate().map(stage).collect()
     }
 
+    /// The names of what was asked there, in the order it was asked.
+    pub fn attacks(&self, place: &Place) -> Vec<&str> {
+        let asked = self.lines.iter().filter(|line| is(line, place, &line.attack));
+        asked.map(|line| line.attack.as_str()).collect()
+    }
+
     /// Positions among the first `examples` that stand after `before`, and of which `stage` knows nothing.
     pub fn unknown(&self, place: &Place, before: &[String], stage: &str, examples: usize) -> Vec<usize> {
         let before = if stage == CLEAN { Vec::new() } else { self.sequence(place, before) };

@@ -1,9 +1,12 @@
 //! One run: its folder, and training it unless it is there already.
 
 mod lock;
+mod prune;
 mod saved;
 mod seal;
+mod store;
 mod train;
+mod verify;
 
 use crate::{
     arsenal::{Arsenal, Surrogate},
@@ -21,6 +24,9 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
+
+pub use prune::Waste;
+pub use store::{Store, Stored};
 
 /// The framework without a defence; its rows are a control.
 pub const CONTROL: &str = "standard";

@@ -14,6 +14,7 @@ mod outcome;
 mod page;
 mod parity;
 mod program;
+mod runs;
 mod stages;
 mod states;
 mod stored;

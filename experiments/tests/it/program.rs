@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 4] = ["table1", "train", "evaluate", "throughput"];
+pub const ALL: [&str; 5] = ["table1", "train", "evaluate", "throughput", "runs"];
 
 /// Where the binary called `name` is.
 pub fn path(name: &str) -> &'static str {
@@ -19,6 +19,7 @@ pub fn path(name: &str) -> &'static str {
         "train" => env!("CARGO_BIN_EXE_train"),
         "evaluate" => env!("CARGO_BIN_EXE_evaluate"),
         "throughput" => env!("CARGO_BIN_EXE_throughput"),
+        "runs" => env!("CARGO_BIN_EXE_runs"),
         _ => panic!("no binary {name}"),
     }
 }

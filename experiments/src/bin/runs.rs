@@ -1,0 +1,99 @@
+//! Lists, compares, checks and tidies the runs in a results folder.
+//!
+//! ```text
+//! cargo run --release --bin runs -- list
+//! cargo run --release --bin runs -- show pgd-at-i2fr
+//! cargo run --release --bin runs -- diff 18c0 77ab
+//! cargo run --release --bin runs -- verify
+//! cargo run --release --bin runs -- prune --yes
+//! ```
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use experiments::run::{Store, Waste};
+use indicatif::HumanBytes;
+use std::{path::PathBuf, process::ExitCode};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Lists, compares, checks and tidies the runs in a results folder; a run is named by any part of its name that no other has.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+struct Args {
+    /// Folder for results
+    #[arg(long, value_name = "DIR", default_value = "results", global = true)]
+    out: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images, size
+    List,
+    /// A run's configuration, provenance and known accuracies
+    Show {
+        /// The run
+        run: String,
+    },
+    /// The fields of the configuration in which two runs differ
+    Diff {
+        /// One run
+        one: String,
+        /// Another
+        other: String,
+    },
+    /// Read everything and compare checksums; fails, naming each file, when something is damaged
+    Verify {
+        /// The runs [default: all]
+        runs: Vec<String>,
+    },
+    /// Show what nobody needs: states of finished trainings, leftovers of dead processes, folders without a record
+    Prune {
+        /// Delete it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    experiments::main(|_: &Args| None, work)
+}
+
+fn work(args: &Args) -> Result<()> {
+    let store = Store::open(&args.out)?;
+    match &args.what {
+        What::List => print!("{}", store.list()),
+        What::Show { run } => print!("{}", store.find(run)?.show()?),
+        What::Diff { one, other } => print!("{}", store.find(one)?.diff(store.find(other)?)?),
+        What::Verify { runs } => verify(&store, runs)?,
+        What::Prune { yes } => prune(&store.waste(), *yes)?,
+    }
+    Ok(())
+}
+
+fn verify(store: &Store, runs: &[String]) -> Result<()> {
+    let chosen = store.chosen(runs)?;
+    let damages: Vec<String> = chosen.iter().flat_map(|run| run.damages()).collect();
+    for damage in &damages {
+        println!("{}", damage.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    anyhow::ensure!(damages.is_empty(), "damaged: {} (above, of {} runs)", damages.len(), chosen.len());
+    println!("{} runs are sound", chosen.len());
+    Ok(())
+}
+
+fn prune(waste: &[Waste], yes: bool) -> Result<()> {
+    for it in waste {
+        if yes {
+            it.delete()?;
+        }
+        let verb = if yes { "deleted" } else { "would delete" };
+        println!("{verb} {} ({}, {})", it.path.display(), it.why, HumanBytes(it.bytes));
+    }
+    let all = HumanBytes(waste.iter().map(|it| it.bytes).sum());
+    let advice = if yes || waste.is_empty() { "" } else { "; add --yes to delete them" };
+    println!("{} files or folders, {all}{advice}", waste.len());
+    Ok(())
+}

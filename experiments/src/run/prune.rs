@@ -1,0 +1,60 @@
+//! What nobody needs any more.
+
+use super::store::{Store, size};
+use crate::files;
+use anyhow::{Context, Result};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Something to delete.
+#[derive(Debug)]
+pub struct Waste {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why nobody needs it.
+    pub why: &'static str,
+    /// How much it takes.
+    pub bytes: u64,
+}
+
+impl Waste {
+    fn new(path: PathBuf, why: &'static str) -> Self {
+        Self { bytes: size(&path), path, why }
+    }
+
+    /// Deletes it.
+    ///
+    /// # Errors
+    /// When that is not allowed.
+    pub fn delete(&self) -> Result<()> {
+        let delete = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        delete(&self.path).with_context(|| format!("cannot delete {}", self.path.display()))
+    }
+}
+
+impl Store {
+    /// States of trainings that are done, locks and half-written files of dead processes, and folders without
+    /// a readable record. What a living process works on is left alone.
+    pub fn waste(&self) -> Vec<Waste> {
+        let mut found = Vec::new();
+        let mut add = |paths: Vec<PathBuf>, why| found.extend(paths.into_iter().map(|path| Waste::new(path, why)));
+        for folder in [self.out.clone(), self.out.join("runs")] {
+            add(files::leftovers(&folder), "half-written");
+        }
+        for stored in self.runs.iter().filter(|stored| stored.trained_by().is_none()) {
+            let Some((run, _)) = stored.run() else {
+                add(vec![stored.folder.clone()], "no readable run.json");
+                continue;
+            };
+            add(files::leftovers(&stored.folder), "half-written");
+            let here = |paths: &[PathBuf]| paths.iter().filter(|path| path.is_file()).cloned().collect();
+            if run.trained() {
+                add(here(&run.states()), "training is done");
+            }
+            add(here(&[stored.folder.join("run.lock")]), "its process is dead");
+        }
+        found
+    }
+}

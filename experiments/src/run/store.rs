@@ -1,0 +1,209 @@
+//! All runs of a results folder, and what is known of each.
+
+use super::{Checkpoint, Record, Run, lock, saved::EpochRow};
+use crate::{arsenal, files};
+use anyhow::{Context, Result};
+use indicatif::HumanBytes;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// The runs of a results folder, by name.
+pub struct Store {
+    pub(super) out: PathBuf,
+    pub(super) runs: Vec<Stored>,
+}
+
+/// A folder among the runs.
+pub struct Stored {
+    /// Its name.
+    pub id: String,
+    pub(super) folder: PathBuf,
+    /// What `run.json` says, or why it says nothing.
+    pub(super) record: Result<Record>,
+}
+
+impl Store {
+    /// The runs under the results folder `out`.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn open(out: &Path) -> Result<Self> {
+        let none = || format!("there are no runs in {}; choose another folder with --out", out.display());
+        let entries = fs::read_dir(out.join("runs")).with_context(none)?;
+        let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+        let mut runs: Vec<Stored> = folders.map(Stored::at).collect();
+        anyhow::ensure!(!runs.is_empty(), none());
+        runs.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(Self { out: out.to_owned(), runs })
+    }
+
+    /// The run whose name is `part`, or the only one whose name holds it.
+    ///
+    /// # Errors
+    /// When none does, or several do.
+    pub fn find(&self, part: &str) -> Result<&Stored> {
+        let fits: Vec<&Stored> = self.runs.iter().filter(|run| run.id.contains(part)).collect();
+        let names = || fits.iter().map(|run| run.id.as_str()).collect::<Vec<_>>().join(", ");
+        match (fits.iter().find(|run| run.id == part), &fits[..]) {
+            (Some(run), _) | (None, [run]) => Ok(run),
+            (None, []) => anyhow::bail!("{part}: no run in {} is called so; see `runs list`", self.out.display()),
+            (None, _) => anyhow::bail!("{part}: {} runs are called so ({}); write more of it", fits.len(), names()),
+        }
+    }
+
+    /// Those that `parts` name; all of them, if they name none.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub fn chosen(&self, parts: &[String]) -> Result<Vec<&Stored>> {
+        if parts.is_empty() { Ok(self.runs.iter().collect()) } else { parts.iter().map(|p| self.find(p)).collect() }
+    }
+
+    /// A line a run, in columns.
+    pub fn list(&self) -> String {
+        let head = ["run", "state", "dataset", "arch", "seed", "epochs", "held-out %", "size"].map(str::to_owned);
+        let lines: Vec<[String; 8]> = std::iter::once(head).chain(self.runs.iter().map(Stored::line)).collect();
+        let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..8).map(width).collect();
+        let line = |line: &[String; 8]| {
+            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            format!("{}\n", cells.join("  ").trim_end())
+        };
+        lines.iter().map(line).collect()
+    }
+}
+
+impl Stored {
+    fn at(folder: PathBuf) -> Self {
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = folder.join("run.json");
+        let read = || format!("{}: not the record of a run", path.display());
+        let record =
+            fs::read(&path).with_context(read).and_then(|json| serde_json::from_slice(&json).with_context(read));
+        Self { id, folder, record }
+    }
+
+    /// The run, if its record says which it is.
+    pub(super) fn run(&self) -> Option<(Run, &Record)> {
+        let record = self.record.as_ref().ok()?;
+        Some((Run { config: record.config.clone(), folder: self.folder.clone() }, record))
+    }
+
+    /// Who trains it right now.
+    pub(super) fn trained_by(&self) -> Option<String> {
+        let now = SystemTime::now();
+        Some(lock::Found::at(&self.folder.join("run.lock"))?).filter(|lock| lock.held(now)).map(|lock| lock.by(now))
+    }
+
+    /// What has become of it.
+    pub fn state(&self) -> String {
+        let epochs = || self.epochs().map_or(0, |rows| rows.len());
+        match (self.trained_by(), self.run()) {
+            (Some(who), _) => format!("trained right now by {who}; {} epochs done", epochs()),
+            (None, None) => "unreadable".into(),
+            (None, Some((run, _))) if run.trained() => "trained".into(),
+            (None, Some((_, record))) if record.finished => "trained; no weights here".into(),
+            (None, Some((run, _))) if run.interrupted() => format!("interrupted at epoch {}", epochs()),
+            (None, Some(_)) => "begun; nothing saved".into(),
+        }
+    }
+
+    pub(super) fn epochs(&self) -> Result<Vec<EpochRow>> {
+        files::read_csv(&self.folder.join("epochs.csv"))
+    }
+
+    fn line(&self) -> [String; 8] {
+        let best = self.epochs().ok().and_then(|rows| rows.into_iter().rfind(|row| row.best));
+        let best = best.map_or("-".to_owned(), |row| format!("{:.2}", row.held_out_robust_percent));
+        let config = self.record.as_ref().ok().map(|record| &record.config);
+        let of = |field: &dyn Fn(&crate::config::RunConfig) -> String| config.map_or("-".to_owned(), field);
+        [
+            self.id.clone(),
+            self.state(),
+            of(&|config| config.dataset.clone()),
+            of(&|config| config.arch.clone()),
+            of(&|config| config.seed.to_string()),
+            of(&|config| config.epochs.to_string()),
+            best,
+            HumanBytes(size(&self.folder)).to_string(),
+        ]
+    }
+
+    /// Its state, configuration and provenance, and the accuracies that are known.
+    ///
+    /// # Errors
+    /// When its record or its evaluations are broken.
+    pub fn show(&self) -> Result<String> {
+        let record = self.record()?;
+        let mut lines = vec![format!("{}: {}", self.id, self.state()), record.game.clone()];
+        for (title, fields) in [
+            ("configuration", flat(&serde_json::to_value(&record.config)?)),
+            ("provenance", flat(&serde_json::to_value(&record.provenance)?)),
+        ] {
+            lines.push(format!("\n{title}"));
+            lines.extend(fields.iter().map(|(key, value)| format!("  {key}: {value}")));
+        }
+        lines.push("\naccuracy, percent".into());
+        let run = Run { config: record.config.clone(), folder: self.folder.clone() };
+        let verdicts = run.verdicts()?;
+        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+            let place = run.place(checkpoint);
+            for attack in verdicts.attacks(&place).into_iter().chain(["autoattack", "adaptive"]) {
+                // A surrogate's adversarial examples are nobody's own attack.
+                let Ok(stages) = arsenal::stages(attack, None) else { continue };
+                if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, 0) {
+                    let (percent, examples) = (outcome.percent(), outcome.correct.len());
+                    lines.push(format!("  {}, {attack}: {percent:.2} of {examples} images", checkpoint.name()));
+                }
+            }
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+
+    /// The fields of the configuration in which it differs from `other`, a line each.
+    ///
+    /// # Errors
+    /// When a record is broken.
+    pub fn diff(&self, other: &Self) -> Result<String> {
+        let [own, others] = [self, other].map(|run| {
+            let record = run.record()?;
+            Ok::<_, anyhow::Error>(flat(&serde_json::to_value(&record.config)?))
+        });
+        let (own, others) = (own?, others?);
+        let keys: BTreeSet<&String> = own.keys().chain(others.keys()).collect();
+        let said = |fields: &BTreeMap<String, String>, key| fields.get(key).cloned().unwrap_or_else(|| "-".to_owned());
+        let pairs = keys.into_iter().map(|key| (key, said(&own, key), said(&others, key)));
+        let lines = pairs.filter(|(_, a, b)| a != b).map(|(key, a, b)| format!("{key}: {a} | {b}\n"));
+        Ok(lines.collect())
+    }
+
+    fn record(&self) -> Result<&Record> {
+        self.record.as_ref().map_err(|e| anyhow::anyhow!("{e:#}; see `runs verify`"))
+    }
+}
+
+/// The fields of `value` by their paths.
+fn flat(value: &Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (key, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => found.extend(flat(value).into_iter().map(|(k, v)| (format!("{key}.{k}"), v))),
+            Value::String(text) => drop(found.insert(key.clone(), text.clone())),
+            Value::Null => drop(found.insert(key.clone(), "none".into())),
+            other => drop(found.insert(key.clone(), other.to_string())),
+        }
+    }
+    found
+}
+
+/// What is at `path` takes so many bytes.
+pub(super) fn size(path: &Path) -> u64 {
+    let Ok(about) = fs::symlink_metadata(path) else { return 0 };
+    let inside = || fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum();
+    if about.is_dir() { inside() } else { about.len() }
+}

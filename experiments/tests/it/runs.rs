@@ -1,0 +1,176 @@
+//! Looking after stored runs.
+
+use crate::{
+    interrupted::{assert_interrupted, signal, start, wait_for_file},
+    outcome::fails,
+    program::{Noise, TINY, bytes, files, only_run, run, text, trained},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// Two runs in one folder, the second without a defence.
+fn two() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let noise = Noise::new();
+    let (out, first) = trained(&noise, &["--framework", "fast-at", "--i2fr"]);
+    run("train", &[&TINY, &noise.arguments()[..], &["--framework", "standard", "--seeds", "3"]].concat(), out.path());
+    let second = crate::program::runs(out.path()).into_iter().find(|folder| *folder != first).unwrap();
+    (out, first, second)
+}
+
+/// An interrupted one.
+fn interrupted() -> (tempfile::TempDir, PathBuf) {
+    let out = tempfile::tempdir().unwrap();
+    let mut child = start(&["--framework", "alp", "--save-minutes", "0"], out.path());
+    wait_for_file("epochs.csv", &mut child, out.path());
+    let seen = run("runs", &["list"], out.path());
+    assert!(seen.contains("trained right now by process"), "{seen}");
+    signal(&child, "INT");
+    assert_interrupted(&child.wait_with_output().unwrap());
+    let folder = only_run(out.path());
+    (out, folder)
+}
+
+#[test]
+fn a_list_tells_what_has_become_of_each() {
+    let (out, first, second) = two();
+    fs::remove_file(second.join("last.safetensors")).unwrap();
+    fs::create_dir(out.path().join("runs/foreign")).unwrap();
+    let list = run("runs", &["list"], out.path());
+    let line = |id: &str| list.lines().find(|line| line.starts_with(id)).unwrap_or_else(|| panic!("{id}: {list}"));
+    let row = text(&first.join("epochs.csv")).lines().nth(1).unwrap().split(',').nth(4).unwrap().to_owned();
+    let best = format!("{:.2}", row.parse::<f64>().unwrap());
+    for part in ["  trained  ", "cifar10  tiny  0     1", &best, "KiB"] {
+        assert!(line(&name(&first)).contains(part), "no {part:?}: {list}");
+    }
+    assert!(line(&name(&second)).contains("trained; no weights here") && line(&name(&second)).contains("tiny  3 "));
+    assert!(line("foreign").contains("unreadable"), "{list}");
+    assert_eq!(list.lines().count(), 4);
+    let (out, folder) = interrupted();
+    let list = run("runs", &["list"], out.path());
+    assert!(list.contains(&name(&folder)) && list.contains("interrupted at epoch "), "{list}");
+}
+
+#[test]
+fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
+    let (out, first, second) = two();
+    let shown = run("runs", &["show", "fast-at"], out.path());
+    for part in
+        [&*name(&first), ": trained\n", "  epochs: 1\n", "  regularizer.margin: ", "  commit: ", "  best, pgd-20: "]
+    {
+        assert!(shown.contains(part), "no {part:?}: {shown}");
+    }
+    assert!(shown.contains(" of 40 images"), "{shown}");
+    let hash = |folder: &Path| name(folder).rsplit_once('-').unwrap().1.to_owned();
+    let diff = run("runs", &["diff", &hash(&first), &hash(&second)], out.path());
+    for line in ["framework: fast-at | standard", "seed: 0 | 3", "regularizer: - | none"] {
+        assert!(diff.lines().any(|found| found == line), "no {line:?}: {diff}");
+    }
+    assert!(!diff.contains("epochs") && !diff.contains("dataset"), "{diff}");
+    assert_eq!(run("runs", &["diff", &name(&first), "fast-at"], out.path()), "");
+    fails("runs", &["show", "nobody"], out.path(), &["nobody", "no run in", "runs list"]);
+    fails("runs", &["show", "cifar10"], out.path(), &["2 runs", &name(&first), &name(&second), "write more"]);
+    let nowhere = out.path().join("nowhere");
+    fails("runs", &["list"], &nowhere, &[&nowhere.display().to_string(), "no runs", "--out"]);
+    assert!(!nowhere.exists());
+}
+
+#[test]
+fn every_damage_is_found_and_named() {
+    let (out, first, second) = two();
+    assert_eq!(run("runs", &["verify"], out.path()), "2 runs are sound\n");
+    let (beside, state) = interrupted();
+    assert_eq!(run("runs", &["verify"], beside.path()), "1 runs are sound\n");
+    let flip = |path: &Path| {
+        let mut damaged = bytes(path);
+        let at = damaged.len() - 9;
+        damaged[at] ^= 4;
+        fs::write(path, damaged).unwrap();
+    };
+    let damaged = |out: &Path, folder: &Path, file: &str, damage: &dyn Fn(&Path)| {
+        let sound = bytes(&folder.join(file));
+        damage(&folder.join(file));
+        let output =
+            crate::program::command("runs").args(["verify", &name(folder), "--out"]).arg(out).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{file}: {said}");
+        assert!(said.starts_with(&format!("{}: ", name(folder))) && said.contains(file), "{file}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: damaged: 1 "));
+        fs::write(folder.join(file), sound).unwrap();
+    };
+    let cut = |path: &Path| fs::write(path, &bytes(path)[..bytes(path).len() / 2]).unwrap();
+    for file in ["best.safetensors", "last.safetensors"] {
+        damaged(out.path(), &first, file, &flip);
+        damaged(out.path(), &first, file, &cut);
+    }
+    for file in ["run.json", "epochs.csv", "evaluations.csv"] {
+        damaged(out.path(), &first, file, &cut);
+    }
+    damaged(out.path(), &first, "examples.csv", &|path| fs::write(path, "a,b\n1\n").unwrap());
+    damaged(out.path(), &first, "run.json", &|path| fs::write(path, bytes(&second.join("run.json"))).unwrap());
+    for file in ["resume.safetensors", "resume-before.safetensors"] {
+        damaged(beside.path(), &state, file, &flip);
+        damaged(beside.path(), &state, file, &cut);
+    }
+    assert_eq!(run("runs", &["verify"], out.path()), "2 runs are sound\n");
+}
+
+#[test]
+fn only_what_nobody_needs_is_pruned_and_only_when_told() {
+    let (out, first, second) = two();
+    let (beside, state) = interrupted();
+    let kept = files(out.path());
+    fs::copy(state.join("resume.safetensors"), first.join("resume.safetensors")).unwrap();
+    fs::create_dir(out.path().join("runs/foreign")).unwrap();
+    fs::write(out.path().join("runs/foreign/notes.txt"), "what was this?").unwrap();
+    let forgotten = second.join(".17-3.last.safetensors");
+    fs::write(&forgotten, "half").unwrap();
+    let then = std::time::SystemTime::now() - Duration::from_secs(7200);
+    fs::File::options().write(true).open(&forgotten).unwrap().set_modified(then).unwrap();
+    let all = files(out.path());
+    let shown = run("runs", &["prune"], out.path());
+    let doomed = [first.join("resume.safetensors"), out.path().join("runs/foreign"), forgotten];
+    for path in &doomed {
+        assert!(shown.contains(&format!("would delete {} (", path.display())), "{path:?}: {shown}");
+    }
+    assert!(shown.contains("3 files or folders") && shown.contains("add --yes"), "{shown}");
+    assert_eq!(files(out.path()), all, "something was deleted unasked");
+    assert!(run("runs", &["prune", "--yes"], out.path()).contains("3 files or folders"));
+    assert_eq!(files(out.path()), kept);
+    assert!(!out.path().join("runs/foreign").exists());
+    // What an interrupted run needs is no waste.
+    let kept = files(beside.path());
+    assert!(run("runs", &["prune", "--yes"], beside.path()).starts_with("0 files or folders"));
+    assert_eq!(files(beside.path()), kept);
+}
+
+#[test]
+fn two_hundred_runs_are_no_burden() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &["--framework", "standard"]);
+    let record = text(&folder.join("run.json"));
+    for seed in 1..200 {
+        let copy = out.path().join("runs").join(format!("copy-{seed:03}"));
+        fs::create_dir(&copy).unwrap();
+        fs::write(copy.join("run.json"), record.replace("\"seed\": 0", &format!("\"seed\": {seed}"))).unwrap();
+        for file in ["epochs.csv", "evaluations.csv", "best.safetensors", "last.safetensors"] {
+            fs::copy(folder.join(file), copy.join(file)).unwrap();
+        }
+    }
+    let timed = |name: &str, arguments: &[&str]| {
+        let began = Instant::now();
+        let said = run(name, arguments, out.path());
+        assert!(began.elapsed() < Duration::from_secs(5), "{name} {arguments:?} took {:?}", began.elapsed());
+        said
+    };
+    assert_eq!(timed("runs", &["list"]).lines().count(), 201);
+    let plan = [&TINY[..], &noise.arguments(), &["--plan"]].concat();
+    assert!(timed("table1", &plan).contains("to train, about"));
+}
