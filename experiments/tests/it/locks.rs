@@ -61,6 +61,8 @@ fn the_lock_of_a_dead_process_is_taken_over() {
 
 #[test]
 fn a_reused_process_number_is_not_mistaken() {
+    // The system tells when a process started to a hundredth of a second.
+    std::thread::sleep(Duration::from_millis(50));
     let (out, lock) = killed();
     let dead = lock.split("\"pid\": ").nth(1).unwrap().split(',').next().unwrap();
     // The test itself lives, but did not start when the dead one did.
