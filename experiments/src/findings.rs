@@ -112,12 +112,9 @@ fn timings(folder: &Path) -> Result<Vec<Timing>> {
 /// Every attack whose outcome is known, in the order they were made; those of several stages last.
 fn outcomes(run: &Run, checkpoint: Checkpoint, verdicts: &Verdicts) -> impl Iterator<Item = Outcome> {
     let place = run.place(checkpoint);
-    let alone = verdicts.attacks(&place).into_iter().map(|attack| match attack.as_str() {
-        CLEAN => (attack, Vec::new()),
-        _ => (attack.clone(), vec![attack]),
-    });
-    let sequences = ["autoattack", "adaptive"]
-        .into_iter()
-        .filter_map(|attack| Some((attack.to_owned(), arsenal::stages(attack, None).ok()?)));
-    alone.chain(sequences).filter_map(move |(attack, stages)| verdicts.outcome_at_most(&place, &attack, &stages, 0))
+    let names: Vec<String> =
+        verdicts.attacks(&place).into_iter().chain(["autoattack", "adaptive"]).map(String::from).collect();
+    let known = |name: String| Some((arsenal::stages(&name, None).ok()?, name));
+    let attacks: Vec<(Vec<String>, String)> = names.into_iter().filter_map(known).collect();
+    attacks.into_iter().filter_map(move |(stages, attack)| verdicts.outcome_at_most(&place, &attack, &stages, 0))
 }

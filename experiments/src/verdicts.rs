@@ -115,12 +115,6 @@ impl Verdicts {
         Ok(Self { path, lines })
     }
 
-    /// The attacks, or stages of attacks, that something is known of.
-    pub fn attacks(&self, place: &Place) -> Vec<String> {
-        let here = |line: &&Line| is(line, place, &line.attack);
-        self.lines.iter().filter(here).map(|line| line.attack.clone()).collect()
-    }
-
     /// What the attack called `attack`, whose stages are `stages`, has come to on the first `examples` test
     /// images; `None` until it is known of each.
     pub fn outcome(&self, place: &Place, attack: &str, stages: &[String], examples: usize) -> Option<Outcome> {
