@@ -6,7 +6,7 @@ use crate::{
     files,
     pictures::{self, Picture},
     run::{Checkpoint, Record, Run},
-    verdicts::{CLEAN, Outcome, Verdicts},
+    verdicts::{Outcome, Verdicts},
 };
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
