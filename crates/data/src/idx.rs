@@ -58,8 +58,8 @@ fn find(dir: &Path, file: &str) -> Option<PathBuf> {
 
 fn read(name: Name, images: &Path, labels: &Path) -> Result<Dataset, Error> {
     let [_, height, width] = name.shape();
-    let (n, pixels) = body(images, [0, 0, 8, 3], &[height, width])?;
-    let (labelled, bytes) = body(labels, [0, 0, 8, 1], &[])?;
+    let (n, pixels) = body(images, [0, 0, 8, 3], &[height, width], name.train_len())?;
+    let (labelled, bytes) = body(labels, [0, 0, 8, 1], &[], name.train_len())?;
     if n != labelled {
         let what = format!("{labelled} labels, but {} has {n} images", images.display());
         return Err(Error::damaged(labels, what));
@@ -75,8 +75,8 @@ fn read(name: Name, images: &Path, labels: &Path) -> Result<Dataset, Error> {
 }
 
 /// The number of examples and the bytes after the header of an idx file whose first four bytes are
-/// `magic` and whose dimensions after the first are `shape`.
-fn body(path: &Path, magic: [u8; 4], shape: &[usize]) -> Result<(usize, Vec<u8>), Error> {
+/// `magic` and whose dimensions after the first are `shape`; more than `most` are not believed.
+fn body(path: &Path, magic: [u8; 4], shape: &[usize], most: usize) -> Result<(usize, Vec<u8>), Error> {
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let compressed = path.extension().is_some_and(|e| e == "gz");
     let mut reader: Box<dyn Read> =
@@ -100,6 +100,10 @@ fn body(path: &Path, magic: [u8; 4], shape: &[usize]) -> Result<(usize, Vec<u8>)
         return Err(Error::damaged(path, what));
     }
     let n = u32::from_be_bytes(word()?) as usize;
+    // A few compressed megabytes can hold more zeros than there is memory.
+    if n > most {
+        return Err(Error::damaged(path, format!("claims {n} examples, the whole set has {most}")));
+    }
     for &expected in shape {
         let found = u32::from_be_bytes(word()?) as usize;
         if found != expected {

@@ -50,8 +50,12 @@ fn headers_and_lengths_are_checked() {
         assert!(message(dir.path()).contains("a side of 32 pixels, expected 28"));
         idx(&images, IMAGES, &[3, 28, 28], &both);
         assert!(message(dir.path()).contains("truncated: fewer bytes than the 2352"));
-        idx(&images, IMAGES, &[u32::MAX, 28, 28], &both);
+        idx(&images, IMAGES, &[60_000, 28, 28], &both);
         assert!(message(dir.path()).contains("truncated: fewer bytes"));
+        for claimed in [60_001, u32::MAX] {
+            idx(&images, IMAGES, &[claimed, 28, 28], &both);
+            assert!(message(dir.path()).contains(&format!("claims {claimed} examples, the whole set has 60000")));
+        }
         idx(&images, IMAGES, &[1, 28, 28], &both);
         assert!(message(dir.path()).contains("more bytes than the 784"));
         idx(&images, IMAGES, &[1, 28, 28], &both[..784]);

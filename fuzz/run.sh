@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Fuzzes every parser in turn, or those that are named:
+#
+#     fuzz/run.sh [SECONDS-EACH [TARGET...]]
+#
+# Starts from the seeds and what earlier runs found (corpus/), stops at a crash (artifacts/). The seeds come from
+# `cargo run --manifest-path fuzz/Cargo.toml --example seeds`. Prints the number of executions of each target.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-60}
+shift || true
+[ $# -gt 0 ] || set -- $(cargo +nightly fuzz list)
+
+I2FR_FUZZ_FOLDER=$(mktemp -d /dev/shm/i2fr-fuzz-XXXXXX)
+export I2FR_FUZZ_FOLDER
+trap 'rm -rf "$I2FR_FUZZ_FOLDER"' EXIT
+
+for target in "$@"; do
+    mkdir -p "fuzz/corpus/$target"
+    log=$(mktemp)
+    # A parser that needs a gigabyte or ten seconds for a few kilobytes is as broken as one that panics.
+    if ! cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+        -rss_limit_mb=1024 -timeout=10 -max_len=8192 -max_total_time="$seconds" -print_final_stats=1 >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        exit 1
+    fi
+    printf '%-12s %s executions\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+    rm "$log"
+done
