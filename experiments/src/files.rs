@@ -6,7 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process,
     sync::{
@@ -39,22 +40,34 @@ pub fn write_if_new(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// When `fill` fails or the folder cannot be written; the old file is still there then.
-pub fn replace(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub fn replace(path: &Path, fill: impl Fn(&Path) -> Result<()>) -> Result<()> {
     let temporary = temporary(path)?;
-    let written = (|| {
+    let attempt = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         sweep_once(folder);
         fill(&temporary)?;
         File::open(&temporary)?.sync_all()?;
         Ok(fs::rename(&temporary, path)?)
-    })();
+    };
+    // A folder that is deleted between two of these steps is made anew.
+    let written = (0..2).try_fold(attempt(), |written: Result<()>, _| match written {
+        Err(e) if lost(&e) => ControlFlow::Continue(attempt()),
+        known => ControlFlow::Break(known),
+    });
+    let (ControlFlow::Continue(written) | ControlFlow::Break(written)) = written;
     if written.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     let advice = || format!("cannot write {}; make its folder writable or choose another with --out", path.display());
     written.map_err(|cause: anyhow::Error| cause.context(advice()))
+}
+
+/// Whether a file or its folder was not there.
+fn lost(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| Some(cause.downcast_ref::<io::Error>()?.kind());
+    error.chain().filter_map(io).any(|kind| kind == io::ErrorKind::NotFound)
 }
 
 /// A name beside `path` that nobody else uses: `.PID-N-MACHINE.name`.
