@@ -156,7 +156,8 @@ pub fn write(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    write_whole(path, &serialize(path, tensors, metadata)?).map_err(|source| Error::Write { path: path.to_owned(), source })
+    write_whole(path, &serialize(path, tensors, metadata)?)
+        .map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// The bytes that [`write()`] would leave at `path`, for those who write them by themselves.
