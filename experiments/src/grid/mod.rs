@@ -30,9 +30,9 @@ pub struct TableArgs {
     /// Seeds, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub seeds: Vec<u64>,
-    /// Only rows whose label or framework contains TEXT
-    #[arg(long, value_name = "TEXT")]
-    pub only: Option<String>,
+    /// Only rows whose label or framework contains TEXT; several texts are separated by commas
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// Checkpoint whose accuracies the table shows
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
     pub checkpoint: Checkpoint,
@@ -133,20 +133,15 @@ impl Grid {
                 label: config.game()?.name,
                 audits: Vec::new(),
             };
-            let named = |text: &String| {
-                let text = text.to_lowercase();
-                framework.contains(&text) || row.label.to_lowercase().contains(&text)
-            };
-            if args.only.as_ref().is_none_or(named) {
+            if args.only.is_empty() || args.only.iter().any(|text| row.is_named(text)) {
                 let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
             }
         }
-        let mut labels: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
-        labels.dedup();
-        let only = args.only.as_deref().unwrap_or_default();
-        if planned.is_empty() {
-            let what = format!("--only {only} leaves no row of {}; rows: {}", self.name, labels.join(", "));
+        if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
+            let mut names: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
+            names.dedup();
+            let what = format!("--only {nothing} leaves no row of {}; rows: {}", self.name, names.join(", "));
             return Err(Usage(what).into());
         }
         Ok(planned)

@@ -73,6 +73,12 @@ pub struct Column {
 }
 
 impl Row {
+    /// Whether its label or its framework contains `text`.
+    pub(crate) fn is_named(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.framework.contains(&text) || self.label.to_lowercase().contains(&text)
+    }
+
     fn is_defended(&self) -> bool {
         self.framework != UNDEFENDED
     }
