@@ -1,5 +1,6 @@
 //! The Hub's layout: Parquet files whose rows are a PNG image and a label.
 
+mod footer;
 mod shard;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::SchemaDescriptor;
 use rayon::prelude::*;
 
+use super::footer;
 use crate::{Error, Name, png_image};
 
 /// An open file of a split.
@@ -26,6 +27,9 @@ impl<'a> Shard<'a> {
     /// Opens a file and finds its columns; the label's is `label_name`.
     pub(super) fn open(path: &'a Path, label_name: &'static str) -> Result<Self, Error> {
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        if footer::overclaims(&file).map_err(|e| Error::io(path, e))? {
+            return Err(Error::damaged(path, "damaged: its footer claims more than it can hold"));
+        }
         let reader = guarded(path, || {
             SerializedFileReader::new(file)
                 .map_err(|e| Error::damaged(path, format!("truncated or not a parquet file ({e})")))

@@ -181,3 +181,21 @@ fn a_missing_split_or_folder_is_named() {
         assert!(message(name, empty.path()).contains(&format!("no {name} data")));
     }
 }
+
+/// Found by fuzzing: the parquet crate takes a turn for each of the booleans that a footer claims.
+#[test]
+fn a_footer_cannot_claim_more_than_it_holds() {
+    let dir = folder(&[plain(1, 1)], &[plain(4, 4)]);
+    let train = dir.path().join("train-00000-of-00001.parquet");
+    // Field 100, which is unknown: a list of 2^31 - 1 booleans, the same of structures, a map of booleans.
+    let booleans = b"\x09\xc8\x01\xf1\xff\xff\xff\xff\x07";
+    let structures = b"\x09\xc8\x01\xfc\xff\xff\xff\xff\x07";
+    let map = b"\x0b\xc8\x01\xff\xff\xff\xff\x07\x11";
+    for claim in [&booleans[..], structures, map] {
+        let footer = [&claim.repeat(40)[..], b"\0"].concat();
+        let size = (footer.len() as u32).to_le_bytes();
+        std::fs::write(&train, [b"PAR1", &footer[..], &size, b"PAR1"].concat()).unwrap();
+        let told = message(Name::Cifar10, dir.path());
+        assert!(told.contains("its footer claims more than it can hold; download it again"), "{told}");
+    }
+}
