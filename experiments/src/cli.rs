@@ -49,6 +49,16 @@ impl FromStr for Epsilon {
     }
 }
 
+/// The threat model of a norm and a radius as they were written.
+///
+/// # Errors
+/// When either is none.
+pub(crate) fn ball(norm: &str, epsilon: &str) -> anyhow::Result<Ball> {
+    let norm: Norm = norm.parse().map_err(anyhow::Error::msg)?;
+    let epsilon: Epsilon = epsilon.parse().map_err(anyhow::Error::msg)?;
+    Ok(epsilon.ball(norm))
+}
+
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {

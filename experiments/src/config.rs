@@ -1,7 +1,8 @@
 //! The resolved configuration of a run: everything its result depends on.
 
+use crate::cli;
 use anyhow::{Context, Result};
-use attacks::{Ball, Norm};
+use attacks::Ball;
 use frameworks::{Framework, Place, Schedule, SgdConfig};
 use i2fr::{I2fr, Reference};
 use models::{Arch, Net};
@@ -100,9 +101,7 @@ impl RunConfig {
     /// # Errors
     /// When a stored configuration holds a norm or radius that is none.
     pub fn ball(&self) -> Result<Ball> {
-        let norm: Norm = self.norm.parse().map_err(anyhow::Error::msg)?;
-        let eps: crate::cli::Epsilon = self.epsilon.parse().map_err(anyhow::Error::msg)?;
-        Ok(eps.ball(norm))
+        cli::ball(&self.norm, &self.epsilon)
     }
 
     /// The options of its regulariser, if it has one.

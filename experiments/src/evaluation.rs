@@ -27,7 +27,7 @@ const SMALL_BATCH: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Verdicts reach the disk after every batch, but not more often than this: a batch of a small network
-/// is attacked sooner than it is written.
+/// is attacked sooner than it is written. So a kill loses the batch under way and at most a second before it.
 const SAVING: Duration = Duration::from_secs(1);
 
 /// A network under evaluation, and where its verdicts are kept.

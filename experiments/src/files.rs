@@ -7,7 +7,6 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::{self, Write},
-    ops::ControlFlow,
     path::{Path, PathBuf},
     process,
     sync::{
@@ -51,11 +50,10 @@ pub fn replace(path: &Path, fill: impl Fn(&Path) -> Result<()>) -> Result<()> {
         Ok(fs::rename(&temporary, path)?)
     };
     // A folder that is deleted between two of these steps is made anew.
-    let written = (0..2).try_fold(attempt(), |written: Result<()>, _| match written {
-        Err(e) if lost(&e) => ControlFlow::Continue(attempt()),
-        known => ControlFlow::Break(known),
-    });
-    let (ControlFlow::Continue(written) | ControlFlow::Break(written)) = written;
+    let written = match attempt() {
+        Err(e) if lost(&e) => attempt(),
+        known => known,
+    };
     if written.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);

@@ -1,6 +1,7 @@
 //! How much to spend on a run.
 
 use crate::{
+    arsenal,
     cli::{Epsilon, TrainingArgs},
     config::RunConfig,
 };
@@ -150,8 +151,8 @@ pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
     let preset = args.profile.preset();
     let all = args.eval_examples.unwrap_or(preset.eval_examples);
     let few = args.autoattack_examples.unwrap_or(preset.autoattack_examples);
-    // Sequences of attacks, thousands of passes an image.
-    let dear = ["autoattack", "autoattack-plus", "autoattack-rand", "adaptive"].contains(&attack);
+    // A sequence of attacks takes thousands of passes an image.
+    let dear = arsenal::stages(attack, None).is_ok_and(|stages| stages.len() > 1);
     match (dear, all, few) {
         (false, _, _) | (true, _, 0) => all,
         (true, 0, few) => few,

@@ -1,8 +1,8 @@
 //! What attacks have come to, example by example: kept in a file from the moment it is known.
 
-use crate::{cli::Epsilon, files};
+use crate::{cli, files};
 use anyhow::{Context, Result};
-use attacks::{Ball, Norm};
+use attacks::Ball;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -26,9 +26,7 @@ impl Place {
     /// # Errors
     /// When the norm or the radius is none.
     pub fn ball(&self) -> Result<Ball> {
-        let norm: Norm = self.norm.parse().map_err(anyhow::Error::msg)?;
-        let eps: Epsilon = self.epsilon.parse().map_err(anyhow::Error::msg)?;
-        Ok(eps.ball(norm))
+        cli::ball(&self.norm, &self.epsilon)
     }
 }
 

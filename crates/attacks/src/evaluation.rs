@@ -1,7 +1,7 @@
 //! Accuracy on clean and on attacked images, example by example.
 
-use crate::{Keys, Probe, Victim};
-use candle::{D, DType, Device, Result, Tensor};
+use crate::{Keys, Probe, Victim, candidate::misclassified};
+use candle::{Device, Result, Tensor};
 use data::{Batch, Dataset};
 use models::{Mode, Model};
 use std::ops::ControlFlow;
@@ -85,7 +85,7 @@ impl Evaluation<'_> {
         if !logits.sum_all()?.to_scalar::<f32>()?.is_finite() {
             candle::bail!("the network answers with values that are no numbers")
         }
-        let hits = logits.argmax(D::Minus1)?.eq(&labels.to_dtype(DType::U32)?)?.to_vec1::<u8>()?;
-        Ok(hits.into_iter().map(|hit| hit != 0).collect())
+        let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
+        Ok(wrong.into_iter().map(|wrong| wrong == 0).collect())
     }
 }

@@ -1,6 +1,9 @@
 //! What a training would take, by the runs that are stored.
 
-use crate::{config::RunConfig, run::Record};
+use crate::{
+    config::RunConfig,
+    run::{CONTROL, Record},
+};
 use data::Name;
 use std::path::Path;
 
@@ -11,7 +14,7 @@ impl Rate {
     /// Forward-and-backward passes per image of one training step with `steps` attack steps.
     fn passes(config: &RunConfig) -> f64 {
         let steps = match config.framework.as_str() {
-            "standard" => 0,
+            CONTROL => 0,
             "fast-at" => 1,
             _ => config.attack_steps,
         };

@@ -20,15 +20,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::files;
+use crate::{files, run::CONTROL};
 
 pub use cells::{Cell, read_cells};
 pub use marks::Audited;
 pub use paired::Paired;
 pub use statistics::{Summary, wilson};
-
-/// Training without a defence; its rows are a control and never the best of a column.
-const UNDEFENDED: &str = "standard";
 
 /// What bold numbers mean.
 const BOLD: &str = "Bold: the best defended value under each attack.";
@@ -80,7 +77,7 @@ impl Row {
     }
 
     fn is_defended(&self) -> bool {
-        self.framework != UNDEFENDED
+        self.framework != CONTROL
     }
 
     fn is_regularized(&self) -> bool {

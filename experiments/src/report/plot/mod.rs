@@ -8,16 +8,16 @@ pub(crate) mod pen;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::drawing::IntoDrawingArea;
 
 use self::mark::Mark;
 use self::pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE};
 use super::{Paired, Summary, Table, wilson};
+use crate::files;
 
 const MARGIN: f64 = 26.0;
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
@@ -44,18 +44,7 @@ pub(super) fn svg(table: &Table) -> Result<String> {
 
 /// Makes the file at `path` whole or not at all.
 pub(super) fn png(table: &Table, path: &Path) -> Result<()> {
-    // Plotters takes the format from the extension, so the mark of a temporary file stands in front.
-    let name = path.file_name().context("the path names no file")?.to_string_lossy();
-    let temporary = path.with_file_name(format!(".{}.{name}", std::process::id()));
-    let written = bitmap(table, &temporary).and_then(|()| {
-        File::open(&temporary)?.sync_all()?;
-        Ok(fs::rename(&temporary, path)?)
-    });
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    files::replace(path, |temporary| bitmap(table, temporary))
 }
 
 fn bitmap(table: &Table, path: &Path) -> Result<()> {
