@@ -70,7 +70,7 @@ impl Pgd {
     }
 
     /// The starting points of one restart.
-    fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
+    pub(crate) fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
         let eps = self.ball.eps as f32;
         let draw = |fill: &dyn Fn(kernels::Key, &mut [f32])| {
             keys.draw("attack start", restart, images.shape(), images.device(), fill)

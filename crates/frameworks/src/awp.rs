@@ -6,6 +6,7 @@
 
 use candle::{Result, Tensor, backprop::GradStore};
 use models::{Net, Parameters};
+use objectives::Stage;
 use std::collections::BTreeMap;
 
 /// Keeps a division by the length of a zero gradient finite, as in the official code.
@@ -83,17 +84,18 @@ impl Awp {
     }
 
     /// The loss at the perturbed weights, and its gradients, for an optimiser to step the restored
-    /// weights with. `loss` runs twice, and running statistics move in the second run only.
+    /// weights with. `loss` runs twice: as [`Stage::Generation`] to find the worst weights, where nothing is
+    /// remembered and running statistics are put back, and as [`Stage::Training`].
     ///
     /// The official code steps before it restores; the difference is that its weight decay acts on the
     /// perturbed weights.
     ///
     /// # Errors
     /// When `loss` fails, or memory cannot be allocated.
-    pub fn gradients(self, net: &mut Net, loss: impl Fn(&Net) -> Result<Tensor>) -> Result<(Tensor, GradStore)> {
-        let directions = Self::directions(net, &loss)?;
+    pub fn gradients(self, net: &mut Net, loss: impl Fn(&Net, Stage) -> Result<Tensor>) -> Result<(Tensor, GradStore)> {
+        let directions = Self::directions(net, |net| loss(net, Stage::Generation))?;
         self.perturbed(net, &directions, |net| {
-            let loss = loss(net)?;
+            let loss = loss(net, Stage::Training)?;
             let grads = loss.backward()?;
             Ok((loss.detach(), grads))
         })

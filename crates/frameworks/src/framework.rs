@@ -1,8 +1,9 @@
 //! What a framework is.
 
+use crate::Awp;
 use attacks::{Attack, Keys, Victim};
-use candle::{Result, Tensor};
-use models::{Mode, Net};
+use candle::{Result, Tensor, backprop::GradStore};
+use models::{Head, Mode, Net};
 use objectives::{Clean, Objective, Stage};
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -22,6 +23,12 @@ pub struct Framework {
     pub inner: Objective,
     /// Descended by training.
     pub outer: Objective,
+    /// The last layer of the network that the method trains.
+    pub head: Head,
+    /// How far weights are moved against training while its loss is differentiated.
+    pub awp: Option<Awp>,
+    /// How much of a label's weight cross-entropies of training spread over all classes.
+    pub label_smoothing: f64,
 }
 
 /// Where a regulariser acts.
@@ -72,22 +79,65 @@ impl Framework {
         game
     }
 
-    /// The training loss of one batch, averaged over its examples: crafts adversarial `images`
-    /// `(N, C, H, W)` against the frozen network, then passes them through the live one.
+    /// The same game against perturbed weights.
+    #[must_use]
+    pub fn with_awp(self, awp: Awp) -> Self {
+        Self { name: format!("{} + AWP", self.name), awp: Some(awp), ..self }
+    }
+
+    /// The same game on smoothed labels.
+    #[must_use]
+    pub fn smoothed(self, label_smoothing: f64) -> Self {
+        Self { name: format!("{} + LS", self.name), label_smoothing, ..self }
+    }
+
+    /// The loss of one batch that training descends, averaged over its examples, and its gradients: crafts
+    /// adversarial `images` `(N, C, H, W)` against the frozen network, then passes them through the live one.
+    /// Terms that learn have learnt from it; the weights are as they were.
     ///
     /// # Errors
     /// When the network or a term fails.
-    pub fn loss(&self, net: &Net, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
-        let (frozen, live) = (net.frozen(), net.live());
-        let victim = Victim { model: &frozen, mode: self.attack_mode, objective: &self.inner };
+    pub fn gradients(
+        &self,
+        net: &mut Net,
+        images: &Tensor,
+        labels: &Tensor,
+        keys: &Keys<'_>,
+    ) -> Result<(Tensor, GradStore)> {
+        let victim = Victim { model: &net.frozen(), mode: self.attack_mode, objective: &self.inner };
         let adv = self.attack.perturb(victim, images, labels, keys)?;
-        let clean = Clean::new(&live, self.clean_mode, images, labels, Stage::Training);
-        self.outer.losses(&clean.against_in(Mode::Train, &adv)?)?.mean_all()
+        let loss = |net: &Net, stage| self.loss(net, images, labels, &adv, stage);
+        let (loss, grads) = match self.awp {
+            Some(awp) => awp.gradients(net, loss)?,
+            None => {
+                let loss = loss(net, Stage::Training)?;
+                let grads = loss.backward()?;
+                (loss.detach(), grads)
+            }
+        };
+        self.outer.learn(&grads)?;
+        Ok((loss, grads))
+    }
+
+    fn loss(&self, net: &Net, images: &Tensor, labels: &Tensor, adv: &Tensor, stage: Stage) -> Result<Tensor> {
+        let live = net.live();
+        let clean = Clean::new(&live, self.clean_mode, images, labels, stage).smoothed(self.label_smoothing);
+        self.outer.losses(&clean.against_in(Mode::Train, adv)?)?.mean_all()
     }
 }
 
 impl fmt::Display for Framework {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ascends {}; training descends {}", self.name, self.attack, self.inner, self.outer)
+        write!(f, "{}: {} ascends {}; training descends {}", self.name, self.attack, self.inner, self.outer)?;
+        if self.label_smoothing != 0. {
+            write!(f, " on labels smoothed by {}", self.label_smoothing)?;
+        }
+        if let Some(Awp { gamma }) = self.awp {
+            write!(f, " at weights moved by {gamma} of their length")?;
+        }
+        match self.head {
+            Head::Linear => Ok(()),
+            head => write!(f, "; {head} head"),
+        }
     }
 }

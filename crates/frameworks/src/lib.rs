@@ -3,43 +3,76 @@
 //! A framework is a value: how adversarial examples are crafted, what crafting ascends and what
 //! training descends. [`Framework::regularized`] adds a regulariser to either side or both.
 
+mod adr;
 mod alp;
+mod average;
 mod awp;
 mod fast_at;
+mod feature_scattering;
 mod framework;
+mod friendly_at;
+mod he;
 mod mart;
+mod pcl;
 mod pgd_at;
 mod schedule;
 mod sgd;
 mod standard;
+mod tla;
 mod trades;
 mod trainer;
 
+pub use adr::adr;
 pub use alp::alp;
+pub use average::{Averaging, UnknownAveraging};
 pub use awp::{Awp, Directions, weight_direction};
 pub use fast_at::fast_at;
+pub use feature_scattering::feature_scattering;
 pub use framework::{Framework, Place};
+pub use friendly_at::friendly_at;
+pub use he::he;
 pub use mart::mart;
+pub use pcl::pcl;
 pub use pgd_at::pgd_at;
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 pub use standard::standard;
+pub use tla::tla;
 pub use trades::trades;
 pub use trainer::{Epoch, Resume, Step, Trainer, TrainingConfig};
 
 use attacks::Ball;
 
-/// Makes a framework against a threat model, crafting with so many gradient steps.
-pub type Make = fn(Ball, usize) -> Framework;
+/// What a framework may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The threat model.
+    pub ball: Ball,
+    /// Gradient steps of the attack (10 in the literature; methods that define their own number ignore it).
+    pub steps: usize,
+    /// Epochs that training takes.
+    pub epochs: usize,
+    /// Seed of what a method itself learns.
+    pub seed: u64,
+}
+
+/// Makes a framework.
+pub type Make = fn(Setting) -> Framework;
 
 /// Every framework by the name the command line and CSV files use, in the order tables list them.
-pub const ALL: [(&str, Make); 6] = [
-    ("standard", |_, _| standard()),
-    ("pgd-at", pgd_at),
-    ("trades", |ball, steps| trades(ball, steps, trades::BETA)),
-    ("mart", |ball, steps| mart(ball, steps, mart::LAMBDA)),
-    ("alp", |ball, steps| alp(ball, steps, alp::WEIGHT)),
-    ("fast-at", |ball, _| fast_at(ball)),
+pub const ALL: [(&str, Make); 12] = [
+    ("standard", |_| standard()),
+    ("pgd-at", |s| pgd_at(s.ball, s.steps)),
+    ("trades", |s| trades(s.ball, s.steps, trades::BETA)),
+    ("mart", |s| mart(s.ball, s.steps, mart::LAMBDA)),
+    ("alp", |s| alp(s.ball, s.steps, alp::WEIGHT)),
+    ("fast-at", |s| fast_at(s.ball)),
+    ("friendly-at", |s| friendly_at(s.ball, s.steps, s.epochs)),
+    ("adr", |s| adr(s.ball, s.steps)),
+    ("tla", |s| tla(s.ball, s.steps)),
+    ("pcl", |s| pcl(s.ball, s.steps, s.seed)),
+    ("he", |s| he(s.ball, s.steps)),
+    ("feature-scattering", |s| feature_scattering(s.ball)),
 ];
 
 /// A framework nobody knows.
@@ -50,13 +83,12 @@ pub struct UnknownFramework {
     known: String,
 }
 
-/// The framework called `name` against the threat model `ball`, crafting with `steps` gradient steps
-/// (10 in the literature; methods that define their own number ignore it).
+/// The framework called `name`.
 ///
 /// # Errors
 /// When no framework has that name.
-pub fn named(name: &str, ball: Ball, steps: usize) -> Result<Framework, UnknownFramework> {
+pub fn named(name: &str, setting: Setting) -> Result<Framework, UnknownFramework> {
     let found = ALL.iter().find(|(known, _)| *known == name);
     let known = || ALL.map(|(known, _)| known).join(", ");
-    found.map(|(_, make)| make(ball, steps)).ok_or_else(|| UnknownFramework { name: name.into(), known: known() })
+    found.map(|(_, make)| make(setting)).ok_or_else(|| UnknownFramework { name: name.into(), known: known() })
 }

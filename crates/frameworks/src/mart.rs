@@ -1,6 +1,6 @@
 //! MART.
 
-use crate::{Framework, trades::START};
+use crate::{Framework, standard, trades::START};
 use attacks::{Ball, Pgd};
 use models::Mode;
 use objectives::{Pass, boosted_ce, ce, weighted_kl};
@@ -18,5 +18,6 @@ pub fn mart(ball: Ball, steps: usize, lambda: f64) -> Framework {
         clean_mode: Mode::Train,
         inner: ce(Pass::Adv),
         outer: boosted_ce() + lambda * weighted_kl(),
+        ..standard()
     }
 }

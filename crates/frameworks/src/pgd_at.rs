@@ -1,6 +1,6 @@
 //! Adversarial training with PGD.
 
-use crate::Framework;
+use crate::{Framework, standard};
 use attacks::{Ball, Pgd};
 use models::Mode;
 use objectives::{Pass, ce};
@@ -15,5 +15,6 @@ pub fn pgd_at(ball: Ball, steps: usize) -> Framework {
         clean_mode: Mode::BatchStats,
         inner: ce(Pass::Adv),
         outer: ce(Pass::Adv),
+        ..standard()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Framework;
 use attacks::Identity;
-use models::Mode;
+use models::{Head, Mode};
 use objectives::{Pass, ce};
 use std::sync::Arc;
 
@@ -15,5 +15,8 @@ pub fn standard() -> Framework {
         clean_mode: Mode::Train,
         inner: ce(Pass::Adv),
         outer: ce(Pass::Clean),
+        head: Head::Linear,
+        awp: None,
+        label_smoothing: 0.,
     }
 }

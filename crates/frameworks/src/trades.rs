@@ -1,6 +1,6 @@
 //! TRADES.
 
-use crate::Framework;
+use crate::{Framework, standard};
 use attacks::{Ball, Pgd, Start};
 use models::Mode;
 use objectives::{Pass, ce, kl};
@@ -20,5 +20,6 @@ pub fn trades(ball: Ball, steps: usize, beta: f64) -> Framework {
         clean_mode: Mode::Train,
         inner: kl(),
         outer: ce(Pass::Clean) + beta * kl(),
+        ..standard()
     }
 }

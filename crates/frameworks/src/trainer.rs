@@ -1,6 +1,6 @@
 //! The training loop, one epoch at a time; it can be left and taken up again between any two steps.
 
-use crate::{Framework, Schedule, Sgd, SgdConfig};
+use crate::{Averaging, Framework, Schedule, Sgd, SgdConfig, average::Average};
 use attacks::{Evaluation, Keys, Probe};
 use candle::{Device, Result, Tensor};
 use data::{Augment, Batch, Dataset};
@@ -20,6 +20,8 @@ pub struct TrainingConfig {
     pub schedule: Schedule,
     /// Constants of the optimiser.
     pub sgd: SgdConfig,
+    /// How the weights that are measured and kept are averaged; `None`: they are those of the latest step.
+    pub averaging: Option<Averaging>,
     /// What is done to training images.
     pub augment: Augment,
     /// Seed of every random draw.
@@ -75,6 +77,8 @@ pub struct Resume {
     pub sgd: BTreeMap<String, Tensor>,
     /// What the terms of the training objective have learnt.
     pub memory: BTreeMap<String, Tensor>,
+    /// Averaged weights, if training averages any.
+    pub average: BTreeMap<String, Tensor>,
 }
 
 /// A training under way.
@@ -89,6 +93,7 @@ pub struct Trainer {
     device: Device,
     net: Net,
     sgd: Sgd,
+    average: Option<Average>,
     epochs: usize,
     step: usize,
     loss_sum: f64,
@@ -115,7 +120,7 @@ impl Trainer {
             candle::bail!("training needs at least one epoch, and one example a batch")
         }
         let sgd = Sgd::new(&net, config.sgd)?;
-        let (device, best_percent) = (device.clone(), None);
+        let (device, best_percent, average) = (device.clone(), None, config.averaging.map(Average::new));
         Ok(Self {
             framework,
             config,
@@ -124,6 +129,7 @@ impl Trainer {
             device,
             net,
             sgd,
+            average,
             epochs: 0,
             step: 0,
             loss_sum: 0.,
@@ -131,9 +137,20 @@ impl Trainer {
         })
     }
 
-    /// The network as trained so far.
+    /// The network as trained so far, never averaged.
     pub fn net(&self) -> &Net {
         &self.net
+    }
+
+    /// A copy of the weights that are measured and kept: averaged ones where training averages.
+    ///
+    /// # Errors
+    /// When memory for the copies cannot be allocated.
+    pub fn weights(&self) -> Result<BTreeMap<String, Tensor>> {
+        match self.average.as_ref().and_then(Average::mean) {
+            Some(mean) => Ok(mean.clone()),
+            None => self.net.state(),
+        }
     }
 
     /// Epochs done.
@@ -163,7 +180,8 @@ impl Trainer {
         let terms = self.framework.outer.terms().enumerate();
         let memory = terms.flat_map(|(i, (_, term))| placed(i, term.memory())).collect();
         let Self { epochs, step, loss_sum, best_percent, .. } = *self;
-        Ok(Resume { epochs, step, loss_sum, best_percent, net: self.net.state()?, sgd, memory })
+        let average = self.average.as_ref().map_or(Ok(BTreeMap::new()), |average| average.state(&self.net))?;
+        Ok(Resume { epochs, step, loss_sum, best_percent, net: self.net.state()?, sgd, memory, average })
     }
 
     /// Goes on from where `state` stands.
@@ -178,6 +196,9 @@ impl Trainer {
         }
         self.net.load(&state.net).map_err(candle::Error::wrap)?;
         self.sgd.load(&state.sgd)?;
+        if let Some(average) = &mut self.average {
+            average.load(&state.average, &self.net)?;
+        }
         for (i, (_, term)) in self.framework.outer.terms().enumerate() {
             let place = format!("{i}/");
             let own =
@@ -231,14 +252,35 @@ impl Trainer {
         let Batch { images, labels, examples } = batch.map_err(candle::Error::wrap)?;
         // Evaluation draws with epoch 0.
         let keys = Keys { seed, epoch: epoch + 1, examples: &examples };
-        let loss = self.framework.loss(&self.net, &images, &labels, &keys)?;
-        let grads = loss.backward()?;
+        let (loss, grads) = self.framework.gradients(&mut self.net, &images, &labels, &keys)?;
         self.sgd.step(&mut self.net, &grads, lr)?;
+        if let Some(average) = &mut self.average {
+            average.step(&self.net)?;
+        }
         Ok(f64::from(loss.to_scalar::<f32>()?))
     }
 
-    /// Clean accuracy, and accuracy under the selecting attack, in percent.
+    /// Clean accuracy, and accuracy under the selecting attack, in percent, of the weights that are kept.
     fn measure(
+        &mut self,
+        progress: &mut dyn FnMut(Step) -> ControlFlow<()>,
+        done: usize,
+        total: usize,
+    ) -> Result<Option<(f64, f64)>> {
+        if let Some(average) = &mut self.average {
+            average.epoch(&self.net, self.epochs + 1, self.config.epochs)?;
+        }
+        let Some(mean) = self.average.as_ref().and_then(Average::mean) else {
+            return self.measure_as_is(progress, done, total);
+        };
+        let latest = self.net.state()?;
+        self.net.load(mean).map_err(candle::Error::wrap)?;
+        let measured = self.measure_as_is(progress, done, total);
+        self.net.load(&latest).map_err(candle::Error::wrap)?;
+        measured
+    }
+
+    fn measure_as_is(
         &self,
         progress: &mut dyn FnMut(Step) -> ControlFlow<()>,
         done: usize,

@@ -3,10 +3,10 @@
 //! Convolution and batch norm are written against [`Flow`], which decides how they are run.
 
 use crate::{
-    Mode,
+    Head, Mode,
     parameters::{Init, Parameter, Scope},
 };
-use candle::{Result, Tensor};
+use candle::{D, Result, Tensor};
 use kernels::{Conv2d, Flow, Moments, Packing, Statistics, Stepwise};
 use std::sync::Arc;
 
@@ -123,6 +123,40 @@ impl BatchNorm {
         }
         Ok(())
     }
+}
+
+/// The last layer of a network: from features `(N, D)` to logits `(N, K)`.
+pub(crate) enum Classifier {
+    Linear(Linear),
+    Cosine { weight: Parameter, scale: f64 },
+}
+
+impl Classifier {
+    /// As the whole network is to have it.
+    pub(crate) fn new(mut at: Scope<'_>, [i, o]: [usize; 2]) -> Result<Self> {
+        Ok(match at.head() {
+            Head::Linear => Self::Linear(Linear::new(at, [i, o])?),
+            Head::Cosine { scale } => {
+                Self::Cosine { weight: at.weight("weight", (o, i), Init::Uniform { fan_in: i })?, scale }
+            }
+        })
+    }
+
+    pub(crate) fn forward(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
+        match self {
+            Self::Linear(linear) => linear.forward(features, pass),
+            Self::Cosine { weight, scale } => {
+                let weight = unit_rows(&weight.seen_by(pass))?;
+                unit_rows(features)?.matmul(&weight.t()?)? * *scale
+            }
+        }
+    }
+}
+
+/// Rows divided by `max(||row||, 1e-12)`.
+fn unit_rows(x: &Tensor) -> Result<Tensor> {
+    // The floor sits under the root: a zero row then has a finite gradient instead of 0/0.
+    x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?)
 }
 
 /// A fully connected layer.

@@ -7,6 +7,7 @@
 
 mod arch;
 pub mod checkpoint;
+mod head;
 mod layers;
 mod mnist;
 mod net;
@@ -16,6 +17,7 @@ mod resnet;
 mod tiny;
 
 pub use arch::{Arch, Normalization, UnknownArch};
+pub use head::{Head, UnknownHead};
 pub use net::{Mismatch, Net, View};
 pub use parameters::{Parameter, Parameters};
 

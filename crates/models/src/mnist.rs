@@ -2,7 +2,7 @@
 
 use crate::{
     Normalization, Output,
-    layers::{BiasedConv, Linear, Pass},
+    layers::{BiasedConv, Classifier, Linear, Pass},
     net::Layers,
     parameters::Scope,
 };
@@ -14,7 +14,7 @@ use kernels::Conv2d;
 pub(crate) struct MnistCnn {
     convs: [BiasedConv; 2],
     hidden: Linear,
-    linear: Linear,
+    linear: Classifier,
 }
 
 impl MnistCnn {
@@ -26,7 +26,7 @@ impl MnistCnn {
                 BiasedConv::new(at.at(2), [16, 32], 4, geometry)?,
             ],
             hidden: Linear::new(at.at(5), [32 * (h / 4) * (w / 4), 100])?,
-            linear: Linear::new(at.at(7), [100, classes])?,
+            linear: Classifier::new(at.at(7), [100, classes])?,
         })
     }
 }
@@ -46,7 +46,7 @@ impl Layers for MnistCnn {
 pub(crate) struct LeNet5 {
     convs: [BiasedConv; 2],
     linear1: Linear,
-    linear2: Linear,
+    linear2: Classifier,
 }
 
 impl LeNet5 {
@@ -58,7 +58,7 @@ impl LeNet5 {
                 BiasedConv::new(at.at("conv2"), [32, 64], 3, geometry)?,
             ],
             linear1: Linear::new(at.at("linear1"), [64 * (h / 4) * (w / 4), 200])?,
-            linear2: Linear::new(at.at("linear2"), [200, classes])?,
+            linear2: Classifier::new(at.at("linear2"), [200, classes])?,
         })
     }
 }

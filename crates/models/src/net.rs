@@ -1,8 +1,8 @@
 //! A network: one set of weights, two views.
 
 use crate::{
-    Arch, Mode, Model, Normalization, Output,
-    layers::{Linear, Pass},
+    Arch, Head, Mode, Model, Normalization, Output,
+    layers::{Classifier, Pass},
     parameters::{Parameters, Scope},
 };
 use candle::{Device, Result, Tensor};
@@ -14,13 +14,13 @@ pub(crate) trait Layers: Send + Sync {
     fn forward(&self, images: &Tensor, normalization: &Normalization, pass: Pass) -> Result<Output>;
 }
 
-/// A network that ends with global average pooling and one linear layer.
+/// A network that ends with global average pooling and one layer.
 pub(crate) trait Trunk: Send + Sync {
     /// From normalised, channels-last images to what is pooled.
     fn run<F: Flow>(&self, flow: &F, x: F::Value, pass: Pass) -> Result<F::Value>;
 
     /// From features to logits.
-    fn head(&self) -> &Linear;
+    fn head(&self) -> &Classifier;
 }
 
 impl<T: Trunk> Layers for T {
@@ -39,6 +39,7 @@ impl<T: Trunk> Layers for T {
 /// [`kernels`], can outlive an update.
 pub struct Net {
     arch: Arch,
+    head: Head,
     normalization: Normalization,
     parameters: Parameters,
     layers: Box<dyn Layers>,
@@ -53,9 +54,24 @@ impl Net {
     /// # Errors
     /// When a weight cannot be allocated.
     pub fn new(arch: Arch, shape: [usize; 3], classes: usize, seed: u64, device: &Device) -> Result<Self> {
+        Self::with_head(arch, Head::Linear, shape, classes, seed, device)
+    }
+
+    /// As [`Net::new`], with another last layer than a linear one.
+    ///
+    /// # Errors
+    /// When a weight cannot be allocated.
+    pub fn with_head(
+        arch: Arch,
+        head: Head,
+        shape: [usize; 3],
+        classes: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
         let mut parameters = Parameters::default();
-        let layers = arch.build(Scope::root(&mut parameters, seed, device), shape, classes)?;
-        Ok(Self { arch, normalization: arch.normalization(shape[0]), parameters, layers, shape, classes })
+        let layers = arch.build(Scope::root(&mut parameters, head, seed, device), shape, classes)?;
+        Ok(Self { arch, head, normalization: arch.normalization(shape[0]), parameters, layers, shape, classes })
     }
 
     /// Replaces the architecture's published normalisation.
@@ -67,6 +83,11 @@ impl Net {
     /// The architecture.
     pub fn arch(&self) -> Arch {
         self.arch
+    }
+
+    /// The last layer.
+    pub fn head(&self) -> Head {
+        self.head
     }
 
     /// What the first layer subtracts and divides by.

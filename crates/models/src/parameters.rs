@@ -1,6 +1,6 @@
 //! Named weights and buffers of a network, and how they are initialised.
 
-use crate::layers::Pass;
+use crate::{Head, layers::Pass};
 use candle::{Device, Result, Shape, Tensor, Var};
 use kernels::{Key, Packing, fill_normal, fill_uniform};
 use std::{collections::BTreeMap, sync::Arc};
@@ -69,19 +69,25 @@ pub(crate) enum Init {
 pub(crate) struct Scope<'a> {
     parameters: &'a mut Parameters,
     path: String,
+    head: Head,
     seed: u64,
     device: &'a Device,
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn root(parameters: &'a mut Parameters, seed: u64, device: &'a Device) -> Self {
-        Self { parameters, path: String::new(), seed, device }
+    pub(crate) fn root(parameters: &'a mut Parameters, head: Head, seed: u64, device: &'a Device) -> Self {
+        Self { parameters, path: String::new(), head, seed, device }
+    }
+
+    /// The kind of last layer the network is to have.
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
     /// The part of the network called `name`.
     pub(crate) fn at(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
         let path = self.name(&name.to_string());
-        Scope { parameters: self.parameters, path, seed: self.seed, device: self.device }
+        Scope { parameters: self.parameters, path, head: self.head, seed: self.seed, device: self.device }
     }
 
     fn name(&self, leaf: &str) -> String {

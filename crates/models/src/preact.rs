@@ -6,7 +6,7 @@
 //! `convShortcut`, `bn1`, `fc`).
 
 use crate::{
-    layers::{BatchNorm, Conv, Linear, Pass},
+    layers::{BatchNorm, Classifier, Conv, Pass},
     net::Trunk,
     parameters::Scope,
 };
@@ -57,7 +57,7 @@ pub(crate) struct PreActResNet {
     conv1: Conv,
     blocks: Vec<PreActBlock>,
     norm: BatchNorm,
-    linear: Linear,
+    linear: Classifier,
 }
 
 impl PreActResNet {
@@ -96,7 +96,7 @@ impl PreActResNet {
             }
         }
         let norm = BatchNorm::new(at.at(names.norm), width)?;
-        Ok(Self { conv1, blocks, norm, linear: Linear::new(at.at(names.linear), [width, classes])? })
+        Ok(Self { conv1, blocks, norm, linear: Classifier::new(at.at(names.linear), [width, classes])? })
     }
 }
 
@@ -109,7 +109,7 @@ impl Trunk for PreActResNet {
         self.norm.forward_relu(flow, &x, pass)
     }
 
-    fn head(&self) -> &Linear {
+    fn head(&self) -> &Classifier {
         &self.linear
     }
 }

@@ -5,7 +5,7 @@
 //! `conv1`, `bn1`, `layer1.0.conv1`, ..., `layer2.0.shortcut.0`, `linear`.
 
 use crate::{
-    layers::{BatchNorm, Conv, Linear, Pass},
+    layers::{BatchNorm, Classifier, Conv, Pass},
     net::Trunk,
     parameters::Scope,
 };
@@ -68,7 +68,7 @@ pub(crate) struct ResNet {
     conv1: Conv,
     bn1: BatchNorm,
     blocks: Vec<BasicBlock>,
-    linear: Linear,
+    linear: Classifier,
 }
 
 impl ResNet {
@@ -102,7 +102,7 @@ impl ResNet {
                 width = out;
             }
         }
-        Ok(Self { conv1, bn1, blocks, linear: Linear::new(at.at("linear"), [width, classes])? })
+        Ok(Self { conv1, bn1, blocks, linear: Classifier::new(at.at("linear"), [width, classes])? })
     }
 }
 
@@ -115,7 +115,7 @@ impl Trunk for ResNet {
         Ok(x)
     }
 
-    fn head(&self) -> &Linear {
+    fn head(&self) -> &Classifier {
         &self.linear
     }
 }

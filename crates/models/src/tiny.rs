@@ -1,7 +1,7 @@
 //! The network of the quick profile: small enough for a whole table in minutes on a laptop.
 
 use crate::{
-    layers::{BatchNorm, Conv, Linear, Pass},
+    layers::{BatchNorm, Classifier, Conv, Pass},
     net::Trunk,
     parameters::Scope,
 };
@@ -11,7 +11,7 @@ use kernels::Flow;
 /// Four 3x3 convolutions, each with batch norm and ReLU, global average pooling, a linear layer.
 pub(crate) struct Tiny {
     blocks: Vec<(Conv, BatchNorm)>,
-    linear: Linear,
+    linear: Classifier,
 }
 
 /// Output channels and stride of each convolution.
@@ -26,7 +26,7 @@ impl Tiny {
             blocks.push((conv, BatchNorm::new(at.at(format!("bn{}", i + 1)), out)?));
             width = out;
         }
-        Ok(Self { blocks, linear: Linear::new(at.at("linear"), [width, classes])? })
+        Ok(Self { blocks, linear: Classifier::new(at.at("linear"), [width, classes])? })
     }
 }
 
@@ -38,7 +38,7 @@ impl Trunk for Tiny {
         Ok(x)
     }
 
-    fn head(&self) -> &Linear {
+    fn head(&self) -> &Classifier {
         &self.linear
     }
 }

@@ -1,7 +1,7 @@
 //! Terms, and weighted sums of them.
 
 use crate::Passes;
-use candle::{Result, Tensor};
+use candle::{Result, Tensor, backprop::GradStore};
 use std::{collections::BTreeMap, fmt, ops, sync::Arc};
 
 /// One summand of an objective; it describes itself through `Display`.
@@ -19,6 +19,15 @@ pub trait Term: fmt::Display + Send + Sync {
     /// When a position is not one of the batch.
     fn rows(&self, _at: &Tensor) -> Result<Option<Arc<dyn Term>>> {
         Ok(None)
+    }
+
+    /// Moves what the term itself learns (not the network's weights), given the gradients of a training loss
+    /// that holds it with weight `weight`. The default learns nothing.
+    ///
+    /// # Errors
+    /// When a gradient does not fit.
+    fn learn(&self, _weight: f64, _grads: &GradStore) -> Result<()> {
+        Ok(())
     }
 
     /// What the term has learnt so far, by name; a resumed run restores it.
@@ -66,6 +75,14 @@ impl Objective {
         let rows =
             |(weight, term): &(f64, Arc<dyn Term>)| Ok((*weight, term.rows(at)?.unwrap_or_else(|| term.clone())));
         self.0.iter().map(rows).collect::<Result<_>>().map(Self)
+    }
+
+    /// Lets every term learn from the gradients of a training loss that is this objective's mean.
+    ///
+    /// # Errors
+    /// When a term fails.
+    pub fn learn(&self, grads: &GradStore) -> Result<()> {
+        self.0.iter().try_for_each(|(weight, term)| term.learn(*weight, grads))
     }
 
     /// The terms with their weights.

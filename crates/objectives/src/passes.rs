@@ -25,7 +25,7 @@ impl fmt::Display for Pass {
 /// What an objective is evaluated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// An attack ascends it; nothing may be remembered.
+    /// An attack, on images or on weights, ascends it; nothing may be remembered.
     Generation,
     /// Training descends it; a term may follow statistics of the features.
     Training,
@@ -61,6 +61,7 @@ impl<'a> Lazy<'a> {
 /// A batch of clean images, which adversarial ones are set against.
 pub struct Clean<'a> {
     labels: &'a Tensor,
+    smoothing: f64,
     stage: Stage,
     model: Option<(&'a dyn Model, Mode)>,
     pass: Lazy<'a>,
@@ -69,12 +70,18 @@ pub struct Clean<'a> {
 impl<'a> Clean<'a> {
     /// `images` `(N, C, H, W)` in `[0, 1]` with `labels` `(N,)` of type `u32`; nothing is computed yet.
     pub fn new(model: &'a dyn Model, mode: Mode, images: &'a Tensor, labels: &'a Tensor, stage: Stage) -> Self {
-        Self { labels, stage, model: Some((model, mode)), pass: Lazy::new(model, mode, images) }
+        Self { labels, smoothing: 0., stage, model: Some((model, mode)), pass: Lazy::new(model, mode, images) }
+    }
+
+    /// The same batch with labels that [`crate::ce`] smooths by `smoothing`, in `[0, 1)`.
+    #[must_use]
+    pub fn smoothed(self, smoothing: f64) -> Self {
+        Self { smoothing, ..self }
     }
 
     /// A batch whose clean pass is already known.
     pub fn known(output: Output, labels: &'a Tensor, stage: Stage) -> Self {
-        Self { labels, stage, model: None, pass: Lazy::known(output) }
+        Self { labels, smoothing: 0., stage, model: None, pass: Lazy::known(output) }
     }
 
     /// Sets the adversarial `images` `(N, C, H, W)` beside the clean ones.
@@ -116,6 +123,11 @@ impl Passes<'_> {
     /// True (or, for a targeted attack, wanted) classes, `(N,)`, `u32`.
     pub fn labels(&self) -> &Tensor {
         self.clean.labels
+    }
+
+    /// How much of a label's weight is spread over all classes.
+    pub fn smoothing(&self) -> f64 {
+        self.clean.smoothing
     }
 
     /// What the objective is evaluated for.

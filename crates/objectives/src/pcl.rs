@@ -1,54 +1,66 @@
 //! Prototype conformity, Mustafa et al. 2019: learnable class centres in feature space.
+//!
+//! The official code trains three layers of features in this way; here it is the penultimate one.
 
 use crate::{Objective, Pass, Passes, Stage, Term, one_hot, select};
-use candle::{D, Result, Tensor, Var, backprop::GradStore};
-use std::{collections::BTreeMap, fmt};
+use candle::{D, Device, Result, Tensor, Var, backprop::GradStore};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-/// One learnable centre a class. Clones share their values.
+/// One learnable centre a class, of the features of the penultimate layer. Clones share their values.
 #[derive(Clone, Debug)]
-pub struct Centers(Var);
+pub struct Centers {
+    var: Arc<OnceLock<Var>>,
+    /// Draws the start, where none is given.
+    seed: u64,
+}
 
 impl Centers {
-    /// Centres that start at `start` `(K, D)`; the official code draws them from a standard normal
-    /// distribution, and has separate ones for [`proximity`] and [`contrastive`].
+    /// Centres that start at `start` `(K, D)`.
     ///
     /// # Errors
     /// When `start` is no matrix, or memory cannot be allocated.
     pub fn new(start: &Tensor) -> Result<Self> {
         start.dims2()?;
-        Ok(Self(Var::from_tensor(&start.copy()?)?))
+        Ok(Self { var: Arc::new(Var::from_tensor(&start.copy()?)?.into()), seed: 0 })
     }
 
-    /// The centres themselves, `(K, D)`.
-    pub fn var(&self) -> &Var {
-        &self.0
+    /// Centres that start as independent standard normal numbers, as in the official code, drawn when the first
+    /// features show how many there are.
+    pub fn drawn(seed: u64) -> Self {
+        Self { var: Arc::default(), seed }
     }
 
-    /// One plain gradient step down the training loss: the network's optimiser does not know the centres.
-    ///
-    /// The official code divides the weight of the term out of the gradient first, then steps with learning
-    /// rate 0.5 (proximity) or 1e-4 (contrastive): pass that rate divided by the magnitude of the weight.
-    ///
-    /// # Errors
-    /// When a gradient does not fit.
-    pub fn step(&self, grads: &GradStore, lr: f64) -> Result<()> {
-        match grads.get(&self.0) {
-            Some(grad) => self.0.set(&(self.0.as_detached_tensor() - (grad * lr)?)?),
-            None => Ok(()),
+    /// The centres themselves, `(K, D)`, once there are any.
+    pub fn var(&self) -> Option<&Var> {
+        self.var.get()
+    }
+
+    fn of(&self, classes: usize, features: usize, kind: Kind, device: &Device) -> Result<&Var> {
+        if let Some(var) = self.var.get() {
+            return Ok(var);
         }
+        let mut start = vec![0f32; classes * features];
+        let key = kernels::Key { seed: self.seed, epoch: 0, example: 0, restart: 0 };
+        kernels::fill_normal(key.domain(kind.memory()), 1., &mut start);
+        let var = Var::from_vec(start, (classes, features), device)?;
+        Ok(self.var.get_or_init(|| var))
     }
 }
 
-/// Squared distance between the features of one pass and the centre of their class.
-pub fn proximity(centers: &Centers, pass: Pass) -> Objective {
-    Pcl { kind: Kind::Proximity, centers: centers.clone(), pass }.into()
+/// Squared distance between features and the centre of their class, the mean over `passes`.
+pub fn proximity(centers: &Centers, passes: &[Pass]) -> Objective {
+    Pcl { kind: Kind::Proximity, centers: centers.clone(), passes: passes.into() }.into()
 }
 
-/// Mean squared distance between the features of one pass and the centres of all other classes.
+/// Mean squared distance between features and the centres of all other classes, the mean over `passes`.
 /// Training ascends it, so it enters an objective with a small negative weight (in the official code
 /// -1e-4, in adversarial training -1e-5). It is not bounded.
-pub fn contrastive(centers: &Centers, pass: Pass) -> Objective {
-    Pcl { kind: Kind::Contrastive, centers: centers.clone(), pass }.into()
+pub fn contrastive(centers: &Centers, passes: &[Pass]) -> Objective {
+    Pcl { kind: Kind::Contrastive, centers: centers.clone(), passes: passes.into() }.into()
 }
 
 #[derive(Clone, Copy)]
@@ -57,35 +69,46 @@ enum Kind {
     Contrastive,
 }
 
-struct Pcl {
-    kind: Kind,
-    centers: Centers,
-    pass: Pass,
-}
-
-impl Pcl {
-    fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Proximity => "proximity",
-            Kind::Contrastive => "contrastive",
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Proximity => "proximity",
+            Self::Contrastive => "contrastive",
         }
     }
 
-    fn key(&self) -> String {
-        format!("pcl.{}.centers", self.name())
+    fn memory(self) -> &'static str {
+        match self {
+            Self::Proximity => "pcl.proximity.centers",
+            Self::Contrastive => "pcl.contrastive.centers",
+        }
+    }
+
+    /// The rate at which the official code's adversarial training moves the centres: plain gradient steps,
+    /// after the weight of the term is divided out of the gradient.
+    fn rate(self) -> f64 {
+        match self {
+            Self::Proximity => 0.5,
+            Self::Contrastive => 1e-5,
+        }
     }
 }
 
-impl Term for Pcl {
-    fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
-        let features = &passes.get(self.pass)?.features;
+struct Pcl {
+    kind: Kind,
+    centers: Centers,
+    passes: Vec<Pass>,
+}
+
+impl Pcl {
+    fn distances(&self, features: &Tensor, labels: &Tensor, classes: usize, stage: Stage) -> Result<Tensor> {
+        let var = self.centers.of(classes, features.dim(1)?, self.kind, features.device())?;
         // In an attack the centres are constants like every other weight.
-        let centers = match passes.stage() {
-            Stage::Generation => self.centers.0.as_detached_tensor(),
-            Stage::Training => self.centers.0.as_tensor().clone(),
+        let centers = match stage {
+            Stage::Generation => var.as_detached_tensor(),
+            Stage::Training => var.as_tensor().clone(),
         };
-        let classes = centers.dim(0)?;
-        let own = one_hot(passes.labels(), classes)?;
+        let own = one_hot(labels, classes)?;
         match self.kind {
             Kind::Proximity => (features - own.matmul(&centers)?)?.sqr()?.sum(D::Minus1),
             Kind::Contrastive => {
@@ -94,22 +117,51 @@ impl Term for Pcl {
             }
         }
     }
+}
+
+impl Term for Pcl {
+    fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
+        let each = self.passes.iter().map(|pass| {
+            let output = passes.get(*pass)?;
+            let classes = output.logits.dim(D::Minus1)?;
+            self.distances(&output.features, passes.labels(), classes, passes.stage())
+        });
+        Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 0)?.mean(0)
+    }
+
+    fn learn(&self, weight: f64, grads: &GradStore) -> Result<()> {
+        match self.centers.var.get().map(|var| (var, grads.get(var))) {
+            Some((var, Some(grad))) if weight != 0. => {
+                var.set(&(var.as_detached_tensor() - (grad * (self.kind.rate() / weight.abs()))?)?)
+            }
+            _ => Ok(()),
+        }
+    }
 
     fn memory(&self) -> BTreeMap<String, Tensor> {
         // A copy, since later steps write in place; should it fail, `restore` will say what is missing.
-        self.centers.0.as_detached_tensor().copy().ok().map(|centers| (self.key(), centers)).into_iter().collect()
+        let centers = self.centers.var.get().and_then(|var| var.as_detached_tensor().copy().ok());
+        centers.map(|centers| (self.kind.memory().to_owned(), centers)).into_iter().collect()
     }
 
     fn restore(&self, memory: &BTreeMap<String, Tensor>) -> Result<()> {
-        match memory.get(&self.key()) {
-            Some(centers) => self.centers.0.set(&centers.to_device(self.centers.0.device())?),
-            None => candle::bail!("what is to be restored has no {}", self.key()),
+        match (memory.get(self.kind.memory()), self.centers.var.get()) {
+            (Some(centers), Some(var)) => var.set(&centers.to_device(var.device())?),
+            (Some(centers), None) => {
+                let var = Var::from_tensor(&centers.copy()?)?;
+                self.centers.var.get_or_init(|| var);
+                Ok(())
+            }
+            // Nothing was learnt yet, then or now.
+            (None, None) => Ok(()),
+            (None, Some(_)) => candle::bail!("what is to be restored has no {}", self.kind.memory()),
         }
     }
 }
 
 impl fmt::Display for Pcl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.name(), self.pass)
+        let passes: Vec<String> = self.passes.iter().map(Pass::to_string).collect();
+        write!(f, "{}({})", self.kind.name(), passes.join(", "))
     }
 }

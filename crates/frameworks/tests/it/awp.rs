@@ -151,10 +151,10 @@ fn perturbed_weights_are_worse_and_no_further_than_gamma() -> Result<()> {
         let ratio = length(direction) / length(&net.state()?[name]);
         assert!((ratio - 1.).abs() < 1e-4, "{name}: {ratio}");
     }
-    let (worse, grads) = Awp { gamma: 0.005 }.gradients(&mut net, at)?;
+    let (worse, grads) = Awp { gamma: 0.005 }.gradients(&mut net, |net, _| at(net))?;
     assert!(numbers(&worse)[0] > start, "{worse} after {start}");
     assert!(net.parameters().trainable().all(|(_, var)| grads.get(var).is_some()));
-    let (same, _) = Awp { gamma: 0. }.gradients(&mut net, at)?;
+    let (same, _) = Awp { gamma: 0. }.gradients(&mut net, |net, _| at(net))?;
     assert_eq!(numbers(&same)[0], start);
     Ok(())
 }
@@ -164,7 +164,7 @@ fn running_statistics_move_once_in_training() -> Result<()> {
     let (twin, images, labels) = network()?;
     let (mut net, ..) = network()?;
     let none = Awp { gamma: 0. };
-    none.gradients(&mut net, |net| loss(net, &images, &labels, Mode::Train))?;
+    none.gradients(&mut net, |net, _| loss(net, &images, &labels, Mode::Train))?;
     loss(&twin, &images, &labels, Mode::Train)?;
     assert_eq!(bits(&net)?, bits(&twin)?);
     Ok(())

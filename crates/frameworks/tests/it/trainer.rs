@@ -3,7 +3,7 @@
 use attacks::{Ball, Norm, Probe};
 use candle::{Device, Result, Tensor};
 use data::{Augment, Dataset, Name};
-use frameworks::{Epoch, Resume, Schedule, SgdConfig, Trainer, TrainingConfig};
+use frameworks::{Averaging, Awp, Epoch, Framework, Resume, Schedule, Setting, SgdConfig, Trainer, TrainingConfig};
 use models::{Arch, Net};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -16,27 +16,43 @@ fn images(count: usize) -> Dataset {
     Dataset::new(Name::Cifar10, pixels, (0..count).map(|i| (i % 10) as u8).collect()).unwrap()
 }
 
+const BALL: Ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
+
+fn framework(name: &str) -> Framework {
+    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3 }).unwrap()
+}
+
 fn trainer() -> Trainer {
-    let ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
+    trainer_of(framework("trades"), None)
+}
+
+fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
     let config = TrainingConfig {
         epochs: EPOCHS,
         batch: 6,
         lr: 0.05,
         schedule: Schedule::OneCycle,
         sgd: SgdConfig::default(),
+        averaging,
         augment: Augment { crop_padding: 4, flip: true },
         seed: 3,
-        selection: Some(Probe::named("pgd-2", ball).unwrap()),
+        selection: Some(Probe::named("pgd-2", BALL).unwrap()),
     };
-    let net = Net::new(Arch::Tiny, [3, 32, 32], 10, 3, &Device::Cpu).unwrap();
-    let framework = frameworks::named("trades", ball, 2).unwrap();
+    let net = Net::with_head(Arch::Tiny, framework.head, [3, 32, 32], 10, 3, &Device::Cpu).unwrap();
     Trainer::new(framework, config, net, images(20), images(8), &Device::Cpu).unwrap()
 }
 
 /// Trains to the end, telling `progress` how many steps are done, and whether it is a step at all; whenever
 /// it breaks, what is left is a state, and another trainer goes on from there.
-fn train(mut progress: impl FnMut(usize, bool) -> bool) -> Result<(Vec<Epoch>, Resume)> {
-    let (mut trainer, mut epochs) = (trainer(), Vec::new());
+fn train(progress: impl FnMut(usize, bool) -> bool) -> Result<(Vec<Epoch>, Resume)> {
+    train_with(trainer, progress)
+}
+
+fn train_with(
+    make: impl Fn() -> Trainer,
+    mut progress: impl FnMut(usize, bool) -> bool,
+) -> Result<(Vec<Epoch>, Resume)> {
+    let (mut trainer, mut epochs) = (make(), Vec::new());
     while !trainer.finished() {
         let mut heard = |step: frameworks::Step| match progress(step.done, step.examples > 0) {
             true => ControlFlow::Break(()),
@@ -46,7 +62,7 @@ fn train(mut progress: impl FnMut(usize, bool) -> bool) -> Result<(Vec<Epoch>, R
             Some(epoch) => epochs.push(epoch),
             None => {
                 let state = trainer.state()?;
-                trainer = self::trainer();
+                trainer = make();
                 trainer.resume(&state)?;
             }
         }
@@ -117,4 +133,85 @@ fn a_state_of_another_length_is_refused() {
     }
     trainer().resume(&Resume { epochs: EPOCHS, ..state.clone() }).unwrap();
     trainer().resume(&Resume { step: STEPS, ..state }).unwrap();
+}
+
+/// What every method learns beside the network (class centres, means, averages) is part of the state.
+#[test]
+fn every_method_trains_and_resumes_with_the_same_bits() {
+    let awp = Awp { gamma: 0.005 };
+    let (ema, swa) = (Averaging::Ema { decay: 0.9 }, Averaging::Swa { from: 0. });
+    let mut methods: Vec<(Framework, Option<Averaging>)> =
+        frameworks::ALL.iter().map(|(name, _)| (framework(name), None)).collect();
+    methods.push((framework("trades").with_awp(awp).smoothed(0.1), Some(ema)));
+    methods.push((framework("pcl").with_awp(awp), Some(swa)));
+    for (method, averaging) in methods {
+        let make = || trainer_of(method_again(&method), averaging);
+        let (epochs, whole) = train_with(make, |_, _| false).unwrap();
+        assert!(epochs.iter().all(|epoch| epoch.loss.is_finite()), "{method}");
+        let start = make().state().unwrap();
+        assert!(bits(&start.net) != bits(&whole.net), "{method} learns nothing");
+        let mut broken = false;
+        let (again, state) =
+            train_with(make, |done, step| step && done == 3 && !std::mem::replace(&mut broken, true)).unwrap();
+        assert!(broken && again == epochs, "{method}");
+        for (a, b) in [
+            (&state.net, &whole.net),
+            (&state.sgd, &whole.sgd),
+            (&state.memory, &whole.memory),
+            (&state.average, &whole.average),
+        ] {
+            assert!(bits(a) == bits(b), "{method}");
+        }
+    }
+}
+
+/// A framework whose terms have learnt nothing: clones share what they learn.
+fn method_again(method: &Framework) -> Framework {
+    let named = frameworks::ALL.iter().map(|(name, _)| framework(name));
+    let plain = named.into_iter().find(|plain| method.name.starts_with(&plain.name)).unwrap();
+    Framework { name: method.name.clone(), awp: method.awp, label_smoothing: method.label_smoothing, ..plain }
+}
+
+#[test]
+fn what_is_kept_is_the_average() {
+    let last = |averaging| {
+        let mut trainer = trainer_of(framework("pgd-at"), averaging);
+        let mut weights = Vec::new();
+        while !trainer.finished() {
+            trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap();
+            weights.push((trainer.net().state().unwrap(), trainer.weights().unwrap()));
+        }
+        weights
+    };
+    let plain = last(None);
+    for (latest, kept) in &plain {
+        assert!(bits(latest) == bits(kept));
+    }
+    let values =
+        |weights: &BTreeMap<String, Tensor>| weights["linear.weight"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    // Averaging does not touch training.
+    let averaged = last(Some(Averaging::Swa { from: 0. }));
+    assert!(bits(&averaged[1].0) == bits(&plain[1].0));
+    let [one, two] = [0, 1].map(|epoch| values(&plain[epoch].0));
+    for ((mean, a), b) in values(&averaged[1].1).iter().zip(&one).zip(&two) {
+        assert!((mean - f32::midpoint(*a, *b)).abs() < 1e-6);
+    }
+    // The second half of two epochs is the second.
+    let late = last(Some(Averaging::Swa { from: 0.5 }));
+    assert!(bits(&late[0].1) == bits(&plain[0].0) && bits(&late[1].1) == bits(&plain[1].0));
+    // A mean that forgets nearly everything is the latest.
+    let ema = last(Some(Averaging::Ema { decay: 1e-6 }));
+    assert!(values(&ema[1].1).iter().zip(&two).all(|(mean, latest)| (mean - latest).abs() < 1e-5));
+    let ema = last(Some(Averaging::Ema { decay: 0.9 }));
+    assert!(bits(&ema[1].1) != bits(&plain[1].0));
+}
+
+#[test]
+fn averaging_is_named() {
+    for name in ["ema-0.995", "swa-0.5", "swa-0"] {
+        assert_eq!(name.parse::<Averaging>().unwrap().to_string(), name);
+    }
+    for name in ["ema", "ema-1", "ema-0", "swa-1", "swa--1", "mean", "ema-nan"] {
+        assert!(name.parse::<Averaging>().is_err(), "{name}");
+    }
 }

@@ -174,19 +174,18 @@ fn parity_prototype_conformity() {
         // The centres are variables of their own, so their gradients are looked up under the case's names.
         let (near, far) = (Centers::new(&inputs.t("centers_prox"))?, Centers::new(&inputs.t("centers_con"))?);
         let mut vars = inputs.vars.clone();
-        vars.insert("centers_prox".into(), near.var().clone());
-        vars.insert("centers_con".into(), far.var().clone());
+        vars.insert("centers_prox".into(), near.var().expect("given").clone());
+        vars.insert("centers_con".into(), far.var().expect("given").clone());
         let inputs = &Inputs { vars, ..inputs.clone() };
         let objective = match case.name.as_str() {
-            "pcl_proximity" => proximity(&near, Pass::Clean),
-            "pcl_contrastive" => contrastive(&far, Pass::Clean),
+            "pcl_proximity" => proximity(&near, &[Pass::Clean]),
+            "pcl_contrastive" => contrastive(&far, &[Pass::Clean]),
             "pcl_total_one_layer" => {
-                let one = |pass| {
-                    ce(pass)
-                        + case.number("weight_prox") * proximity(&near, pass)
-                        + -case.number("weight_conprox") * contrastive(&far, pass)
-                };
-                0.5 * one(Pass::Clean) + 0.5 * one(Pass::Adv)
+                let both = [Pass::Clean, Pass::Adv];
+                0.5 * ce(Pass::Clean)
+                    + 0.5 * ce(Pass::Adv)
+                    + case.number("weight_prox") * proximity(&near, &both)
+                    + -case.number("weight_conprox") * contrastive(&far, &both)
             }
             unknown => panic!("no term for {unknown}"),
         };

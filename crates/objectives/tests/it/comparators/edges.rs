@@ -64,7 +64,7 @@ fn centers_learn_in_training_only_and_are_restored() -> Result<()> {
     let labels = Tensor::new(&[0u32, 1, 0, 2], &Device::Cpu)?;
     let start = Tensor::new(&[[0f32, 0., 0.], [1., 1., 1.], [0., 0.5, 0.]], &Device::Cpu)?;
     let centers = Centers::new(&start)?;
-    let term = proximity(&centers, Pass::Adv);
+    let term = 2. * proximity(&centers, &[Pass::Adv]);
     let saved: BTreeMap<_, _> = term.terms().flat_map(|(_, term)| term.memory()).collect();
     let loss = |stage| {
         let adv = adversarial()?;
@@ -72,16 +72,22 @@ fn centers_learn_in_training_only_and_are_restored() -> Result<()> {
         term.losses(&clean.against_known(adv))?.mean_all()
     };
     let attack = loss(Stage::Generation)?;
-    assert!(attack.backward()?.get(centers.var()).is_none());
+    let var = centers.var().expect("given");
+    assert!(attack.backward()?.get(var).is_none());
     let before = loss(Stage::Training)?;
     assert_eq!(numbers(&attack), numbers(&before));
-    centers.step(&before.backward()?, 0.5)?;
+    term.learn(&before.backward()?)?;
     assert!(numbers(&loss(Stage::Training)?) < numbers(&before));
+    // The weight of the term is divided out: half the gradient of the mean squared distance.
+    let adv = numbers(&adversarial()?.features.get(3)?);
+    let moved: Vec<f64> = adv.iter().zip([0., 0.5, 0.]).map(|(z, c)| c + 0.5 * 2. * (z - c) / 4.).collect();
+    let ours = numbers(&var.get(2)?);
+    assert!(ours.iter().zip(&moved).all(|(a, b)| (a - b).abs() < 1e-6), "{ours:?}, not {moved:?}");
     for (_, term) in term.terms() {
         term.restore(&saved)?;
         assert!(term.restore(&BTreeMap::new()).is_err());
     }
-    assert_eq!(numbers(centers.var()), numbers(&start));
+    assert_eq!(numbers(var), numbers(&start));
     Ok(())
 }
 

@@ -1,0 +1,26 @@
+//! Prototype conformity.
+
+use crate::{Framework, pgd_at};
+use attacks::Ball;
+use models::Mode;
+use objectives::{Centers, Pass, ce, contrastive, proximity};
+
+/// The official code's weight in adversarial training.
+const CONTRASTIVE: f64 = 1e-5;
+const BOTH: [Pass; 2] = [Pass::Clean, Pass::Adv];
+
+/// Mustafa et al. 2019, adversarially trained: clean and adversarial features close to a learnt centre of their
+/// class and far from those of others. (The official code begins with epochs of cross-entropy alone, and has
+/// centres for three layers; here there are centres of the penultimate features, from the first step on.)
+pub fn pcl(ball: Ball, steps: usize, seed: u64) -> Framework {
+    let (near, far) = (Centers::drawn(seed), Centers::drawn(seed));
+    Framework {
+        name: "PCL".into(),
+        clean_mode: Mode::Train,
+        outer: 0.5 * ce(Pass::Clean)
+            + 0.5 * ce(Pass::Adv)
+            + proximity(&near, &BOTH)
+            + -CONTRASTIVE * contrastive(&far, &BOTH),
+        ..pgd_at(ball, steps)
+    }
+}

@@ -1,0 +1,20 @@
+//! Triplet loss adversarial training.
+
+use crate::{Framework, pgd_at};
+use attacks::Ball;
+use objectives::{Negative, Pass, Positive, ce, triplet};
+
+/// The official code's margin and weight.
+const MARGIN: f64 = 0.03;
+const WEIGHT: f64 = 2.;
+
+/// Mao et al. 2019: PGD-AT, with adversarial features pulled to their own clean image and to their class and
+/// pushed from the most similar other one.
+pub fn tla(ball: Ball, steps: usize) -> Framework {
+    let pulled_to = |positive| triplet(positive, Negative::Hardest, MARGIN);
+    Framework {
+        name: "TLA".into(),
+        outer: ce(Pass::Adv) + WEIGHT * (pulled_to(Positive::OwnClean) + pulled_to(Positive::SameClass)),
+        ..pgd_at(ball, steps)
+    }
+}
