@@ -3,7 +3,7 @@
 use crate::cli;
 use anyhow::{Context, Result};
 use attacks::Ball;
-use frameworks::{Framework, Place, Schedule, SgdConfig};
+use frameworks::{Averaging, Awp, Framework, Place, Schedule, Setting, SgdConfig};
 use i2fr::{I2fr, Reference};
 use models::{Arch, Net};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,14 @@ pub struct RunConfig {
     pub arch: String,
     pub framework: String,
     pub regularizer: Option<Regularizer>,
+    /// Adversarial weight perturbation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awp: Option<f64>,
+    /// `ema-DECAY` or `swa-FROM`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
     pub norm: String,
     pub epsilon: String,
     pub attack_steps: usize,
@@ -88,7 +96,15 @@ impl RunConfig {
         let json = serde_json::to_vec(self).expect("a configuration is plain data");
         let hash: String = Sha256::digest(json).iter().take(5).map(|byte| format!("{byte:02x}")).collect();
         let suffix = if self.regularizer.is_some() { "-i2fr" } else { "" };
-        format!("{}{suffix}-{}-{}-s{}-{hash}", self.framework, self.dataset, self.arch, self.seed)
+        format!("{}{suffix}-{}-{}-s{}-{hash}", self.method().replace('+', "-"), self.dataset, self.arch, self.seed)
+    }
+
+    /// The framework with what is added to any, as CSV files say it: `trades`, `trades+awp`.
+    pub fn method(&self) -> String {
+        let awp = self.awp.map(|_| "+awp".to_owned()).unwrap_or_default();
+        let averaging = self.averaging.as_ref().map(|how| format!("+{how}")).unwrap_or_default();
+        let smoothing = self.label_smoothing.map(|share| format!("+ls-{share}")).unwrap_or_default();
+        format!("{}{awp}{averaging}{smoothing}", self.framework)
     }
 
     /// `none` or `i2fr`, as CSV files say it.
@@ -117,14 +133,32 @@ impl RunConfig {
     /// # Errors
     /// When a name is unknown or a weight is impossible.
     pub fn game(&self) -> Result<Framework> {
-        let base = frameworks::named(&self.framework, self.ball()?, self.attack_steps)?;
+        let setting = Setting { ball: self.ball()?, steps: self.attack_steps, epochs: self.epochs, seed: self.seed };
+        let mut game = frameworks::named(&self.framework, setting)?;
+        if let Some(gamma) = self.awp {
+            game = game.with_awp(Awp { gamma });
+        }
+        if let Some(averaging) = self.averaging()? {
+            game.name = format!("{} + {averaging}", game.name);
+        }
+        if let Some(share) = self.label_smoothing {
+            game = game.smoothed(share);
+        }
         match &self.regularizer {
-            None => Ok(base),
+            None => Ok(game),
             Some(r) => {
                 let place: Place = r.place.parse().map_err(anyhow::Error::msg)?;
-                Ok(base.regularized("I2FR", &r.options()?.objective()?, place))
+                Ok(game.regularized("I2FR", &r.options()?.objective()?, place))
             }
         }
+    }
+
+    /// How weights are averaged, if they are.
+    ///
+    /// # Errors
+    /// When a stored configuration holds a way that is none.
+    pub fn averaging(&self) -> Result<Option<Averaging>> {
+        Ok(self.averaging.as_deref().map(str::parse).transpose()?)
     }
 
     /// A freshly initialised network for images of `shape` and `classes` classes.
@@ -133,7 +167,8 @@ impl RunConfig {
     /// When the architecture is unknown.
     pub fn net(&self, shape: [usize; 3], classes: usize, device: &candle::Device) -> Result<Net> {
         let arch: Arch = self.arch.parse()?;
-        Net::new(arch, shape, classes, self.seed, device).with_context(|| format!("building a {arch}"))
+        let head = self.game()?.head;
+        Net::with_head(arch, head, shape, classes, self.seed, device).with_context(|| format!("building a {arch}"))
     }
 
     /// The learning-rate schedule.

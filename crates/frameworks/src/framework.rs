@@ -137,7 +137,7 @@ impl fmt::Display for Framework {
         }
         match self.head {
             Head::Linear => Ok(()),
-            head => write!(f, "; {head} head"),
+            Head::Cosine { .. } => write!(f, "; {} head", self.head),
         }
     }
 }

@@ -20,7 +20,7 @@ use experiments::{
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
 };
-use models::{Arch, Model, Net, Normalization, checkpoint};
+use models::{Arch, Head, Model, Net, Normalization, checkpoint};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -41,6 +41,9 @@ struct Args {
     /// Architecture of the weights
     #[arg(long)]
     arch: Arch,
+    /// Last layer: linear, cosine-SCALE; of --checkpoint only [default: the checkpoint's, else linear]
+    #[arg(long)]
+    head: Option<Head>,
     /// Data set whose test images are used
     #[arg(long, default_value = "cifar10")]
     dataset: data::Name,
@@ -183,8 +186,11 @@ fn control(path: &Path, args: &Args, test: &Dataset, examples: usize, device: &c
 fn place(path: &Path, args: &Args, net: &Net, test: &Dataset) -> Result<Place> {
     let Args { dataset, seed, arch, .. } = args;
     let weights = sha256(&std::fs::read(path)?);
-    let of =
+    let mut of =
         format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
+    if net.head() != Head::Linear {
+        of += &format!(" {}", net.head());
+    }
     let checkpoint = format!("{} {}", file_name(path), &sha256(of.as_bytes())[..10]);
     Ok(Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() })
 }
@@ -200,14 +206,20 @@ fn surrogate(path: &Path, args: &Args, test: &Dataset, device: &candle::Device) 
 
 fn load(path: &Path, arch: Arch, args: &Args, test: &Dataset, device: &candle::Device) -> Result<Net> {
     let weights = checkpoint::read(path)?;
-    let mut net = Net::new(arch, test.shape(), test.classes(), 0, device)?;
+    let metadata = checkpoint::metadata(path)?;
+    let head = match (args.head, metadata.get("head")) {
+        (Some(head), _) => head,
+        (None, Some(stored)) => stored.parse().with_context(|| format!("{}", path.display()))?,
+        (None, None) => Head::Linear,
+    };
+    let mut net = Net::with_head(arch, head, test.shape(), test.classes(), 0, device)?;
     let other = || {
         let path = path.display();
         format!("{path} does not fit --arch {arch}; give the architecture and data set it was trained with")
     };
     net.load(&weights).with_context(other)?;
     let given = Normalization { mean: args.mean.clone(), std: args.std.clone() };
-    let normalization = if given.mean.is_empty() { stored(&checkpoint::metadata(path)?) } else { Some(given) };
+    let normalization = if given.mean.is_empty() { stored(&metadata) } else { Some(given) };
     match normalization {
         Some(normalization) => Ok(net.normalized_by(normalization.for_channels(test.shape()[0])?)),
         None => Ok(net),

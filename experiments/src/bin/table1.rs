@@ -7,7 +7,7 @@
 //!
 //! Expected: the undefended control falls to about 0 under PGD-20, every defended row stands well above it.
 
-use experiments::grid::Grid;
+use experiments::grid::{Grid, row};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -18,17 +18,17 @@ fn main() -> ExitCode {
         name: "table1",
         caption: "Adversarial-training frameworks without and with I2FR",
         rows: vec![
-            ("standard", false),
-            ("pgd-at", false),
-            ("pgd-at", true),
-            ("trades", false),
-            ("trades", true),
-            ("mart", false),
-            ("mart", true),
-            ("alp", false),
-            ("alp", true),
-            ("fast-at", false),
-            ("fast-at", true),
+            row("standard"),
+            row("pgd-at"),
+            row("pgd-at").i2fr(),
+            row("trades"),
+            row("trades").i2fr(),
+            row("mart"),
+            row("mart").i2fr(),
+            row("alp"),
+            row("alp").i2fr(),
+            row("fast-at"),
+            row("fast-at").i2fr(),
         ],
         columns: &["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"],
         audited: true,

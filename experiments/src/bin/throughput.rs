@@ -93,8 +93,8 @@ fn steps(args: &Args) -> Result<()> {
             return Err(Interrupted.into());
         }
         let began = Instant::now();
-        let loss = game.loss(&net, &images, &labels, &keys)?;
-        sgd.step(&mut net, &loss.backward()?, 0.1)?;
+        let (_, grads) = game.gradients(&mut net, &images, &labels, &keys)?;
+        sgd.step(&mut net, &grads, 0.1)?;
         if i >= args.warmup {
             seconds.push(began.elapsed().as_secs_f64());
         }

@@ -5,7 +5,7 @@
 //! ```
 
 use clap::Parser;
-use experiments::grid::{Grid, TableArgs};
+use experiments::grid::{Grid, TableArgs, row};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
 struct Args {
-    /// Framework: standard, pgd-at, trades, mart, alp, fast-at
+    /// Framework: standard, pgd-at, trades, mart, alp, fast-at, friendly-at, adr, tla, pcl, he, feature-scattering
     #[arg(long, value_parser = known)]
     framework: &'static str,
     /// Add I2FR
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             let grid = Grid {
                 name: "train",
                 caption: "One framework",
-                rows: vec![(args.framework, args.i2fr)],
+                rows: vec![if args.i2fr { row(args.framework).i2fr() } else { row(args.framework) }],
                 columns: &["clean", "pgd-20"],
                 audited: false,
             };

@@ -118,9 +118,11 @@ fn surrogate(run: &Run) -> &'static str {
     if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
 }
 
-/// The run of `framework` alone that is otherwise as `run`.
+/// The run of `framework` alone, with nothing added, that is otherwise as `run`.
 fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
-    let config = RunConfig { framework: framework.into(), regularizer: None, ..run.config().clone() };
+    let (framework, config) = (framework.to_owned(), run.config().clone());
+    let config =
+        RunConfig { framework, regularizer: None, awp: None, averaging: None, label_smoothing: None, ..config };
     Run::new(config, &args.training.out)
 }
 

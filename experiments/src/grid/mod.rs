@@ -1,5 +1,6 @@
 //! A table as a grid of runs: plan it, fill it, render it.
 
+mod entry;
 mod estimate;
 mod fill;
 
@@ -7,7 +8,7 @@ use crate::{
     arsenal,
     audit::Audit,
     cli::{Shard, TrainingArgs},
-    config::{Regularizer, RunConfig},
+    config::RunConfig,
     process::Usage,
     profile,
     report::{Audited, Cell, Column, Row, Table},
@@ -18,6 +19,8 @@ use crate::{
 use anyhow::Result;
 use clap::Parser;
 use estimate::Rate;
+
+pub use entry::{Entry, row};
 use std::{collections::BTreeSet, process::ExitCode};
 
 /// Arguments of every table.
@@ -59,8 +62,8 @@ pub struct Grid {
     pub name: &'static str,
     /// What it shows.
     pub caption: &'static str,
-    /// Framework, and whether I2FR is added.
-    pub rows: Vec<(&'static str, bool)>,
+    /// Top to bottom, a framework's plain row before its others.
+    pub rows: Vec<Entry>,
     /// `clean` and attacks by name.
     pub columns: &'static [&'static str],
     /// Whether runs are audited.
@@ -115,7 +118,7 @@ impl Grid {
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
         self.columns(args)?;
-        if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(|(_, regularized)| *regularized)) {
+        if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(Entry::is_regularized)) {
             return Err(Usage(conflict.into()).into());
         }
         let base = profile::resolve(&args.training);
@@ -123,23 +126,17 @@ impl Grid {
         let mut seen = BTreeSet::new();
         seeds.retain(|seed| seen.insert(*seed));
         let mut planned = Vec::new();
-        for &(framework, regularized) in &self.rows {
-            let regularizer =
-                regularized.then(|| Regularizer::new(&args.training.i2fr.i2fr(), args.training.i2fr.i2fr_place));
-            let config = RunConfig { framework: framework.into(), regularizer, ..base.clone() };
-            let row = Row {
-                framework: framework.into(),
-                regularizer: config.regularizer_name().into(),
-                label: config.game()?.name,
-                audits: Vec::new(),
-            };
-            if args.only.is_empty() || args.only.iter().any(|text| row.is_named(text)) {
+        for entry in &self.rows {
+            let config = entry.config(&base, &args.training.i2fr);
+            let row = entry.row(&config)?;
+            let beyond = entry.is_beyond(args.training.profile);
+            if args.only.is_empty() && !beyond || args.only.iter().any(|text| row.is_named(text)) {
                 let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
             }
         }
         if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
-            let mut names: Vec<&str> = self.rows.iter().map(|(framework, _)| *framework).collect();
+            let mut names: Vec<&str> = self.rows.iter().map(Entry::framework).collect();
             names.dedup();
             let what = format!("--only {nothing} leaves no row of {}; rows: {}", self.name, names.join(", "));
             return Err(Usage(what).into());

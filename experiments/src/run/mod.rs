@@ -188,9 +188,8 @@ impl Run {
 
     /// How the run is called on screen.
     pub fn name(&self) -> String {
-        let RunConfig { framework, seed, .. } = &self.config;
         let plus = if self.config.regularizer.is_some() { " + i2fr" } else { "" };
-        format!("{framework}{plus} seed {seed}")
+        format!("{}{plus} seed {}", self.config.method(), self.config.seed)
     }
 
     /// Images that training sees, over all epochs.

@@ -73,14 +73,14 @@ impl Run {
         if history.best_epoch() == epoch {
             self.write_weights(Checkpoint::Best, trainer.net(), &history.best, epoch)?;
         }
-        self.write_weights(Checkpoint::Last, trainer.net(), &trainer.net().state()?, epoch)?;
+        self.write_weights(Checkpoint::Last, trainer.net(), &trainer.weights()?, epoch)?;
         files::write_csv(&self.folder.join("epochs.csv"), &history.rows)
     }
 
     /// Writes what the whole training has come to, whatever stands there; returns the checksums of the weights.
     pub(super) fn write_all(&self, trainer: &Trainer, history: &History) -> Result<BTreeMap<String, String>> {
         files::write_csv(&self.folder.join("epochs.csv"), &history.rows)?;
-        let (net, last) = (trainer.net(), trainer.net().state()?);
+        let (net, last) = (trainer.net(), trainer.weights()?);
         let of = |checkpoint, weights, epoch| {
             Ok((Checkpoint::name(checkpoint).to_owned(), self.write_weights(checkpoint, net, weights, epoch)?))
         };
@@ -94,6 +94,7 @@ impl Run {
         let join = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let about = BTreeMap::from([
             ("arch".to_owned(), net.arch().to_string()),
+            ("head".to_owned(), net.head().to_string()),
             ("mean".to_owned(), join(&net.normalization().mean)),
             ("std".to_owned(), join(&net.normalization().std)),
             ("epoch".to_owned(), epoch.to_string()),
@@ -108,7 +109,8 @@ impl Run {
     pub(super) fn save(&self, trainer: &Trainer, history: &History) -> Result<()> {
         let state = trainer.state()?;
         let mut all = BTreeMap::new();
-        let parts = [("net", &state.net), ("sgd", &state.sgd), ("memory", &state.memory), ("best", &history.best)];
+        let Resume { net, sgd, memory, average, .. } = &state;
+        let parts = [("net", net), ("sgd", sgd), ("memory", memory), ("average", average), ("best", &history.best)];
         for (part, tensors) in parts {
             all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
         }
@@ -194,6 +196,7 @@ fn read(path: &Path) -> Result<(Resume, History)> {
         net: part("net"),
         sgd: part("sgd"),
         memory: part("memory"),
+        average: part("average"),
     };
     let rows = files::rows(text("history")?.as_bytes())?;
     Ok((state, History { rows, best: part("best"), seconds: text("train_seconds")?.parse()? }))

@@ -69,7 +69,7 @@ impl Run {
             if let Some(epoch) = epoch {
                 history.rows.push(epoch.into());
                 if epoch.best {
-                    history.best = trainer.net().state()?;
+                    history.best = trainer.weights()?;
                 }
                 self.write_epoch(&trainer, &history)?;
                 let an_epoch = images as f64 / self.config.epochs as f64;
@@ -142,6 +142,7 @@ impl Run {
             lr: config.lr,
             schedule: config.schedule()?,
             sgd: config.sgd(),
+            averaging: config.averaging()?,
             augment: Augment { crop_padding: config.crop_padding, flip: config.flip },
             seed: config.seed,
             selection,

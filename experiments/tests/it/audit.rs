@@ -58,6 +58,7 @@ fn trained_network_passes() {
             lr: 0.1,
             schedule: Schedule::OneCycle,
             sgd: SgdConfig::default(),
+            averaging: None,
             augment: Augment::NONE,
             seed: 0,
             selection: None,

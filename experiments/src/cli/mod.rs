@@ -1,13 +1,16 @@
 //! The command line that every binary shares.
 
-use crate::{process::one_line, profile::Profile};
+mod i2fr;
+
+use crate::profile::Profile;
 use attacks::{Ball, Norm};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use data::Name;
-use frameworks::{Place, Schedule};
-use i2fr::{I2fr, Reference};
+use frameworks::{Averaging, Schedule};
 use models::Arch;
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+pub use i2fr::{ClassReference, Features, I2frArgs};
 
 /// A radius as it was written, and what it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,30 +137,24 @@ pub fn at_least_one(s: &str) -> Result<usize, String> {
     }
 }
 
-/// Parses an option of I2FR; whether it is possible is for the regulariser itself to say.
-fn i2fr_option(s: &str, set: impl FnOnce(&mut I2fr, f64)) -> Result<f64, String> {
-    let value = s.parse().map_err(|_| format!("`{s}` is not a number"))?;
-    let mut options = I2fr::default();
-    set(&mut options, value);
-    options.objective().map(|_| value).map_err(|e| one_line(&e.to_string()))
-}
-
-fn weight(s: &str) -> Result<f64, String> {
-    i2fr_option(s, |options, value| options.inter = value)
-}
-
-fn margin(s: &str) -> Result<f64, String> {
-    i2fr_option(s, |options, value| options.margin = value)
-}
-
-fn decay(s: &str) -> Result<f64, String> {
-    i2fr_option(s, |options, decay| options.reference = Reference::RunningMeans { decay })
-}
-
 fn learning_rate(s: &str) -> Result<f64, String> {
     match s.parse::<f64>() {
         Ok(lr) if lr.is_finite() && lr > 0. => Ok(lr),
         _ => Err(format!("`{s}` is not a learning rate: a number above 0")),
+    }
+}
+
+fn gamma(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(gamma) if gamma.is_finite() && gamma > 0. => Ok(gamma),
+        _ => Err(format!("`{s}` is not how far weights are moved: a share of their length above 0, such as 0.005")),
+    }
+}
+
+fn smoothing(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(smoothing) if smoothing > 0. && smoothing < 1. => Ok(smoothing),
+        _ => Err(format!("`{s}` is not a share of a label's weight: a number between 0 and 1, such as 0.1")),
     }
 }
 
@@ -208,6 +205,15 @@ pub struct TrainingArgs {
     /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub attack_steps: Option<usize>,
+    /// Adversarial weight perturbation: move weights against training by this share of their length (0.01, 0.005)
+    #[arg(long, value_name = "GAMMA", value_parser = gamma, allow_negative_numbers = true)]
+    pub awp: Option<f64>,
+    /// Measure and keep averaged weights: ema-DECAY (every step), swa-FROM (epochs past that share of training)
+    #[arg(long, value_name = "HOW")]
+    pub average: Option<Averaging>,
+    /// Share of a label's weight that training spreads over all classes
+    #[arg(long, value_name = "S", value_parser = smoothing, allow_negative_numbers = true)]
+    pub label_smoothing: Option<f64>,
     /// Norm of the threat model: linf, l2
     #[arg(long, default_value = "linf")]
     pub norm: Norm,
@@ -223,85 +229,4 @@ pub struct TrainingArgs {
     /// Weights and variants of I2FR
     #[command(flatten)]
     pub i2fr: I2frArgs,
-}
-
-/// How features enter distances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Features {
-    /// Divided by their Euclidean norm.
-    L2,
-    /// As they are.
-    Raw,
-}
-
-/// What stands for a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ClassReference {
-    /// Every clean sample of the batch.
-    Pairs,
-    /// The mean of the class in the batch.
-    BatchMeans,
-    /// The mean of the class over training.
-    RunningMeans,
-}
-
-/// Options of the regulariser; the definitions are in the documentation of the `i2fr` crate.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "I2FR")]
-pub struct I2frArgs {
-    /// Where I2FR acts: generation, training, both
-    #[arg(long, value_name = "PLACE", default_value_t = Place::Both)]
-    pub i2fr_place: Place,
-    /// Weight of the distance to the own clean image
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
-    pub i2fr_intra_clean: f64,
-    /// Weight of the distance to the own class
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_class)]
-    pub i2fr_intra_class: f64,
-    /// Weight of the closeness to other classes
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().inter)]
-    pub i2fr_inter: f64,
-    /// Squared distance at which another class is far enough
-    #[arg(long, value_name = "M", value_parser = margin, allow_negative_numbers = true, default_value_t = I2fr::default().margin)]
-    pub i2fr_margin: f64,
-    /// Features: l2 (divided by their norm) or raw
-    #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
-    pub i2fr_features: Features,
-    /// What stands for a class: pairs, batch-means, running-means
-    #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
-    pub i2fr_reference: ClassReference,
-    /// Weight of the past in running means
-    #[arg(long, value_name = "D", value_parser = decay, allow_negative_numbers = true, default_value_t = 0.9)]
-    pub i2fr_decay: f64,
-    /// Treat clean features as constants in training too
-    #[arg(long)]
-    pub i2fr_clean_constant: bool,
-}
-
-impl I2frArgs {
-    /// What is wrong with options that are each possible but not together; `used` where there is I2FR at all.
-    pub(crate) fn conflict(&self, used: bool) -> Option<&'static str> {
-        if !used && (self.i2fr() != I2fr::default() || self.i2fr_place != Place::Both) {
-            return Some("--i2fr-... changes nothing without I2FR: add --i2fr");
-        }
-        let unmoved = self.i2fr_place == Place::Generation && self.i2fr_reference == ClassReference::RunningMeans;
-        unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
-    }
-
-    /// The regulariser they describe.
-    pub fn i2fr(&self) -> I2fr {
-        I2fr {
-            intra_clean: self.i2fr_intra_clean,
-            intra_class: self.i2fr_intra_class,
-            inter: self.i2fr_inter,
-            margin: self.i2fr_margin,
-            normalize: self.i2fr_features == Features::L2,
-            reference: match self.i2fr_reference {
-                ClassReference::Pairs => Reference::Pairs,
-                ClassReference::BatchMeans => Reference::BatchMeans,
-                ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay },
-            },
-            clean_gradient: !self.i2fr_clean_constant,
-        }
-    }
 }

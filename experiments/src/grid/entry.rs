@@ -1,0 +1,111 @@
+//! Rows of a table, as its binary writes them.
+
+use crate::{
+    cli::I2frArgs,
+    config::{Regularizer, RunConfig},
+    profile::Profile,
+    report::Row,
+};
+use anyhow::Result;
+use std::sync::Arc;
+
+/// One training, as it differs from what the command line asks for.
+#[derive(Clone)]
+pub struct Entry {
+    framework: &'static str,
+    awp: Option<f64>,
+    averaging: Option<&'static str>,
+    label_smoothing: Option<f64>,
+    i2fr: Option<Variant>,
+    beyond_quick: bool,
+}
+
+/// I2FR as a row has it.
+#[derive(Clone)]
+struct Variant {
+    /// What tells it from I2FR as the command line has it; empty for that itself.
+    name: String,
+    change: Arc<dyn Fn(&mut Regularizer) + Send + Sync>,
+}
+
+/// `framework` alone.
+pub fn row(framework: &'static str) -> Entry {
+    Entry { framework, awp: None, averaging: None, label_smoothing: None, i2fr: None, beyond_quick: false }
+}
+
+impl Entry {
+    /// With I2FR.
+    #[must_use]
+    pub fn i2fr(self) -> Self {
+        self.i2fr_as("", |_| {})
+    }
+
+    /// With I2FR changed by `change`, called `name`.
+    #[must_use]
+    pub fn i2fr_as(self, name: impl Into<String>, change: impl Fn(&mut Regularizer) + Send + Sync + 'static) -> Self {
+        Self { i2fr: Some(Variant { name: name.into(), change: Arc::new(change) }), ..self }
+    }
+
+    /// With weights moved against training by `gamma` of their length.
+    #[must_use]
+    pub fn awp(self, gamma: f64) -> Self {
+        Self { awp: Some(gamma), ..self }
+    }
+
+    /// With averaged weights: `ema-0.995`, `swa-0.5`.
+    #[must_use]
+    pub fn averaged(self, how: &'static str) -> Self {
+        Self { averaging: Some(how), ..self }
+    }
+
+    /// With `share` of a label's weight spread over all classes.
+    #[must_use]
+    pub fn smoothed(self, share: f64) -> Self {
+        Self { label_smoothing: Some(share), ..self }
+    }
+
+    /// Left out by the quick profile, unless `--only` asks for it.
+    #[must_use]
+    pub fn beyond_quick(self) -> Self {
+        Self { beyond_quick: true, ..self }
+    }
+
+    pub(super) fn is_beyond(&self, profile: Profile) -> bool {
+        self.beyond_quick && profile == Profile::Quick
+    }
+
+    pub(super) fn is_regularized(&self) -> bool {
+        self.i2fr.is_some()
+    }
+
+    pub(super) fn framework(&self) -> &'static str {
+        self.framework
+    }
+
+    /// The training, but for its seed.
+    pub(super) fn config(&self, base: &RunConfig, i2fr: &I2frArgs) -> RunConfig {
+        let regularizer = self.i2fr.as_ref().map(|variant| {
+            let mut regularizer = Regularizer::new(&i2fr.i2fr(), i2fr.i2fr_place);
+            (variant.change)(&mut regularizer);
+            regularizer
+        });
+        RunConfig {
+            framework: self.framework.into(),
+            regularizer,
+            awp: self.awp.or(base.awp),
+            averaging: self.averaging.map(str::to_owned).or_else(|| base.averaging.clone()),
+            label_smoothing: self.label_smoothing.or(base.label_smoothing),
+            ..base.clone()
+        }
+    }
+
+    /// How the table names the training `config`.
+    pub(super) fn row(&self, config: &RunConfig) -> Result<Row> {
+        let (mut regularizer, mut label) = (config.regularizer_name().to_owned(), config.game()?.name);
+        if let Some(Variant { name, .. }) = self.i2fr.as_ref().filter(|variant| !variant.name.is_empty()) {
+            regularizer += &format!(" {name}");
+            label += &format!(" ({name})");
+        }
+        Ok(Row { framework: config.method(), regularizer, label, audits: Vec::new() })
+    }
+}
