@@ -3,6 +3,7 @@
 mod autoattack;
 mod ball;
 mod behaviour;
+mod early_stopped;
 mod evaluation;
 mod fab;
 mod first;

@@ -3,5 +3,6 @@
 mod architectures;
 mod checkpoint;
 mod golden;
+mod heads;
 mod parity;
 mod views;

@@ -1,0 +1,121 @@
+//! A table of numbers, each on a ground that says how large it is.
+
+use crate::{
+    pictures::drawing::Drawing,
+    report::plot::pen::{self, ACCENT, Anchor, CARD, Color, INK, MUTED, Pen},
+};
+use anyhow::Result;
+use plotters::backend::DrawingBackend;
+
+const MARGIN: f64 = 26.;
+const CELL: (f64, f64) = (62., 34.);
+const GAP: f64 = 34.;
+const ABREAST: usize = 3;
+
+/// One or more tables with the same rows and columns.
+pub struct Heat {
+    /// Above all.
+    pub title: String,
+    /// What rows are, and each of them.
+    pub rows: (String, Vec<String>),
+    /// What columns are, and each of them: a few letters.
+    pub columns: (String, Vec<String>),
+    /// Their titles, and their numbers by row and column.
+    pub panels: Vec<(String, Vec<Vec<Option<f64>>>)>,
+    /// Below all.
+    pub footer: String,
+}
+
+impl Heat {
+    fn labels(&self) -> f64 {
+        self.rows.1.iter().map(|row| 1.05 * pen::width(row, 12.)).fold(pen::width(&self.rows.0, 11.), f64::max) + 14.
+    }
+
+    fn abreast(&self) -> usize {
+        self.panels.len().clamp(1, ABREAST)
+    }
+
+    fn panel(&self) -> (f64, f64) {
+        (CELL.0 * self.columns.1.len() as f64, CELL.1 * self.rows.1.len() as f64)
+    }
+
+    fn width(&self) -> f64 {
+        let abreast = self.abreast() as f64;
+        (2. * MARGIN + self.labels() + abreast * self.panel().0 + (abreast - 1.) * GAP).max(560.)
+    }
+
+    fn lines(&self, text: &str, size: f64) -> Vec<String> {
+        pen::wrap(text, size, self.width() - 2. * MARGIN)
+    }
+
+    /// Where the first panel's title stands, and how far apart rows of panels are.
+    fn top(&self) -> (f64, f64) {
+        (MARGIN + 24. * self.lines(&self.title, 17.).len() as f64 + 12., self.panel().1 + 84.)
+    }
+
+    fn one<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: usize, (left, top): (f64, f64)) -> Result<()> {
+        let (title, values) = &self.panels[panel];
+        pen.strong(title, (left, top), 13., INK)?;
+        let known = || values.iter().flatten().flatten();
+        let (low, high) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        for (i, row) in values.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                let at = (left + CELL.0 * j as f64, top + 36. + CELL.1 * i as f64);
+                let middle = (at.0 + CELL.0 / 2., at.1 + CELL.1 / 2.);
+                let Some(value) = value else {
+                    pen.text("—", middle, 12., MUTED, Anchor::Center)?;
+                    continue;
+                };
+                let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+                pen.block(at, (CELL.0 - 2., CELL.1 - 2.), ground(share))?;
+                let ink = if share > 0.55 { CARD } else { INK };
+                pen.text(&format!("{value:.1}"), middle, 12., ink, Anchor::Center)?;
+            }
+        }
+        for (j, label) in self.columns.1.iter().enumerate() {
+            let x = left + CELL.0 * (j as f64 + 0.5) - 1.;
+            pen.text(label, (x, top + 24.), 11., MUTED, Anchor::Center)?;
+        }
+        let below = top + 36. + self.panel().1 + 12.;
+        pen.text(&self.columns.0, (left, below), 11., MUTED, Anchor::Left)
+    }
+}
+
+/// From nearly white to the accent: dark is much.
+fn ground(share: f64) -> Color {
+    let mix = |pale: u8, dark: u8| (f64::from(pale) + share * (f64::from(dark) - f64::from(pale))).round() as u8;
+    plotters::style::RGBColor(mix(0xee, ACCENT.0), mix(0xf3, ACCENT.1), mix(0xf8, ACCENT.2))
+}
+
+impl Drawing for Heat {
+    fn size(&self) -> (f64, f64) {
+        let (top, pitch) = self.top();
+        let rows = self.panels.len().div_ceil(self.abreast()) as f64;
+        (self.width(), top + rows * pitch + 15. * self.lines(&self.footer, 10.5).len() as f64 + MARGIN)
+    }
+
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
+        for (i, line) in self.lines(&self.title, 17.).iter().enumerate() {
+            pen.strong(line, (MARGIN, MARGIN + 6. + 24. * i as f64), 17., INK)?;
+        }
+        let (top, pitch) = self.top();
+        for panel in 0..self.panels.len() {
+            let (down, across) = (panel / self.abreast(), panel % self.abreast());
+            let top = top + pitch * down as f64;
+            if across == 0 {
+                pen.text(&self.rows.0, (MARGIN, top + 24.), 11., MUTED, Anchor::Left)?;
+                for (i, label) in self.rows.1.iter().enumerate() {
+                    let y = top + 36. + CELL.1 * (i as f64 + 0.5) - 1.;
+                    pen.text(label, (MARGIN, y), 12., INK, Anchor::Left)?;
+                }
+            }
+            let left = MARGIN + self.labels() + across as f64 * (self.panel().0 + GAP);
+            self.one(pen, panel, (left, top))?;
+        }
+        let first = self.size().1 - MARGIN + 6. - 15. * self.lines(&self.footer, 10.5).len() as f64;
+        for (i, line) in self.lines(&self.footer, 10.5).iter().enumerate() {
+            pen.text(line, (MARGIN, first + 15. * i as f64), 10.5, MUTED, Anchor::Left)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! What a table's rows come to over two settings.
+
+use super::{conditions, heat::Heat, mean, write_pictures};
+use crate::{
+    files,
+    grid::{Entry, Grid, Question, Survey, TableArgs, column_label, row},
+    report::markdown::escape,
+    run::Run,
+};
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// I2FR on one framework over its weights and its margin.
+pub struct Sensitivity {
+    /// The name of its files.
+    pub name: &'static str,
+    /// What it shows.
+    pub caption: &'static str,
+    /// On which framework.
+    pub framework: &'static str,
+    /// All three weights are multiplied by these.
+    pub weights: &'static [f64],
+    /// Margins.
+    pub margins: &'static [f64],
+    /// `clean` and attacks by name: a panel each.
+    pub columns: &'static [&'static str],
+}
+
+impl Sensitivity {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(
+            |args: &TableArgs| Some(args.training.out.as_path()),
+            |args| {
+                let (name, caption, columns) = (self.name, self.caption, self.columns);
+                let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
+                let questions = |run: &Run, _: &[&Run]| {
+                    let question =
+                        |attack: &&str| Question { attack: (*attack).into(), epsilon: run.config().epsilon.clone(), source: None };
+                    Ok(columns.iter().map(question).collect())
+                };
+                grid.survey(args, questions, |survey| self.show(survey, args))
+            },
+        )
+    }
+
+    fn rows(&self) -> Vec<Entry> {
+        let variant = |weight: f64, margin: f64| {
+            row(self.framework).i2fr_as(name(weight, margin), move |r| {
+                for term in [&mut r.intra_clean, &mut r.intra_class, &mut r.inter] {
+                    *term *= weight;
+                }
+                r.margin = margin;
+            })
+        };
+        let pairs = self.weights.iter().flat_map(|weight| self.margins.iter().map(move |margin| (*weight, *margin)));
+        [row(self.framework)].into_iter().chain(pairs.map(|(weight, margin)| variant(weight, margin))).collect()
+    }
+
+    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
+        let of = |regularizer: &str, attack: &str| {
+            let row = survey.rows.iter().find(|row| row.regularizer == regularizer)?;
+            mean(&survey.values(row, |cell| cell.attack == attack))
+        };
+        let panel = |attack: &&str| {
+            let values = self.weights.iter().map(|weight| {
+                let value = |margin: &f64| of(&format!("i2fr {}", name(*weight, *margin)), attack);
+                self.margins.iter().map(value).collect()
+            });
+            let alone = of("none", attack).map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
+            (format!("{} (alone: {alone})", column_label(attack)), values.collect::<Vec<Vec<Option<f64>>>>())
+        };
+        let panels: Vec<_> = self.columns.iter().map(panel).collect();
+        let footer = format!(
+            "Accuracy in % of {} + I2FR; alone: without I2FR. Dark is high, within each panel. {}.",
+            self.framework,
+            conditions(survey)
+        );
+        let heat = Heat {
+            title: format!("Figure 3: {}", self.caption),
+            rows: ("weights".into(), self.weights.iter().map(|weight| format!("× {weight}")).collect()),
+            columns: ("margin".into(), self.margins.iter().map(ToString::to_string).collect()),
+            panels: panels.clone(),
+            footer: footer.clone(),
+        };
+        let out = &args.training.out;
+        write_pictures(self.name, &heat, out)?;
+        let mut text = format!("**Figure 3.** {}.\n\n{footer}\n", self.caption);
+        for (title, values) in panels {
+            text += &format!("\n{}: rows weights, columns margins\n\n| | {} |\n", escape(&title), heat.columns.1.join(" | "));
+            text += &format!("|---|{}\n", "---:|".repeat(self.margins.len()));
+            for (label, row) in heat.rows.1.iter().zip(values) {
+                let print = |v: Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
+                text += &format!("| {label} | {} |\n", row.into_iter().map(print).collect::<Vec<_>>().join(" | "));
+            }
+        }
+        files::write(&out.join(format!("{}.md", self.name)), text.as_bytes())?;
+        Ok(text)
+    }
+}
+
+fn name(weight: f64, margin: f64) -> String {
+    format!("weights x {weight}, margin {margin}")
+}

@@ -1,0 +1,93 @@
+//! Adversarial examples of every network tried on every other, and attacks that need no gradient.
+
+use super::{conditions, heat::Heat, mean, write_pictures};
+use crate::{
+    files,
+    grid::{Grid, Question, Survey, TableArgs},
+    report::{Cell, Row, markdown::escape},
+    run::Run,
+};
+use anyhow::Result;
+use std::{collections::BTreeMap, process::ExitCode};
+
+/// A row is a network under attack; its columns are attacks of its own, and images made for each of the others.
+pub struct Matrix(pub Grid);
+
+/// Whose images are tried: the attack on a network, whatever network they were made for.
+const TRANSFER: &str = "transfer";
+
+impl Matrix {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(
+            |args: &TableArgs| Some(args.training.out.as_path()),
+            |args| {
+                let questions = |run: &Run, others: &[&Run]| Ok(self.questions(run, others));
+                self.0.survey(args, questions, |survey| self.show(survey, args))
+            },
+        )
+    }
+
+    fn questions(&self, run: &Run, of_seed: &[&Run]) -> Vec<Question> {
+        let question = |attack: &str, source: Option<&Run>| {
+            let epsilon = run.config().epsilon.clone();
+            Question { attack: attack.into(), epsilon, source: source.cloned() }
+        };
+        let own = self.0.columns.iter().map(|attack| question(attack, None));
+        let others = of_seed.iter().filter(|other| other.config() != run.config());
+        own.chain(others.map(|other| question(TRANSFER, Some(other)))).collect()
+    }
+
+    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
+        // Which row made the images a cell was attacked with.
+        let sources: BTreeMap<&str, usize> = survey
+            .cells
+            .iter()
+            .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| of(row, cell))?)))
+            .collect();
+        let source = |cell: &Cell| sources.get(cell.attack.strip_prefix("transfer@")?).copied();
+        let value = |row: &Row, column: usize| match self.0.columns.get(column) {
+            Some(attack) => mean(&survey.values(row, |cell| cell.attack == *attack)),
+            None => mean(&survey.values(row, |cell| source(cell) == Some(column - self.0.columns.len()))),
+        };
+        let columns = self.0.columns.len() + survey.rows.len();
+        let values: Vec<Vec<Option<f64>>> =
+            survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
+        let own = self.0.columns.iter().map(|attack| super::super::grid::column_label(attack));
+        let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
+        let rows: Vec<String> = survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
+        let footer = format!(
+            "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
+             PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
+             than its own attacks hides its gradients. Radius {}; {}.",
+            args.training.eps.as_ref().map_or_else(|| survey.cells[0].epsilon.clone(), ToString::to_string),
+            conditions(survey)
+        );
+        let mut text = format!("**Table 5.** {}.\n\n{footer}\n\n| | {} |\n|---|{}\n", self.0.caption, labels.join(" | "), "---:|".repeat(columns));
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
+        for (row, values) in rows.iter().zip(&values) {
+            let print = |missing: &str| -> Vec<String> {
+                values.iter().map(|value| value.map_or_else(|| missing.to_owned(), |v| format!("{v:.1}"))).collect()
+            };
+            text += &format!("| {} | {} |\n", escape(row), print("—").join(" | "));
+            csv.write_record(std::iter::once(row.clone()).chain(print("")))?;
+        }
+        let out = &args.training.out;
+        files::write(&out.join("table5.md"), text.as_bytes())?;
+        files::write(&out.join("table5.csv"), &csv.into_inner()?)?;
+        let heat = Heat {
+            title: format!("Table 5: {}", self.0.caption),
+            rows: ("network under attack".into(), rows),
+            columns: ("attack; from n: images made for network n".into(), labels),
+            panels: vec![(String::new(), values)],
+            footer,
+        };
+        write_pictures("table5", &heat, out)?;
+        Ok(text)
+    }
+}
+
+fn of(row: &Row, cell: &Cell) -> bool {
+    row.framework == cell.framework && row.regularizer == cell.regularizer
+}

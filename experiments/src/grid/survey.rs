@@ -1,0 +1,197 @@
+//! Attacks beyond a table's own columns: in other balls, from other networks.
+
+use super::{Grid, Planned, TableArgs, fill, in_shard};
+use crate::{
+    arsenal::{self, Surrogate},
+    profile,
+    report::{Cell, Row},
+    run::Run,
+    show,
+    verdicts::{Outcome, Place},
+};
+use anyhow::Result;
+use candle::Device;
+use data::Splits;
+use std::{path::Path, sync::Arc};
+
+/// What is asked of a run: an attack in a ball.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// `clean`, `pgd-20`, ...; `transfer`, if it has a source.
+    pub attack: String,
+    /// Radius of the ball as it is written, in the norm of the run.
+    pub epsilon: String,
+    /// The run whose network `transfer` takes its examples from.
+    pub source: Option<Run>,
+}
+
+impl Question {
+    fn place(&self, run: &Run, args: &TableArgs) -> Place {
+        Place { epsilon: self.epsilon.clone(), ..run.place(args.checkpoint) }
+    }
+
+    /// How cells call the attack.
+    fn name(&self) -> String {
+        match &self.source {
+            None => self.attack.clone(),
+            Some(source) => format!("{}@{}", self.attack, source.config().id()),
+        }
+    }
+
+    /// The answer, if it is known; on `wanted` images at most (0: all there are).
+    fn known(&self, run: &Run, args: &TableArgs) -> Result<Option<Outcome>> {
+        let source = self.source.as_ref().map(|source| source.config().id());
+        let (stages, wanted) =
+            (arsenal::stages(&self.attack, source.as_deref())?, profile::examples(&args.training, &self.attack));
+        Ok(run.verdicts()?.outcome_at_most(&self.place(run, args), &self.attack, &stages, wanted))
+    }
+}
+
+/// What was asked and answered.
+pub struct Survey {
+    /// Name of the table or figure.
+    pub name: &'static str,
+    /// What it shows.
+    pub caption: &'static str,
+    /// Top to bottom, as in the grid.
+    pub rows: Vec<Row>,
+    /// An answer each.
+    pub cells: Vec<Cell>,
+}
+
+impl Survey {
+    /// The answers of `row` to questions that `wanted` picks, one a seed, in percent.
+    pub fn values(&self, row: &Row, wanted: impl Fn(&Cell) -> bool) -> Vec<f64> {
+        let of_row = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
+        self.cells.iter().filter(of_row).filter(|cell| wanted(cell)).map(|cell| cell.value_percent).collect()
+    }
+
+    /// Writes `NAME/cells.csv` below `out`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_cells(&self, out: &Path) -> Result<()> {
+        crate::report::write_cells(&out.join(self.name).join("cells.csv"), &self.cells)
+    }
+}
+
+impl Grid {
+    /// Trains the rows, asks each run what `questions` makes of it and of all runs of its seed, and hands all
+    /// answers to `show` (also when it was interrupted or a run failed, with what is there by then); prints
+    /// what that returns.
+    ///
+    /// # Errors
+    /// When a run fails, nothing is left to show, or the user interrupts.
+    pub fn survey(
+        &self,
+        args: &TableArgs,
+        questions: impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
+        show: impl FnOnce(&Survey) -> Result<String>,
+    ) -> Result<()> {
+        let planned = self.plan(args)?;
+        if args.plan {
+            self.print_plan(&planned, args);
+            return Ok(());
+        }
+        let filled = if args.render_only { Ok(()) } else { self.interview(&planned, args, &questions) };
+        let rows = planned.iter().map(|planned| planned.row.clone()).collect();
+        let cells = self.answers(&planned, args, &questions)?;
+        let survey = Survey { name: self.name, caption: self.caption, rows, cells };
+        let mut text = String::new();
+        if !survey.cells.is_empty() {
+            survey.write_cells(&args.training.out)?;
+            text = show(&survey)?;
+            show::index(&args.training.out)?;
+        }
+        filled?;
+        let out = args.training.out.display();
+        anyhow::ensure!(!survey.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
+        print!("{text}");
+        Ok(())
+    }
+
+    fn interview(
+        &self,
+        planned: &[Planned],
+        args: &TableArgs,
+        questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
+    ) -> Result<()> {
+        let data = fill::load(args)?;
+        let device = args.training.device.open()?;
+        let seeds = by_seed(planned);
+        let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
+        let ours = || all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
+        for (run, _) in ours() {
+            run.train(&data, &device, args.training.save_minutes)?;
+        }
+        // A network may be attacked from another, so all of them come first.
+        for (run, of_seed) in ours() {
+            for question in questions(run, of_seed)? {
+                ask(run, &question, args, &data, &device)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answers(
+        &self,
+        planned: &[Planned],
+        args: &TableArgs,
+        questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
+    ) -> Result<Vec<Cell>> {
+        let base = profile::resolve(&args.training);
+        let mut cells = Vec::new();
+        for (i, Planned { row, .. }) in planned.iter().enumerate() {
+            for of_seed in &by_seed(planned) {
+                let run = of_seed[i];
+                for question in questions(run, of_seed)?.iter().filter(|_| run.finished()) {
+                    let Some(outcome) = question.known(run, args)? else { continue };
+                    cells.push(Cell {
+                        table: self.name.into(),
+                        framework: row.framework.clone(),
+                        regularizer: row.regularizer.clone(),
+                        dataset: base.dataset.clone(),
+                        arch: base.arch.clone(),
+                        norm: base.norm.clone(),
+                        epsilon: question.epsilon.clone(),
+                        attack: question.name(),
+                        checkpoint: args.checkpoint.name().into(),
+                        seed: run.config().seed,
+                        examples: outcome.correct.len(),
+                        value_percent: outcome.percent(),
+                        run: run.config().id(),
+                        profile: args.training.profile.to_string(),
+                        seconds: outcome.seconds,
+                    });
+                }
+            }
+        }
+        Ok(cells)
+    }
+}
+
+/// The runs of each seed, in the order of the rows.
+fn by_seed(planned: &[Planned]) -> Vec<Vec<&Run>> {
+    let seeds = planned.first().map_or(0, |p| p.runs.len());
+    (0..seeds).map(|seed| planned.iter().map(|p| &p.runs[seed]).collect()).collect()
+}
+
+/// Asks what is not known yet.
+fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+    let examples = fill::examples(args, data, &question.attack);
+    if question.known(run, args)?.is_some_and(|known| known.correct.len() == examples) {
+        return Ok(());
+    }
+    let source = match &question.source {
+        None => None,
+        Some(source) => {
+            let net = Arc::new(source.net(args.checkpoint, data, device)?);
+            Some(Surrogate { id: source.config().id(), net })
+        }
+    };
+    let net = run.net(args.checkpoint, data, device)?;
+    let model = net.frozen();
+    let mut examination = run.examination(args.checkpoint, &model, data, device, source)?;
+    examination.outcome_within(question.place(run, args), &question.attack, examples)?;
+    Ok(())
+}
