@@ -9,6 +9,7 @@ mod differences;
 mod latex;
 mod markdown;
 mod marks;
+mod measures;
 mod paired;
 pub(crate) mod plot;
 mod statistics;
@@ -24,6 +25,7 @@ use crate::{files, run::CONTROL};
 
 pub use cells::{Cell, read_cells};
 pub use marks::Audited;
+pub use measures::{Measure, read_measures, write_measures};
 pub use paired::Paired;
 pub use statistics::{Summary, wilson};
 
