@@ -3,6 +3,7 @@
 mod entry;
 mod estimate;
 mod fill;
+pub mod trained;
 
 use crate::{
     arsenal,

@@ -3,12 +3,13 @@
 //! The long form, [`Cell`], is what was measured; everything else is computed from it, and
 //! [`read_cells`] reads it back.
 
-mod caption;
+pub(crate) mod caption;
 mod cells;
-mod differences;
-mod latex;
-mod markdown;
+pub(crate) mod differences;
+pub(crate) mod latex;
+pub(crate) mod markdown;
 mod marks;
+mod measures;
 mod paired;
 pub(crate) mod plot;
 mod statistics;
@@ -24,6 +25,7 @@ use crate::{files, run::CONTROL};
 
 pub use cells::{Cell, read_cells};
 pub use marks::Audited;
+pub use measures::{Measure, read_measures, write_measures};
 pub use paired::Paired;
 pub use statistics::{Summary, wilson};
 
