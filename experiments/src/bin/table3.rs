@@ -30,7 +30,7 @@ const PLACES: [&str; 3] = ["generation", "training", "both"];
 /// Every term in every place.
 fn parts(framework: &'static str) -> impl Iterator<Item = Entry> {
     let part = move |(name, keep): (&str, Keep), place: &'static str| {
-        row(framework).i2fr_as(format!("{name}, {place}"), move |r| {
+        row(framework).i2fr_as(format!("{name} in {place}"), move |r| {
             keep(r);
             r.place = place.into();
         })

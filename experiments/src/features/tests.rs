@@ -100,7 +100,10 @@ fn principal_components_are_those_of_scikit_learn() {
     for (share, expected) in found.shares.iter().zip(shares) {
         assert!(near(*share, expected, 1e-9), "{:?}", found.shares);
     }
-    for (place, expected) in [(&found.places[0], [2.172_309_357, -0.026_321_211, 1.197_029_277]), (&found.places[59], [-2.033_226_906, -1.390_534_600, -0.678_360_853])] {
+    for (place, expected) in [
+        (&found.places[0], [2.172_309_357, -0.026_321_211, 1.197_029_277]),
+        (&found.places[59], [-2.033_226_906, -1.390_534_600, -0.678_360_853]),
+    ] {
         for (x, expected) in place.iter().zip(expected) {
             assert!(near(*x, expected, 1e-7), "{place:?}");
         }
@@ -112,7 +115,12 @@ fn principal_components_are_those_of_scikit_learn() {
 fn statistics_are_those_of_scikit_learn() {
     let (points, labels) = points(60, 5, 2.);
     let found = Separation::of(&points, &labels);
-    let expected = [("fisher-ratio", 1.089_038_175_5), ("silhouette", 0.374_601_009_4), ("intra-distance", 1.987_628_142_9), ("inter-distance", 3.507_728_488_6)];
+    let expected = [
+        ("fisher-ratio", 1.089_038_175_5),
+        ("silhouette", 0.374_601_009_4),
+        ("intra-distance", 1.987_628_142_9),
+        ("inter-distance", 3.507_728_488_6),
+    ];
     for ((name, value), (same, expected)) in found.named().into_iter().zip(expected) {
         assert_eq!(name, same);
         assert!(near(value.unwrap(), expected, 1e-7), "{name}: {value:?}");
@@ -155,7 +163,9 @@ fn features_become_unit_vectors() {
 /// divergences. Its descent forks where ours does not, so they agree as local minima do.
 #[test]
 fn t_sne_descends_as_far_as_scikit_learn() {
-    for (n, width, pull, perplexity, expected) in [(60, 5, 2., 10., 0.050_695), (90, 8, 4., 10., 0.122_322), (90, 8, 4., 15., 0.077_909)] {
+    for (n, width, pull, perplexity, expected) in
+        [(60, 5, 2., 10., 0.050_695), (90, 8, 4., 10., 0.122_322), (90, 8, 4., 15., 0.077_909)]
+    {
         let found = Tsne { perplexity, ..Tsne::default() }.embed(&points(n, width, pull).0).unwrap();
         assert!(near(found.divergence, expected, 0.05 * expected), "{perplexity}: {} {expected}", found.divergence);
     }

@@ -124,7 +124,13 @@ impl Curves {
         for along in self.panels {
             let mut curves = Vec::new();
             let labels: Vec<String> = along.values().iter().map(|value| along.label(*value)).collect();
-            text += &format!("\n{}: {}\n\n| | {} |\n|---|{}\n", along.title(), along.axis(), labels.join(" | "), "---:|".repeat(labels.len()));
+            text += &format!(
+                "\n{}: {}\n\n| | {} |\n|---|{}\n",
+                along.title(),
+                along.axis(),
+                labels.join(" | "),
+                "---:|".repeat(labels.len())
+            );
             for row in &survey.rows {
                 let at = |value: &u32| -> Result<Option<f64>> {
                     let Question { attack, epsilon, .. } = along.question(*value, &epsilon)?;
@@ -132,7 +138,11 @@ impl Curves {
                 };
                 let values = along.values().iter().map(at).collect::<Result<Vec<_>>>()?;
                 let print = |v: &Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
-                text += &format!("| {} | {} |\n", escape(&row.label), values.iter().map(print).collect::<Vec<_>>().join(" | "));
+                text += &format!(
+                    "| {} | {} |\n",
+                    escape(&row.label),
+                    values.iter().map(print).collect::<Vec<_>>().join(" | ")
+                );
                 curves.push(values);
             }
             panels.push(Panel { along: *along, curves });

@@ -2,6 +2,7 @@
 
 pub mod curves;
 pub mod heat;
+pub mod montage;
 pub mod sensitivity;
 pub mod transfer;
 

@@ -35,8 +35,11 @@ impl Sensitivity {
                 let (name, caption, columns) = (self.name, self.caption, self.columns);
                 let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
                 let questions = |run: &Run, _: &[&Run]| {
-                    let question =
-                        |attack: &&str| Question { attack: (*attack).into(), epsilon: run.config().epsilon.clone(), source: None };
+                    let question = |attack: &&str| Question {
+                        attack: (*attack).into(),
+                        epsilon: run.config().epsilon.clone(),
+                        source: None,
+                    };
                     Ok(columns.iter().map(question).collect())
                 };
                 grid.survey(args, questions, |survey| self.show(survey, args))
@@ -87,7 +90,11 @@ impl Sensitivity {
         write_pictures(self.name, &heat, out)?;
         let mut text = format!("**Figure 3.** {}.\n\n{footer}\n", self.caption);
         for (title, values) in panels {
-            text += &format!("\n{}: rows weights, columns margins\n\n| | {} |\n", escape(&title), heat.columns.1.join(" | "));
+            text += &format!(
+                "\n{}: rows weights, columns margins\n\n| | {} |\n",
+                escape(&title),
+                heat.columns.1.join(" | ")
+            );
             text += &format!("|---|{}\n", "---:|".repeat(self.margins.len()));
             for (label, row) in heat.rows.1.iter().zip(values) {
                 let print = |v: Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
@@ -100,5 +107,5 @@ impl Sensitivity {
 }
 
 fn name(weight: f64, margin: f64) -> String {
-    format!("weights x {weight}, margin {margin}")
+    format!("weights x{weight} at margin {margin}")
 }

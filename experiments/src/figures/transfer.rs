@@ -55,7 +55,8 @@ impl Matrix {
             survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
         let own = self.0.columns.iter().map(|attack| super::super::grid::column_label(attack));
         let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
-        let rows: Vec<String> = survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
+        let rows: Vec<String> =
+            survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
         let footer = format!(
             "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
              PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
@@ -63,7 +64,12 @@ impl Matrix {
             args.training.eps.as_ref().map_or_else(|| survey.cells[0].epsilon.clone(), ToString::to_string),
             conditions(survey)
         );
-        let mut text = format!("**Table 5.** {}.\n\n{footer}\n\n| | {} |\n|---|{}\n", self.0.caption, labels.join(" | "), "---:|".repeat(columns));
+        let mut text = format!(
+            "**Table 5.** {}.\n\n{footer}\n\n| | {} |\n|---|{}\n",
+            self.0.caption,
+            labels.join(" | "),
+            "---:|".repeat(columns)
+        );
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
         for (row, values) in rows.iter().zip(&values) {

@@ -167,7 +167,8 @@ impl Totals {
             predictions.iter_mut().zip(adv.predicted).for_each(|(all, one)| all.push(one));
         }
         self.diversities.extend(perturbations.iter().filter_map(|all| Diversity::of(all)));
-        self.entropies.extend(predictions.iter().zip(labels).filter_map(|(all, label)| wrong_class_entropy(all, label)));
+        self.entropies
+            .extend(predictions.iter().zip(labels).filter_map(|(all, label)| wrong_class_entropy(all, label)));
         Ok(())
     }
 

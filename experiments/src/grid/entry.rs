@@ -78,7 +78,7 @@ impl Entry {
         self.i2fr.is_some()
     }
 
-    pub(super) fn framework(&self) -> &'static str {
+    pub(crate) fn framework(&self) -> &'static str {
         self.framework
     }
 

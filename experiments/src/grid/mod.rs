@@ -3,6 +3,7 @@
 mod entry;
 mod estimate;
 mod fill;
+mod survey;
 pub mod trained;
 
 use crate::{
@@ -23,6 +24,7 @@ use estimate::Rate;
 
 pub use entry::{Entry, row};
 use std::{collections::BTreeSet, process::ExitCode};
+pub use survey::{Question, Survey};
 
 /// Arguments of every table.
 #[derive(Parser, Debug)]
@@ -226,7 +228,7 @@ fn in_shard(args: &TableArgs, position: usize) -> bool {
 }
 
 /// `pgd-20` as tables print it: `PGD-20`.
-fn column_label(attack: &str) -> String {
+pub(crate) fn column_label(attack: &str) -> String {
     match attack {
         CLEAN => "Clean".into(),
         "autoattack" => "AutoAttack".into(),

@@ -93,7 +93,7 @@ impl Grid {
             self.print_plan(&planned, args);
             return Ok(());
         }
-        let filled = if args.render_only { Ok(()) } else { self.interview(&planned, args, &questions) };
+        let filled = if args.render_only { Ok(()) } else { interview(&planned, args, &questions) };
         let rows = planned.iter().map(|planned| planned.row.clone()).collect();
         let cells = self.answers(&planned, args, &questions)?;
         let survey = Survey { name: self.name, caption: self.caption, rows, cells };
@@ -107,29 +107,6 @@ impl Grid {
         let out = args.training.out.display();
         anyhow::ensure!(!survey.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
         print!("{text}");
-        Ok(())
-    }
-
-    fn interview(
-        &self,
-        planned: &[Planned],
-        args: &TableArgs,
-        questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
-    ) -> Result<()> {
-        let data = fill::load(args)?;
-        let device = args.training.device.open()?;
-        let seeds = by_seed(planned);
-        let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
-        let ours = || all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
-        for (run, _) in ours() {
-            run.train(&data, &device, args.training.save_minutes)?;
-        }
-        // A network may be attacked from another, so all of them come first.
-        for (run, of_seed) in ours() {
-            for question in questions(run, of_seed)? {
-                ask(run, &question, args, &data, &device)?;
-            }
-        }
         Ok(())
     }
 
@@ -168,6 +145,29 @@ impl Grid {
         }
         Ok(cells)
     }
+}
+
+/// Trains, then asks.
+fn interview(
+    planned: &[Planned],
+    args: &TableArgs,
+    questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
+) -> Result<()> {
+    let data = fill::load(args)?;
+    let device = args.training.device.open()?;
+    let seeds = by_seed(planned);
+    let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
+    let ours = || all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
+    for (run, _) in ours() {
+        run.train(&data, &device, args.training.save_minutes)?;
+    }
+    // A network may be attacked from another, so all of them come first.
+    for (run, of_seed) in ours() {
+        for question in questions(run, of_seed)? {
+            ask(run, &question, args, &data, &device)?;
+        }
+    }
+    Ok(())
 }
 
 /// The runs of each seed, in the order of the rows.

@@ -148,7 +148,7 @@ impl Seen {
 }
 
 /// A picture of `width` by `height` units, drawn by `draw`.
-fn bitmap(
+pub(crate) fn bitmap(
     (width, height): (f64, f64),
     draw: impl FnOnce(&Pen<'_, BitMapBackend<'_>>) -> Result<()>,
 ) -> Result<RgbImage> {
@@ -166,7 +166,7 @@ fn bitmap(
 }
 
 /// A picture as a PNG file.
-fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
+pub(crate) fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
     Ok(bytes.into_inner())

@@ -53,6 +53,18 @@ pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
         .with_context(|| format!("no measurements in {}; run the table again, without --render-only", path.display()))
 }
 
+/// Writes a `cells.csv`; makes its folder.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        files::create_folder(folder)?;
+    }
+    files::write(path, long(cells)?.as_bytes())
+}
+
 pub(super) fn long(cells: &[Cell]) -> Result<String> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     // Written by hand, so that a table without cells has its header too.

@@ -23,6 +23,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{files, run::CONTROL};
 
+pub(crate) use cells::write_cells;
 pub use cells::{Cell, read_cells};
 pub use marks::Audited;
 pub use measures::{Measure, read_measures, write_measures};

@@ -2,7 +2,7 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 27] = [
+const TRAINING: [&str; 30] = [
     "--profile",
     "--dataset",
     "--data-dir",
@@ -29,6 +29,9 @@ const TRAINING: [&str; 27] = [
     "--i2fr-reference",
     "--i2fr-decay",
     "--i2fr-clean-constant",
+    "--awp",
+    "--average",
+    "--label-smoothing",
     "[default: results]",
 ];
 
@@ -81,7 +84,10 @@ fn names_are_listed() {
     let sets = ["synthetic", "cifar10", "cifar100", "svhn", "mnist", "fashion-mnist"];
     mentions("table1", &sets);
     mentions("table1", &["quick", "cpu", "gpu", "paper"]);
-    mentions("train", &["standard", "pgd-at", "trades", "mart", "alp", "fast-at"]);
+    mentions(
+        "train",
+        &["standard", "pgd-at", "trades", "friendly-at", "adr", "tla", "pcl", "he", "feature-scattering"],
+    );
     mentions("train", &["generation", "training", "both", "pairs", "batch-means", "running-means"]);
 }
 

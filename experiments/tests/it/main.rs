@@ -19,6 +19,7 @@ mod stages;
 mod states;
 mod stored;
 mod table;
+mod tables;
 mod tensorboard;
 mod throughput;
 mod usage;

@@ -79,6 +79,11 @@ fn every_option_of_training_matters() {
             &["--eps", "4/255"],
             &["--norm", "l2", "--eps", "0.5"],
             &["--seeds", "3"],
+            &["--awp", "0.01"],
+            &["--awp", "0.02"],
+            &["--average", "ema-0.9"],
+            &["--average", "ema-0.5"],
+            &["--label-smoothing", "0.1"],
         ],
     );
 }

@@ -103,6 +103,12 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         drawn(self.area.draw(&PathElement::new(points, self.stroke(color, width))))
     }
 
+    /// A filled rectangle of `size` whose upper left corner is `at`.
+    pub(crate) fn block(&self, at: (f64, f64), size: (f64, f64), color: Color) -> Result<()> {
+        let corners = [self.at(at), self.at((at.0 + size.0, at.1 + size.1))];
+        drawn(self.area.draw(&Rectangle::new(corners, ShapeStyle::from(&color).filled())))
+    }
+
     pub(crate) fn disc(&self, at: (f64, f64), radius: f64, color: Color) -> Result<()> {
         let radius = (radius * self.scale).round() as i32;
         drawn(self.area.draw(&Circle::new(self.at(at), radius, ShapeStyle::from(&color).filled())))

@@ -1,0 +1,115 @@
+//! What each network sees: test images, what an attack makes of them, and where the features of both lie.
+
+use super::conditions;
+use crate::{
+    files,
+    grid::{Grid, Question, Survey, TableArgs},
+    pictures::{self, Picture},
+    report::{
+        caption::grouped,
+        markdown::escape,
+        plot::pen::{INK, MUTED},
+    },
+    run::Run,
+    verdicts::CLEAN,
+};
+use anyhow::{Context, Result};
+use image::{RgbImage, imageops};
+use std::{io::Cursor, process::ExitCode};
+
+/// Space around pictures, in pixels.
+const GAP: u32 = 36;
+/// Height of a row's title.
+const TITLE: u32 = 64;
+
+/// A row of pictures for each row of a grid, of its first seed.
+pub struct Montage(pub Grid);
+
+impl Montage {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(
+            |args: &TableArgs| Some(args.training.out.as_path()),
+            |args| {
+                let clean = |run: &Run, _: &[&Run]| {
+                    let epsilon = run.config().epsilon.clone();
+                    Ok(vec![Question { attack: CLEAN.into(), epsilon, source: None }])
+                };
+                self.0.survey(args, clean, |survey| self.show(survey, args))
+            },
+        )
+    }
+
+    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
+        let (mut strips, mut missing) = (Vec::new(), Vec::new());
+        for row in &survey.rows {
+            let of_row =
+                |cell: &&crate::report::Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
+            let Some(cell) = survey.cells.iter().find(of_row) else { continue };
+            let drawn = pictures::read(&args.training.out.join("runs").join(&cell.run))?;
+            match drawn.is_empty() {
+                true => missing.push(row.label.clone()),
+                false => strips.push((format!("{}, seed {}", row.label, cell.seed), decoded(&drawn)?)),
+            }
+        }
+        let out = &args.training.out;
+        let absent = match missing.is_empty() {
+            true => String::new(),
+            false => format!("\nWithout pictures, since their weights are gone: {}.\n", escape(&missing.join(", "))),
+        };
+        let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
+        let text = format!(
+            "**Figure 4.** {}.\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
+             both, and the change, stretched to the whole range. Right: the features of test images, clean and \
+             adversarial, in the plane of their first two principal components. {}; accuracy on {images} of them is in \
+             figure4/cells.csv.\n{absent}",
+            self.0.caption,
+            pictures::ATTACK.to_uppercase(),
+            conditions(survey)
+        );
+        if !strips.is_empty() {
+            files::write(&out.join("figure4.png"), &pictures::encoded(&stacked(&strips)?)?)?;
+        }
+        files::write(&out.join("figure4.md"), text.as_bytes())?;
+        Ok(text)
+    }
+}
+
+fn decoded(pictures: &[Picture]) -> Result<Vec<RgbImage>> {
+    let decode = |picture: &Picture| {
+        let image = image::ImageReader::with_format(Cursor::new(&picture.png), image::ImageFormat::Png).decode();
+        Ok(image.with_context(|| format!("{} is no picture", picture.name))?.to_rgb8())
+    };
+    pictures.iter().map(decode).collect()
+}
+
+/// Strips below one another, each under its title.
+fn stacked(strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> {
+    let width = |strip: &[RgbImage]| strip.iter().map(|image| image.width() + GAP).sum::<u32>() + GAP;
+    let height = |strip: &[RgbImage]| strip.iter().map(RgbImage::height).max().unwrap_or(0) + TITLE + GAP;
+    let wide = strips.iter().map(|(_, strip)| width(strip)).max().unwrap_or(0);
+    let high = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + GAP;
+    // Titles are drawn in units of two pixels.
+    let mut page = pictures::bitmap((f64::from(wide) / 2., f64::from(high) / 2.), |pen| {
+        let mut y = GAP;
+        for (i, (title, strip)) in strips.iter().enumerate() {
+            if i > 0 {
+                let at = f64::from(y) / 2.;
+                pen.line((f64::from(GAP) / 2., at), (f64::from(wide - GAP) / 2., at), MUTED, 0.5)?;
+            }
+            pen.strong(title, (f64::from(GAP) / 2., f64::from(y + TITLE / 2) / 2.), 15., INK)?;
+            y += height(strip);
+        }
+        Ok(())
+    })?;
+    let mut y = GAP;
+    for (_, strip) in strips {
+        let mut x = GAP;
+        for image in strip {
+            imageops::replace(&mut page, image, i64::from(x), i64::from(y + TITLE));
+            x += image.width() + GAP;
+        }
+        y += height(strip);
+    }
+    Ok(page)
+}

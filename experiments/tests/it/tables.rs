@@ -1,0 +1,126 @@
+//! Tables of more methods than Table 1, and figures drawn from the same runs.
+
+use crate::{
+    outcome::fails,
+    program::{Noise, TINY, bytes, command, only_run, run, runs, text},
+};
+use std::{collections::BTreeSet, path::Path};
+
+/// The columns `names` of a CSV file.
+fn columns(path: &Path, names: &[&str]) -> BTreeSet<Vec<String>> {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let header = reader.headers().unwrap().clone();
+    let at: Vec<usize> = names.iter().map(|name| header.iter().position(|h| h == *name).unwrap()).collect();
+    reader.records().map(|record| at.iter().map(|i| record.as_ref().unwrap()[*i].to_owned()).collect()).collect()
+}
+
+fn set(rows: &[&[&str]]) -> BTreeSet<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(|text| (*text).to_owned()).collect()).collect()
+}
+
+/// What a row has learnt beside a plain network (centres, a cosine head, averages) comes back from its files.
+#[test]
+fn comparators_are_trained_and_evaluated_from_their_files() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let table = [&TINY[..], &noise.arguments(), &["--columns", "clean,pgd-20", "--no-audit"]].concat();
+    let nothing = command("table2").args(&table).args(["--only", "he,hypersphere"]).assert().code(2);
+    nothing.stderr(predicates::str::contains("hypersphere leaves no row of table2; rows: standard, pgd-at"));
+    run("table2", &[&table[..], &["--only", "he,pcl,trades + awp"]].concat(), out.path());
+    let found = columns(&out.path().join("table2/cells.csv"), &["framework", "regularizer", "attack"]);
+    for expected in [["he", "none", "clean"], ["he", "i2fr", "clean"], ["pcl", "none", "pgd-20"]] {
+        assert!(found.contains(&expected.map(str::to_owned).to_vec()), "{found:?}");
+    }
+    assert!(found.contains(&["trades+awp", "i2fr", "pgd-20"].map(str::to_owned).to_vec()), "{found:?}");
+    let markdown = text(&out.path().join("table2.md"));
+    assert!(markdown.contains("| TRADES + AWP + I2FR |") && markdown.contains("| PCL |"), "{markdown}");
+
+    // A published checkpoint says by itself that its head is a cosine.
+    let he = runs(out.path()).into_iter().find(|run| run.to_string_lossy().contains("/he-cifar10")).unwrap();
+    let cells = columns(&out.path().join("table2/cells.csv"), &["framework", "regularizer", "attack", "value_percent"]);
+    let accuracy = cells.iter().find(|cell| cell[..3] == ["he", "none", "clean"]).unwrap()[3].clone();
+    let weights = he.join("best.safetensors");
+    let evaluate = |extra: &[&str]| {
+        let place = ["--checkpoint", weights.to_str().unwrap(), "--arch", "tiny", "--examples", "40"];
+        [&place[..], &noise.arguments(), extra].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let other = tempfile::tempdir().unwrap();
+    let arguments = evaluate(&[]);
+    run("evaluate", &arguments.iter().map(String::as_str).collect::<Vec<_>>(), other.path());
+    let summary = columns(&other.path().join("summary.csv"), &["clean_percent"]);
+    let measured: f64 = summary.iter().next().unwrap()[0].parse().unwrap();
+    assert!((measured - accuracy.parse::<f64>().unwrap()).abs() < 1e-6, "{measured}, not {accuracy}");
+    let linear = evaluate(&["--head", "linear"]);
+    fails(
+        "evaluate",
+        &linear.iter().map(String::as_str).collect::<Vec<_>>(),
+        other.path(),
+        &["linear.bias is missing"],
+    );
+}
+
+#[test]
+fn parts_of_i2fr_are_rows_of_their_own() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let table = [&TINY[..], &noise.arguments(), &["--columns", "clean", "--only", "(intra-class,(raw"]].concat();
+    run("table3", &table, out.path());
+    let cells = columns(&out.path().join("table3/cells.csv"), &["framework", "regularizer"]);
+    let parts = ["generation", "training", "both"].map(|place| format!("i2fr intra-class in {place}"));
+    let mut expected = set(&[&["pgd-at", "i2fr raw features"]]);
+    expected.extend(["pgd-at", "trades"].iter().flat_map(|f| parts.iter().map(|part| vec![(*f).into(), part.clone()])));
+    assert_eq!(cells, expected);
+    assert_eq!(runs(out.path()).len(), expected.len());
+    let markdown = text(&out.path().join("table3.md"));
+    assert!(markdown.contains("TRADES + I2FR (intra-class in generation)"), "{markdown}");
+    // The quick profile leaves the second framework out unless it is asked for.
+    let plan = run("table3", &["--plan"], out.path());
+    assert!(plan.contains("PGD-AT + I2FR (inter in both)") && !plan.contains("TRADES"), "{plan}");
+}
+
+#[test]
+fn figures_and_transfer_come_from_stored_runs() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let common = [&TINY[..], &noise.arguments(), &["--only", "pgd-at"]].concat();
+    run("table5", &common, out.path());
+    let trained = runs(out.path());
+    assert_eq!(trained.len(), 2);
+    let ids: Vec<String> = trained.iter().map(|run| run.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    let cells = columns(&out.path().join("table5/cells.csv"), &["run", "attack"]);
+    for (run, other) in [(0, 1), (1, 0)] {
+        assert!(cells.contains(&vec![ids[run].clone(), format!("transfer@{}", ids[other])]), "{cells:?}");
+        assert!(!cells.contains(&vec![ids[run].clone(), format!("transfer@{}", ids[run])]), "{cells:?}");
+        assert!(cells.contains(&vec![ids[run].clone(), "square-500".to_owned()]), "{cells:?}");
+    }
+    run("figure2", &common, out.path());
+    assert_eq!(runs(out.path()), trained, "figures train nothing that is there");
+    let cells = columns(&out.path().join("figure2/cells.csv"), &["attack", "epsilon"]);
+    let expected = set(&[&["pgd-20", "4/255"], &["pgd-100", "8/255"], &["pgd-20x10", "8/255"], &["clean", "8/255"]]);
+    assert!(cells.is_superset(&expected), "{cells:?}");
+    for name in ["table5", "figure2"] {
+        let files = ["svg", "png", "md"].map(|extension| out.path().join(format!("{name}.{extension}")));
+        let drawn = files.each_ref().map(|file| bytes(file));
+        files.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        for run in &trained {
+            std::fs::remove_file(run.join("best.safetensors")).unwrap_or_default();
+        }
+        // Numbers outlive the weights.
+        let shown = run(name, &[&common[..], &["--render-only"]].concat(), out.path());
+        assert!(files.each_ref().map(|file| bytes(file)) == drawn, "{name}");
+        assert_eq!(shown, String::from_utf8(drawn[2].clone()).unwrap());
+    }
+}
+
+#[test]
+fn a_heat_map_has_a_cell_for_every_pair() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let one = ["--only", "(weights x1 at margin 1)"];
+    let figure = [&TINY[..], &noise.arguments()].concat();
+    run("figure3", &[&figure[..], &one].concat(), out.path());
+    only_run(out.path());
+    let markdown = text(&out.path().join("figure3.md"));
+    assert_eq!(markdown.matches("| × 1 | — | ").count(), 3, "{markdown}");
+    assert!(markdown.contains("alone: —"), "{markdown}");
+}
