@@ -2,6 +2,7 @@
 
 mod estimate;
 mod fill;
+pub mod trained;
 
 use crate::{
     arsenal,

@@ -1,8 +1,8 @@
 //! Pictures of a trained network at work, drawn once: test images, their adversarial examples and what
 //! changed (`examples.png`); and where the features of both lie (`features.png`).
 
-mod plane;
-mod scatter;
+pub(crate) mod drawing;
+pub(crate) mod scatter;
 mod sheet;
 
 use crate::{
@@ -19,7 +19,7 @@ use image::{
     ImageFormat, RgbImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
 };
-use models::{Mode, Model, Net};
+use models::{Mode, Model};
 use plotters::{backend::BitMapBackend, drawing::IntoDrawingArea};
 use std::{io::Cursor, path::Path};
 
@@ -50,20 +50,20 @@ pub struct Picture {
     pub size: (u32, u32),
 }
 
-/// Test images and what an attack made of them, in order of class and then of position.
-struct Scene {
+/// Test images and what an attack made of them.
+pub(crate) struct Scene {
     shape: [usize; 3],
-    labels: Vec<u32>,
-    clean: Seen,
-    adversarial: Seen,
+    pub(crate) labels: Vec<u32>,
+    pub(crate) clean: Seen,
+    pub(crate) adversarial: Seen,
 }
 
 /// Images as a network sees them, one entry an image.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     pixels: Vec<Vec<f32>>,
-    features: Vec<Vec<f32>>,
-    predicted: Vec<u32>,
+    pub(crate) features: Vec<Vec<f32>>,
+    pub(crate) predicted: Vec<u32>,
 }
 
 /// Draws the selected weights of `run` at work, unless that is done or its weights are gone.
@@ -77,9 +77,11 @@ pub fn draw(run: &Run, data: &Splits, device: &Device) -> Result<()> {
     }
     let net = run.net(Checkpoint::Best, data, device)?;
     let probe = Probe::named(ATTACK, run.config().ball()?)?;
-    let scene = Scene::of(&net, &probe, &data.test, run.config().seed, device)?;
-    files::write(&path("examples"), &png(&sheet::draw(&scene)?)?)?;
-    files::write(&path("features"), &png(&scatter::draw(&scene)?)?)
+    let of_class = |class| (0..data.test.len()).filter(move |&i| data.test.label(i) == class).take(OF_EACH);
+    let positions: Vec<usize> = (0..CLASSES).flat_map(of_class).collect();
+    let scene = Scene::of(&net.frozen(), &probe, &data.test, &positions, run.config().seed, device)?;
+    files::write(&path("examples"), &encoded(&sheet::draw(&scene)?)?)?;
+    files::write(&path("features"), &encoded(&scatter::draw(&scene)?)?)
 }
 
 /// The pictures in `folder`.
@@ -106,13 +108,21 @@ pub fn remove(folder: &Path) -> Result<()> {
 }
 
 impl Scene {
-    fn of(net: &Net, probe: &Probe, test: &Dataset, seed: u64, device: &Device) -> Result<Self> {
-        let of_class = |class| (0..test.len()).filter(move |&i| test.label(i) == class).take(OF_EACH);
-        let positions: Vec<usize> = (0..CLASSES).flat_map(of_class).collect();
+    /// The images at `positions`, attacked by `probe`.
+    ///
+    /// # Errors
+    /// When the network fails, or the user interrupts.
+    pub(crate) fn of(
+        model: &dyn Model,
+        probe: &Probe,
+        test: &Dataset,
+        positions: &[usize],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
         let labels = positions.iter().map(|&i| test.label(i)).collect();
         let mut scene = Self { shape: test.shape(), labels, clean: Seen::default(), adversarial: Seen::default() };
-        let model = net.frozen();
-        let victim = Victim { model: &model, mode: Mode::Eval, objective: &probe.objective };
+        let victim = Victim { model, mode: Mode::Eval, objective: &probe.objective };
         for chunk in positions.chunks(BATCH) {
             if interrupt::check().is_break() {
                 return Err(Interrupted.into());
@@ -120,8 +130,8 @@ impl Scene {
             let Batch { images, labels, examples } = test.batch(chunk, device)?;
             let keys = Keys { seed, epoch: 0, examples: &examples };
             let adversarial = probe.attack.perturb(victim, &images, &labels, &keys)?;
-            scene.clean.see(&model, &images)?;
-            scene.adversarial.see(&model, &adversarial)?;
+            scene.clean.see(model, &images)?;
+            scene.adversarial.see(model, &adversarial)?;
         }
         Ok(scene)
     }
@@ -155,7 +165,8 @@ fn bitmap(
     RgbImage::from_raw(size.0, size.1, pixels).context("a picture has three bytes a pixel")
 }
 
-fn png(image: &RgbImage) -> Result<Vec<u8>> {
+/// A picture as a PNG file.
+fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
     Ok(bytes.into_inner())

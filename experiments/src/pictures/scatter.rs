@@ -1,18 +1,24 @@
 //! Clean and adversarial features in the plane in which both together differ most.
 
-use super::{Scene, bitmap, plane};
-use crate::report::plot::pen::{Anchor, INK, MUTED, RAIL};
+use super::{Scene, bitmap};
+use crate::{
+    features::pca::{Projection, pca},
+    report::plot::pen::{Anchor, INK, MUTED, Pen, RAIL},
+};
 use anyhow::Result;
 use image::RgbImage;
-use plotters::style::RGBColor;
+use plotters::{backend::DrawingBackend, style::RGBColor};
 
 const MARGIN: f64 = 22.0;
 const TOP: f64 = 40.0;
 const SIDE: f64 = 320.0;
 const BOTTOM: f64 = 34.0;
 
-/// Paul Tol's muted scheme, its light colours darkened for letters. The numbers carry the meaning.
-const COLORS: [RGBColor; 10] = [
+/// Between a point and the edge of its panel.
+const PADDING: f64 = 9.0;
+
+/// Paul Tol's muted scheme, its light colours darkened for letters. Colours alone carry no meaning.
+pub(crate) const COLORS: [RGBColor; 10] = [
     RGBColor(0x33, 0x22, 0x88),
     RGBColor(0x2e, 0x86, 0xb8),
     RGBColor(0x1f, 0x83, 0x75),
@@ -25,33 +31,57 @@ const COLORS: [RGBColor; 10] = [
     RGBColor(0x55, 0x55, 0x55),
 ];
 
+/// A square panel that holds some points. One scale for both axes: distances in the picture are distances in the plane.
+pub(crate) struct Frame {
+    side: f64,
+    middle: [f64; 2],
+    reach: f64,
+}
+
+impl Frame {
+    /// With room for `places`, `side` units wide and high.
+    pub(crate) fn of(places: &[[f64; 2]], side: f64) -> Self {
+        let [x, y] = [0, 1].map(|axis| middle(places.iter().map(move |place| place[axis])));
+        Self { side, middle: [x.0, y.0], reach: x.1.max(y.1).max(f64::MIN_POSITIVE) }
+    }
+
+    /// Draws its edge, with the upper left corner at `(left, top)`.
+    pub(crate) fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>, (left, top): (f64, f64)) -> Result<()> {
+        let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
+        pen.path(&corners.map(|(x, y)| (left + x * self.side, top + y * self.side)), RAIL, 1.0)
+    }
+
+    /// Where `place` is in the picture.
+    pub(crate) fn at(&self, (left, top): (f64, f64), place: [f64; 2]) -> (f64, f64) {
+        let half = self.side / 2.0;
+        let [x, y] = [0, 1].map(|axis| (place[axis] - self.middle[axis]) / self.reach * (half - PADDING));
+        (left + half + x, top + half - y)
+    }
+}
+
 pub(super) fn draw(scene: &Scene) -> Result<RgbImage> {
     let Scene { labels, clean, adversarial, .. } = scene;
     let points: Vec<Vec<f32>> = clean.features.iter().chain(&adversarial.features).cloned().collect();
-    let (places, share) = plane::principal(&points);
-    let (x, y) = (middle(places.iter().map(|place| place.0)), middle(places.iter().map(|place| place.1)));
-    // One scale for both axes: distances in the picture are distances in the plane.
-    let reach = x.1.max(y.1).max(f64::MIN_POSITIVE);
+    let Projection { places, shares } = pca(&points, 2);
+    let places: Vec<[f64; 2]> = places.iter().map(|place| [place[0], place[1]]).collect();
+    let frame = Frame::of(&places, SIDE);
     let size = (3.0 * MARGIN + 2.0 * SIDE, TOP + SIDE + BOTTOM);
     bitmap(size, |pen| {
         for (panel, (title, places)) in
             ["clean", "adversarial"].into_iter().zip(places.chunks(labels.len().max(1))).enumerate()
         {
-            let left = MARGIN + panel as f64 * (SIDE + MARGIN);
-            let corners = [(0.0, 0.0), (SIDE, 0.0), (SIDE, SIDE), (0.0, SIDE), (0.0, 0.0)];
-            pen.path(&corners.map(|(x, y)| (left + x, TOP + y)), RAIL, 1.0)?;
-            pen.strong(title, (left, 22.0), 13.0, INK)?;
-            let at = |value: f64, middle: f64| SIDE / 2.0 + (value - middle) / reach * (SIDE / 2.0 - 9.0);
-            for (&label, &(a, b)) in labels.iter().zip(places) {
+            let corner = (MARGIN + panel as f64 * (SIDE + MARGIN), TOP);
+            frame.draw(pen, corner)?;
+            pen.strong(title, (corner.0, 22.0), 13.0, INK)?;
+            for (&label, &place) in labels.iter().zip(places) {
                 let color = COLORS[label as usize % COLORS.len()];
-                let place = (left + at(a, x.0), TOP + SIDE - at(b, y.0));
-                pen.text(&label.to_string(), place, 10.5, color, Anchor::Center)?;
+                pen.text(&label.to_string(), frame.at(corner, place), 10.5, color, Anchor::Center)?;
             }
         }
         let images = labels.len();
         let text = format!(
             "{images} test images by class, in the plane of both panels' first two principal components ({:.0} % of the variance)",
-            100. * share
+            100. * shares.iter().sum::<f64>()
         );
         pen.text(&text, (MARGIN, TOP + SIDE + 18.0), 10.5, MUTED, Anchor::Left)
     })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cell, Table, wilson};
+use super::{Cell, Measure, Table, wilson};
 
 impl Table {
     /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
@@ -14,7 +14,7 @@ impl Table {
         let seeds: Vec<&str> = seeds.iter().map(|seed| seed.trim()).collect();
         let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
         let conditions = [
-            self.distinct(threat).join(" and "),
+            self.distinct(|cell| threat(&cell.norm, &cell.epsilon)).join(" and "),
             self.distinct(|cell| dataset(&cell.dataset)).join(", "),
             self.distinct(|cell| arch(&cell.arch)).join(", "),
             self.images(),
@@ -123,8 +123,28 @@ impl Table {
     }
 }
 
+/// Threat model, data set, network, images, seeds, profile and selection rule of `measures` in one line.
+pub(crate) fn conditions(measures: &[Measure]) -> String {
+    let distinct = |text: &dyn Fn(&Measure) -> String| {
+        measures.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(", ")
+    };
+    let seeds: BTreeSet<u64> = measures.iter().map(|measure| measure.seed).collect();
+    let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    [
+        distinct(&|measure| threat(&measure.norm, &measure.epsilon)),
+        distinct(&|measure| dataset(&measure.dataset)),
+        distinct(&|measure| arch(&measure.arch)),
+        distinct(&|measure| format!("{} test images", grouped(measure.examples))),
+        format!("{plural} {}", seeds.join(", ")),
+        format!("profile {}", distinct(&|measure| measure.profile.clone())),
+        distinct(&|measure| selection(&measure.checkpoint)),
+    ]
+    .join("; ")
+}
+
 /// `10,000` for 10000.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -136,13 +156,13 @@ pub(super) fn grouped(number: usize) -> String {
     text
 }
 
-fn threat(cell: &Cell) -> String {
-    let norm = match cell.norm.as_str() {
+fn threat(norm: &str, epsilon: &str) -> String {
+    let norm = match norm {
         "linf" => "L∞",
         "l2" => "L2",
         other => other,
     };
-    format!("{norm}, ε = {}", cell.epsilon)
+    format!("{norm}, ε = {epsilon}")
 }
 
 fn selection(checkpoint: &str) -> String {

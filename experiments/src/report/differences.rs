@@ -169,7 +169,7 @@ impl Table {
 }
 
 /// Two significant digits.
-fn significant(p: f64) -> String {
+pub(crate) fn significant(p: f64) -> String {
     let digits = (1.0 - p.log10().floor()).max(0.0) as usize;
     let text = format!("{p:.digits$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }

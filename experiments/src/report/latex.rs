@@ -57,7 +57,7 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';
     for c in text.chars() {

@@ -41,7 +41,7 @@ pub(super) fn render(table: &Table) -> String {
 }
 
 /// A bar would end the cell, a star or underscore would start emphasis.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
         if matches!(c, '|' | '*' | '_' | '\\' | '`' | '<') {

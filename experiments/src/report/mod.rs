@@ -3,11 +3,11 @@
 //! The long form, [`Cell`], is what was measured; everything else is computed from it, and
 //! [`read_cells`] reads it back.
 
-mod caption;
+pub(crate) mod caption;
 mod cells;
-mod differences;
-mod latex;
-mod markdown;
+pub(crate) mod differences;
+pub(crate) mod latex;
+pub(crate) mod markdown;
 mod marks;
 mod measures;
 mod paired;

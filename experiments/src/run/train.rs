@@ -3,6 +3,7 @@
 use super::{CONTROL, Checkpoint, Run, lock::Lock};
 use crate::{
     files,
+    grid::trained,
     interrupt::{self, Interrupted},
     progress::Progress,
     provenance::{Provenance, peak_rss_bytes},
@@ -99,6 +100,7 @@ impl Run {
     fn forget_measurements(&self) -> Result<()> {
         files::remove(&self.folder.join("evaluations.csv"))?;
         files::remove(&self.folder.join("examples.csv"))?;
+        trained::forget(&self.folder)?;
         for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
             files::remove(&self.audit(checkpoint).with_extension("csv"))?;
             files::remove(&self.audit(checkpoint).with_extension("md"))?;

@@ -15,7 +15,7 @@ use super::mark::Mark;
 
 pub(crate) type Color = RGBColor;
 
-const CARD: Color = RGBColor(0xfc, 0xfc, 0xfb);
+pub(crate) const CARD: Color = RGBColor(0xfc, 0xfc, 0xfb);
 const EDGE: Color = RGBColor(0xd0, 0xd4, 0xd9);
 pub(crate) const INK: Color = RGBColor(0x1f, 0x23, 0x28);
 pub(crate) const MUTED: Color = RGBColor(0x62, 0x6a, 0x73);

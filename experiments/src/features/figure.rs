@@ -1,0 +1,284 @@
+//! Measuring and writing a figure of features.
+
+use super::{
+    Separation, normalized,
+    pca::pca,
+    plot::Picture,
+    tsne::{Embedding, Tsne},
+};
+use crate::{
+    files,
+    grid::{
+        Grid, TableArgs,
+        trained::{Answer, Measured, Measurement, Number, Subject},
+    },
+    pictures::{ATTACK, Scene, drawing},
+    process::Usage,
+    profile,
+    report::{Measure, Row, caption::conditions},
+    run::Run,
+};
+use anyhow::Result;
+use attacks::Probe;
+use data::Name;
+use serde::{Deserialize, Serialize};
+use std::process::ExitCode;
+
+/// At most so many images: their clean and adversarial features are told apart in a picture, and t-SNE takes seconds.
+const IMAGES: usize = 300;
+
+/// As many classes as there are colours; of a data set with more, images of the others are left out.
+const CLASSES: u32 = 10;
+
+/// The subjects by name.
+pub(super) const SUBJECTS: [&str; 2] = ["clean", "adv"];
+
+/// A feature in both planes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The test image, by its position in the data set.
+    pub index: u64,
+    /// Its class.
+    pub label: u32,
+    /// `clean` or `adv`.
+    pub subject: String,
+    /// The class that the network takes it for.
+    pub predicted: u32,
+    /// Its place by t-SNE.
+    pub tsne: [f64; 2],
+    /// Its place by principal components.
+    pub pca: [f64; 2],
+}
+
+/// The features of one network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Panel {
+    /// Clean ones, then adversarial ones.
+    pub points: Vec<Point>,
+    /// The divergence that t-SNE ended with, in nats.
+    pub divergence: f64,
+    /// The share of the variance that the plane of principal components has.
+    pub share: f64,
+}
+
+/// A line of `points.csv`.
+#[derive(Serialize)]
+struct Line<'a> {
+    framework: &'a str,
+    regularizer: &'a str,
+    seed: u64,
+    run: String,
+    index: u64,
+    label: u32,
+    class: &'a str,
+    subject: &'a str,
+    predicted: u32,
+    tsne_x: f64,
+    tsne_y: f64,
+    pca_x: f64,
+    pca_y: f64,
+}
+
+/// A figure of features; of its grid, rows count. It shows one framework: the first, unless `--only` picks another.
+pub struct Distribution(pub Grid);
+
+impl Distribution {
+    /// The whole binary.
+    pub fn main(self) -> ExitCode {
+        crate::main(|args: &TableArgs| Some(args.training.out.as_path()), |args| self.work(args))
+    }
+
+    fn work(mut self, args: &TableArgs) -> Result<()> {
+        if args.only.is_empty() {
+            let first = self.0.rows.first().map(|row| row.0);
+            self.0.rows.retain(|row| Some(row.0) == first);
+        }
+        let frameworks = self.0.frameworks(args)?;
+        if frameworks.len() > 1 {
+            let (name, all) = (self.0.name, frameworks.join(", "));
+            return Err(Usage(format!("{name} shows one framework: choose one with --only ({all})")).into());
+        }
+        self.0.study(&self, args, |measured, lines| {
+            let dataset = profile::resolve(&args.training).dataset.parse()?;
+            let figure = Figure { grid: &self.0, measured, lines, dataset };
+            figure.write(args)?;
+            Ok(figure.markdown())
+        })
+    }
+}
+
+impl Measurement for Distribution {
+    type More = Panel;
+
+    fn settings(&self, _run: &Run, args: &TableArgs) -> Result<String> {
+        Ok(format!("first {} test images of {CLASSES} classes; {ATTACK}; {:?}", images(args), Tsne::default()))
+    }
+
+    fn measure(&self, subject: &Subject<'_>) -> Result<Answer<Panel>> {
+        let test = &subject.data.test;
+        let of_few = (0..test.len()).filter(|&i| test.label(i) < CLASSES);
+        let positions: Vec<usize> = of_few.take(images(subject.args)).collect();
+        let config = subject.run.config();
+        let probe = Probe::named(ATTACK, config.ball()?)?;
+        let scene = Scene::of(subject.model, &probe, test, &positions, config.seed, subject.device)?;
+        let labels = &scene.labels;
+        let seen = [&scene.clean, &scene.adversarial];
+        let features: Vec<Vec<f32>> = seen.iter().flat_map(|seen| normalized(&seen.features)).collect();
+        let plane = pca(&features, 2);
+        let Embedding { places, divergence } = Tsne::default().embed(&features)?;
+        let mut numbers = Vec::new();
+        for (name, features) in SUBJECTS.iter().zip(features.chunks(labels.len().max(1))) {
+            for (measure, value) in Separation::of(features, labels).named() {
+                let number = |value| Number { subject: (*name).into(), measure: measure.into(), value };
+                numbers.extend(value.map(number));
+            }
+        }
+        let point = |i: usize| {
+            let (subject, image) = (i / positions.len(), i % positions.len());
+            Point {
+                index: test.index(positions[image]),
+                label: labels[image],
+                subject: SUBJECTS[subject].into(),
+                predicted: seen[subject].predicted[image],
+                tsne: places[i],
+                pca: [plane.places[i][0], plane.places[i][1]],
+            }
+        };
+        let points = (0..features.len()).map(point).collect();
+        let more = Panel { points, divergence, share: plane.shares.iter().sum() };
+        Ok(Answer { examples: positions.len(), numbers, more })
+    }
+}
+
+/// How many images.
+fn images(args: &TableArgs) -> usize {
+    match profile::examples(&args.training, ATTACK) {
+        0 => IMAGES,
+        wanted => wanted.min(IMAGES),
+    }
+}
+
+/// What there is to show.
+pub(super) struct Figure<'a> {
+    grid: &'a Grid,
+    pub(super) measured: &'a [Measured<Panel>],
+    lines: &'a [Measure],
+    pub(super) dataset: Name,
+}
+
+impl Figure<'_> {
+    fn write(&self, args: &TableArgs) -> Result<()> {
+        let (out, name) = (&args.training.out, self.grid.name);
+        let picture = Picture(self);
+        for (path, bytes) in [
+            (out.join(name).join("points.csv"), self.points()?),
+            (out.join(format!("{name}.md")), self.markdown().into_bytes()),
+            (out.join(format!("{name}.svg")), drawing::svg(&picture)?.into_bytes()),
+            (out.join(format!("{name}.png")), drawing::png(&picture)?),
+        ] {
+            files::write(&path, &bytes)?;
+            tracing::info!("wrote {}", path.display());
+        }
+        Ok(())
+    }
+
+    fn points(&self) -> Result<Vec<u8>> {
+        let classes = self.dataset.class_names();
+        let lines = self.measured.iter().flat_map(|Measured { row, run, answer, .. }| {
+            answer.more.points.iter().map(|point| Line {
+                framework: &row.framework,
+                regularizer: &row.regularizer,
+                seed: run.config().seed,
+                run: run.config().id(),
+                index: point.index,
+                label: point.label,
+                class: classes[point.label as usize],
+                subject: &point.subject,
+                predicted: point.predicted,
+                tsne_x: point.tsne[0],
+                tsne_y: point.tsne[1],
+                pca_x: point.pca[0],
+                pca_y: point.pca[1],
+            })
+        });
+        files::csv(&lines.collect::<Vec<_>>())
+    }
+
+    /// What is drawn: of each row, the first seed there is.
+    pub(super) fn drawn(&self) -> Vec<&Measured<Panel>> {
+        let mut drawn: Vec<&Measured<Panel>> = self.measured.iter().collect();
+        drawn.dedup_by(|a, b| a.row.label == b.row.label);
+        drawn
+    }
+
+    /// `Figure 1: ...`
+    pub(super) fn title(&self) -> String {
+        format!("{}: {}", self.grid.name.replacen("figure", "Figure ", 1), self.grid.caption)
+    }
+
+    /// What is shown, and how it was made.
+    pub(super) fn caption(&self) -> Vec<String> {
+        let Tsne { perplexity, iterations, .. } = Tsne::default();
+        let drawn = self.drawn();
+        let of = |text: &dyn Fn(&Measured<Panel>) -> String| -> String {
+            let each = drawn.iter().map(|one| format!("{} ({})", text(one), one.row.label));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        vec![
+            format!("{}; adversarial: {ATTACK}. Of several seeds, the first is drawn.", conditions(self.lines)),
+            format!(
+                "Clean and adversarial features, divided by their norms, placed together for each network. t-SNE \
+                 (perplexity {perplexity}, {iterations} steps from the principal components; divergence in nats: {}) keeps \
+                 neighbourhoods: sizes of clusters and distances between them mean nothing. Principal components keep {} of the variance. \
+                 Statistics are of the features, not of the plane.",
+                of(&|one| format!("{:.2}", one.answer.more.divergence)),
+                of(&|one| format!("{:.0} %", 100. * one.answer.more.share)),
+            ),
+        ]
+    }
+
+    /// The statistic `measure` of `subject` in what was found of one run.
+    pub(super) fn number(one: &Measured<Panel>, subject: &str, measure: &str) -> Option<f64> {
+        let named = |number: &&Number| number.subject == subject && number.measure == measure;
+        one.answer.numbers.iter().find(named).map(|number| number.value)
+    }
+
+    fn markdown(&self) -> String {
+        let file = format!("{}.svg", self.grid.name);
+        let mut lines = vec![format!("**{}.**", self.title()), String::new(), format!("![{}]({file})", self.title())];
+        for text in self.caption() {
+            lines.extend([String::new(), text]);
+        }
+        lines.extend([
+            String::new(),
+            "| | seed | features | Fisher ratio | Silhouette | Intra-class distance | Inter-class distance |".into(),
+            "|---|---:|---|---:|---:|---:|---:|".into(),
+        ]);
+        for one in self.measured {
+            let Row { label, .. } = &one.row;
+            for subject in SUBJECTS {
+                let numbers = MEASURES.map(|(name, _)| {
+                    Self::number(one, subject, name).map_or("—".into(), |value| format!("{value:.3}"))
+                });
+                lines.push(format!("| {label} | {} | {subject} | {} |", one.run.config().seed, numbers.join(" | ")));
+            }
+        }
+        lines.extend([String::new(), DEFINITIONS.into()]);
+        lines.join("\n") + "\n"
+    }
+}
+
+/// The statistics by name, and short for a picture.
+pub(super) const MEASURES: [(&str, &str); 4] = [
+    ("fisher-ratio", "Fisher ratio"),
+    ("silhouette", "silhouette"),
+    ("intra-distance", "intra"),
+    ("inter-distance", "inter"),
+];
+
+const DEFINITIONS: &str = "- *Fisher ratio*: trace of the scatter between classes, `sum_k n_k |m_k - m|^2`, over that within \
+    classes, `sum_k sum_i |z_i - m_k|^2`.\n\
+    - *Silhouette*: mean over points of `(b - a) / max(a, b)`, where `a` is the mean distance to the own class and `b` the \
+    smallest mean distance to another (Rousseeuw 1987).\n\
+    - *Intra-* and *inter-class distance*: mean Euclidean distance over all pairs of one class, and of two.\n\
+    - Classes are the true ones, also of adversarial features.";

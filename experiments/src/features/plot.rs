@@ -1,0 +1,163 @@
+//! The figure as a picture: a column a network, a row a kind of plane.
+
+use super::figure::{Figure, MEASURES, Panel, Point, SUBJECTS};
+use crate::{
+    grid::trained::Measured,
+    pictures::{
+        drawing::Drawing,
+        scatter::{COLORS, Frame},
+    },
+    report::plot::pen::{self, Anchor, Color, INK, MUTED, Pen},
+};
+use anyhow::Result;
+use plotters::backend::DrawingBackend;
+
+const MARGIN: f64 = 26.0;
+const SIDE: f64 = 400.0;
+const GAP: f64 = 28.0;
+/// Above a panel, for its title.
+const HEAD: f64 = 26.0;
+/// Lines of the legend, statistics and footer.
+const LINE: f64 = 17.0;
+const SMALL: f64 = 10.5;
+
+/// Where a plane has a point.
+type Place = fn(&Point) -> [f64; 2];
+
+const PLANES: [(&str, Place); 2] = [("t-SNE", |point| point.tsne), ("Principal components", |point| point.pca)];
+
+pub(super) struct Picture<'a>(pub(super) &'a Figure<'a>);
+
+impl Picture<'_> {
+    fn columns(&self) -> f64 {
+        // One panel would be too narrow for legend and footer.
+        self.0.drawn().len().max(2) as f64
+    }
+
+    fn width(&self) -> f64 {
+        2.0 * MARGIN + self.columns() * SIDE + (self.columns() - 1.0) * GAP
+    }
+
+    fn title(&self) -> Vec<String> {
+        pen::wrap(&self.0.title(), 17.0, 0.9 * (self.width() - 2.0 * MARGIN))
+    }
+
+    fn footer(&self) -> Vec<String> {
+        let lines = self.0.caption();
+        lines.iter().flat_map(|line| pen::wrap(line, SMALL, self.width() - 2.0 * MARGIN)).collect()
+    }
+
+    fn classes(&self) -> &'static [&'static str] {
+        let names = self.0.dataset.class_names();
+        &names[..names.len().min(COLORS.len())]
+    }
+
+    fn top(&self) -> f64 {
+        MARGIN + 24.0 * self.title().len() as f64 + 4.0 * LINE
+    }
+
+    fn bottom(&self) -> f64 {
+        self.top() + PLANES.len() as f64 * (HEAD + SIDE + 8.0)
+    }
+
+    /// Shapes, then classes with their numbers, each class in a column of its own.
+    fn legend<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
+        let mut x = MARGIN + 5.0;
+        let top = self.top() - 3.0 * LINE - 6.0;
+        for (subject, text) in SUBJECTS.iter().zip(["clean image", "its adversarial example"]) {
+            mark(pen, (x, top), subject, INK)?;
+            pen.text(text, (x + 11.0, top), 12.0, INK, Anchor::Left)?;
+            x += 11.0 + pen::width(text, 12.0) + 24.0;
+        }
+        pen.text("badge: middle of a class, clean images", (x, top), 12.0, MUTED, Anchor::Left)?;
+        let half = self.classes().len().div_ceil(2).max(1);
+        let step = (self.width() - 2.0 * MARGIN) / half as f64;
+        for (i, name) in self.classes().iter().enumerate() {
+            let at = (MARGIN + 5.0 + step * (i % half) as f64, top + LINE * (1 + i / half) as f64);
+            pen.disc(at, 4.0, COLORS[i])?;
+            pen.text(&format!("{i} {name}"), (at.0 + 11.0, at.1), 12.0, INK, Anchor::Left)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drawing for Picture<'_> {
+    fn size(&self) -> (f64, f64) {
+        let footer = 15.0 * self.footer().len() as f64;
+        (self.width(), self.bottom() + 3.0 * LINE + 16.0 + footer + MARGIN - 6.0)
+    }
+
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
+        for (i, line) in self.title().iter().enumerate() {
+            pen.strong(line, (MARGIN, MARGIN + 4.0 + 24.0 * i as f64), 17.0, INK)?;
+        }
+        self.legend(pen)?;
+        for (column, one) in self.0.drawn().into_iter().enumerate() {
+            let left = MARGIN + column as f64 * (SIDE + GAP);
+            for (row, (name, place)) in PLANES.into_iter().enumerate() {
+                let top = self.top() + row as f64 * (HEAD + SIDE + 8.0);
+                pen.strong(&format!("{}: {name}", one.row.label), (left, top + HEAD / 2.0), 13.0, INK)?;
+                panel(pen, &one.answer.more.points, place, (left, top + HEAD))?;
+            }
+            statistics(pen, one, (left, self.bottom() + 10.0))?;
+        }
+        let top = self.bottom() + 3.0 * LINE + 20.0;
+        for (i, line) in self.footer().iter().enumerate() {
+            pen.text(line, (MARGIN, top + 15.0 * i as f64), SMALL, MUTED, Anchor::Left)?;
+        }
+        Ok(())
+    }
+}
+
+fn panel<B: DrawingBackend>(pen: &Pen<'_, B>, points: &[Point], place: Place, corner: (f64, f64)) -> Result<()> {
+    let frame = Frame::of(&points.iter().map(place).collect::<Vec<_>>(), SIDE);
+    frame.draw(pen, corner)?;
+    for point in points {
+        let color = COLORS[point.label as usize % COLORS.len()];
+        mark(pen, frame.at(corner, place(point)), &point.subject, color)?;
+    }
+    for class in 0..COLORS.len() as u32 {
+        let of_class = points.iter().filter(|point| point.label == class && point.subject == SUBJECTS[0]);
+        let places: Vec<[f64; 2]> = of_class.map(place).collect();
+        if let Some(middle) = middle(&places) {
+            let (x, y) = frame.at(corner, middle);
+            pen.disc((x, y), 8.5, COLORS[class as usize])?;
+            pen.disc((x, y), 7.0, pen::CARD)?;
+            pen.text(&class.to_string(), (x, y), 12.0, INK, Anchor::Center)?;
+        }
+    }
+    Ok(())
+}
+
+fn statistics<B: DrawingBackend>(pen: &Pen<'_, B>, one: &Measured<Panel>, (left, top): (f64, f64)) -> Result<()> {
+    for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adversarial"]).enumerate() {
+        let number = |(measure, short): (&str, &str)| {
+            let value = Figure::number(one, subject, measure);
+            format!("{short} {}", value.map_or("—".into(), |value| format!("{value:.3}")))
+        };
+        let text = format!("{name}: {}", MEASURES.map(number).join(", "));
+        pen.text(&text, (left, top + LINE * i as f64), 11.0, INK, Anchor::Left)?;
+    }
+    let text = format!("{} test images, seed {}", one.answer.examples, one.run.config().seed);
+    pen.text(&text, (left, top + 2.0 * LINE), 11.0, MUTED, Anchor::Left)
+}
+
+/// A disc for a clean image, a cross for an adversarial one.
+fn mark<B: DrawingBackend>(pen: &Pen<'_, B>, (x, y): (f64, f64), subject: &str, color: Color) -> Result<()> {
+    if subject == SUBJECTS[0] {
+        return pen.disc((x, y), 2.5, color);
+    }
+    let arm = 2.5;
+    pen.line((x - arm, y - arm), (x + arm, y + arm), color, 1.0)?;
+    pen.line((x - arm, y + arm), (x + arm, y - arm), color, 1.0)
+}
+
+/// The median of each coordinate: few stray points do not move it.
+fn middle(places: &[[f64; 2]]) -> Option<[f64; 2]> {
+    let median = |axis: usize| {
+        let mut values: Vec<f64> = places.iter().map(|place| place[axis]).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    };
+    Some([median(0)?, median(1)?])
+}

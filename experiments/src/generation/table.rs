@@ -1,0 +1,315 @@
+//! What I2FR changes in generated examples, as CSV, Markdown and LaTeX.
+
+use super::{RESTARTS, SUBJECTS, plot};
+use crate::{
+    files,
+    pictures::drawing,
+    report::{Measure, Paired, Row, Summary, caption::conditions, differences::significant, latex, markdown},
+};
+use anyhow::Result;
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// A measurement, and how it is printed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kind {
+    /// As in [`Measure::measure`].
+    pub name: &'static str,
+    /// As printed.
+    pub label: &'static str,
+    /// Its unit; empty for a plain number.
+    pub unit: &'static str,
+    /// Digits after the point.
+    digits: usize,
+    /// What it is, beside a table.
+    meaning: &'static str,
+}
+
+/// Every measurement, strength first. More is stronger or more diverse, of each.
+pub const KINDS: [Kind; 9] = [
+    Kind {
+        name: "loss-raised",
+        label: "Loss raised",
+        unit: "nats",
+        digits: 3,
+        meaning: "cross-entropy of the example minus that of its clean image",
+    },
+    Kind {
+        name: "error-raised-percent",
+        label: "Error raised",
+        unit: "points",
+        digits: 2,
+        meaning: "error on examples minus error on clean images",
+    },
+    Kind {
+        name: "feature-displacement",
+        label: "Feature moved",
+        unit: "",
+        digits: 3,
+        meaning: "distance of the example's feature, scaled as I2FR does, from that of its clean image",
+    },
+    Kind {
+        name: "transfer-error-percent",
+        label: "Transfer error",
+        unit: "%",
+        digits: 2,
+        meaning: "error of another network on the same examples: PGD-AT of the same seed (of PGD-AT's examples, TRADES)",
+    },
+    Kind {
+        name: "pairwise-distance",
+        label: "Distance",
+        unit: "",
+        digits: 3,
+        meaning: "Euclidean distance of two perturbations of an image, pixels in [0, 1]",
+    },
+    Kind {
+        name: "pairwise-angle",
+        label: "1 - cosine",
+        unit: "",
+        digits: 3,
+        meaning: "one minus the cosine of two perturbations of an image",
+    },
+    Kind {
+        name: "wrong-class-entropy",
+        label: "Class entropy",
+        unit: "nats",
+        digits: 3,
+        meaning: "entropy of the wrong classes an image's examples are taken for, over images that are ever wrong",
+    },
+    Kind {
+        name: "vendi-score",
+        label: "Vendi score",
+        unit: "",
+        digits: 3,
+        meaning: "exponential of the entropy of the eigenvalues of the perturbations' cosines, divided by their number",
+    },
+    Kind {
+        name: "distinct-directions",
+        label: "Directions",
+        unit: "",
+        digits: 3,
+        meaning: "participation ratio of the same eigenvalues: one by the sum of their squares",
+    },
+];
+
+/// What stands in a cell of Markdown and LaTeX.
+const CELLS: &str =
+    "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference).";
+
+/// The first so many of [`KINDS`] are strength, the others diversity.
+pub(super) const STRENGTHS: usize = 4;
+
+/// Strength and diversity by row.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(super) name: String,
+    pub(super) caption: String,
+    pub(super) rows: Vec<Row>,
+    measures: Vec<Measure>,
+}
+
+/// What I2FR in the attack changes in one measurement of one row, over the seeds for which both are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effect {
+    /// Without it.
+    pub plain: Summary,
+    /// With it.
+    pub i2fr: Summary,
+    /// The difference.
+    pub paired: Paired,
+    /// The smallest number of images behind any seed.
+    pub examples: usize,
+}
+
+/// A line of the CSV file.
+#[derive(Serialize)]
+struct Line<'a> {
+    label: &'a str,
+    framework: &'a str,
+    regularizer: &'a str,
+    measure: &'a str,
+    unit: &'a str,
+    seeds: usize,
+    examples: usize,
+    plain_mean: f64,
+    i2fr_mean: f64,
+    difference: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    p_value: Option<f64>,
+}
+
+impl Table {
+    /// The table called `name` (`table4`) of `measures`; of equal `rows` one is kept.
+    pub fn new(name: &str, caption: &str, mut rows: Vec<Row>, measures: Vec<Measure>) -> Self {
+        rows.dedup_by(|a, b| a.label == b.label);
+        Self { name: name.into(), caption: caption.into(), rows, measures }
+    }
+
+    /// What I2FR changes in `kind` of `row`; `None` where nothing was measured.
+    pub fn effect(&self, row: &Row, kind: &Kind) -> Option<Effect> {
+        let of = |subject: &str| -> BTreeMap<u64, &Measure> {
+            let here = |m: &&Measure| m.framework == row.framework && m.regularizer == row.regularizer;
+            let this = |m: &&Measure| m.measure == kind.name && m.subject == subject;
+            self.measures.iter().filter(here).filter(this).map(|m| (m.seed, m)).collect()
+        };
+        let [plain, i2fr] = SUBJECTS.map(of);
+        let pairs: Vec<(&Measure, &Measure)> =
+            plain.iter().filter_map(|(seed, plain)| Some((*plain, *i2fr.get(seed)?))).collect();
+        let values = |of: fn(&(&Measure, &Measure)) -> f64| pairs.iter().map(of).collect::<Vec<f64>>();
+        Some(Effect {
+            plain: Summary::of(&values(|(plain, _)| plain.value))?,
+            i2fr: Summary::of(&values(|(_, i2fr)| i2fr.value))?,
+            paired: Paired::of(&values(|(plain, i2fr)| i2fr.value - plain.value))?,
+            examples: pairs.iter().map(|(plain, _)| plain.examples).min()?,
+        })
+    }
+
+    /// Writes `NAME.{csv,md,tex,svg,png}` below `out` and returns their paths.
+    ///
+    /// # Errors
+    /// When a file cannot be written; each is whole or untouched.
+    pub fn write(&self, out: &Path) -> Result<Vec<PathBuf>> {
+        let picture = plot::Dumbbells(self);
+        let files = [
+            ("csv", self.csv()?),
+            ("md", self.markdown().into_bytes()),
+            ("tex", self.latex().into_bytes()),
+            ("svg", drawing::svg(&picture)?.into_bytes()),
+            ("png", drawing::png(&picture)?),
+        ];
+        let write = |(extension, bytes): (&str, Vec<u8>)| {
+            let path = out.join(format!("{}.{extension}", self.name));
+            files::write(&path, &bytes).map(|()| path)
+        };
+        files.into_iter().map(write).collect()
+    }
+
+    fn csv(&self) -> Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            for kind in &KINDS {
+                let Some(Effect { plain, i2fr, paired, examples }) = self.effect(row, kind) else { continue };
+                lines.push(Line {
+                    label: &row.label,
+                    framework: &row.framework,
+                    regularizer: &row.regularizer,
+                    measure: kind.name,
+                    unit: kind.unit,
+                    seeds: paired.difference.seeds,
+                    examples,
+                    plain_mean: plain.mean,
+                    i2fr_mean: i2fr.mean,
+                    difference: paired.difference.mean,
+                    low: paired.interval().map(|(low, _)| low),
+                    high: paired.interval().map(|(_, high)| high),
+                    p_value: paired.p_value,
+                });
+            }
+        }
+        files::csv(&lines)
+    }
+
+    /// The table as Markdown, as in `NAME.md`.
+    pub fn markdown(&self) -> String {
+        let mut lines = vec![format!("**{}.** {}.", self.title(), self.caption), String::new(), self.conditions()];
+        for (title, kinds) in parts() {
+            let labels: Vec<String> = kinds.iter().map(|kind| markdown::escape(&kind.head())).collect();
+            lines.extend([String::new(), format!("| {title} | {} |", labels.join(" | "))]);
+            lines.push(format!("|---|{}", "---:|".repeat(kinds.len())));
+            for row in &self.rows {
+                let cells: Vec<String> = kinds.iter().map(|kind| self.cell(row, kind)).collect();
+                lines.push(format!("| {} | {} |", markdown::escape(&row.label), cells.join(" | ")));
+            }
+        }
+        for remark in [CELLS.to_owned(), self.remarks()] {
+            lines.extend([String::new(), remark]);
+        }
+        lines.push(String::new());
+        lines.extend(KINDS.iter().map(|kind| format!("- *{}* (`{}`): {}.", kind.label, kind.name, kind.meaning)));
+        lines.join("\n") + "\n"
+    }
+
+    fn latex(&self) -> String {
+        let caption = latex::escape(&format!("{}. {}", self.caption, self.conditions()));
+        let mut lines = vec!["\\begin{table*}".to_owned(), "  \\centering".into(), format!("  \\caption{{{caption}}}")];
+        lines.push(format!("  \\label{{tab:{}}}", self.name));
+        for (title, kinds) in parts() {
+            lines.push(format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(kinds.len())));
+            let head: String = kinds.iter().map(|kind| format!(" & {}", latex::escape(&kind.head()))).collect();
+            lines.extend(["    \\toprule".into(), format!("    {title}{head} \\\\"), "    \\midrule".into()]);
+            for row in &self.rows {
+                let cell = |kind: &Kind| format!(" & {}", latex::escape(&self.cell(row, kind)));
+                let cells: String = kinds.iter().map(cell).collect();
+                lines.push(format!("    {}{cells} \\\\", latex::escape(&row.label)));
+            }
+            lines.extend(["    \\bottomrule".into(), "  \\end{tabular}\n".into()]);
+        }
+        for remark in [CELLS, &self.remarks()] {
+            lines.push(format!("  \\footnotesize {}\n", latex::escape(remark)));
+        }
+        lines.push("\\end{table*}".into());
+        // The escapes of this project's tables know no arrow and no minus sign.
+        (lines.join("\n") + "\n").replace('→', "$\\to$").replace('−', "$-$")
+    }
+
+    /// Without → with I2FR, and the difference.
+    fn cell(&self, row: &Row, kind: &Kind) -> String {
+        let Some(Effect { plain, i2fr, paired, .. }) = self.effect(row, kind) else { return "—".into() };
+        let difference = kind.signed(paired.difference.mean);
+        let found = match (paired.difference.half_width, paired.p_value) {
+            (Some(half), Some(p)) => format!("{difference} ± {}, p = {}", kind.number(half), significant(p)),
+            _ => difference,
+        };
+        format!("{} → {} ({found})", kind.number(plain.mean), kind.number(i2fr.mean))
+    }
+
+    pub(super) fn title(&self) -> String {
+        self.name.replacen("table", "Table ", 1)
+    }
+
+    pub(super) fn conditions(&self) -> String {
+        format!("{}; {RESTARTS} examples of each image.", conditions(&self.measures))
+    }
+
+    /// What the numbers mean, in sentences.
+    pub(super) fn remarks(&self) -> String {
+        let effects = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
+        let several = effects.map(|effect| effect.paired.difference.seeds).max().unwrap_or(0) > 1;
+        let certainty = if several {
+            "± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
+             sign-flip test, not corrected for there being many."
+        } else {
+            "One seed: no interval over runs, and nothing is known of a difference's sign."
+        };
+        format!("Same weights, starts and number of steps. More is stronger or more diverse. {certainty}")
+    }
+}
+
+impl Kind {
+    fn head(&self) -> String {
+        if self.unit.is_empty() { self.label.into() } else { format!("{}, {}", self.label, self.unit) }
+    }
+
+    pub(super) fn number(&self, value: f64) -> String {
+        format!("{:.*}", self.digits, value)
+    }
+
+    /// A difference with its sign.
+    pub(super) fn signed(&self, value: f64) -> String {
+        let size = self.number(value.abs());
+        match value {
+            _ if size.parse() == Ok(0.) => size,
+            v if v < 0. => format!("−{size}"),
+            _ => format!("+{size}"),
+        }
+    }
+}
+
+/// Strength and diversity, each a table of its own: both abreast would not fit a page.
+pub(super) fn parts() -> [(&'static str, &'static [Kind]); 2] {
+    [("Strength", &KINDS[..STRENGTHS]), ("Diversity", &KINDS[STRENGTHS..])]
+}

@@ -1,0 +1,280 @@
+//! What is measured on the weights of trained runs, accuracies aside: run by run, each answer kept beside its run.
+
+use super::{Grid, Planned, TableArgs, fill, in_shard};
+use crate::{
+    config::RunConfig,
+    files, profile,
+    report::{Measure, Row, write_measures},
+    run::{Checkpoint, Run},
+    show,
+};
+use anyhow::{Context, Result};
+use candle::Device;
+use data::Splits;
+use models::Model;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+/// Files of answers begin so.
+const PREFIX: &str = "measured-";
+
+/// Something to measure on a trained network.
+pub trait Measurement {
+    /// What it finds that is no number.
+    type More: Serialize + DeserializeOwned;
+
+    /// Everything that an answer depends on beside the weights of `run`, in words. An answer to other words is not
+    /// used.
+    ///
+    /// # Errors
+    /// When the run's configuration is none.
+    fn settings(&self, run: &Run, args: &TableArgs) -> Result<String>;
+
+    /// The run whose network is needed as well.
+    fn companion(&self, _run: &Run) -> Option<RunConfig> {
+        None
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    /// When a network fails, or the user interrupts.
+    fn measure(&self, subject: &Subject<'_>) -> Result<Answer<Self::More>>;
+}
+
+/// What is measured.
+pub struct Subject<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// A frozen view of its network.
+    pub model: &'a dyn Model,
+    /// One of its companion's.
+    pub companion: Option<&'a dyn Model>,
+    /// All images.
+    pub data: &'a Splits,
+    /// Where they are looked at.
+    pub device: &'a Device,
+    /// The command line.
+    pub args: &'a TableArgs,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer<T> {
+    /// The number of test images.
+    pub examples: usize,
+    /// The measurements. What is undefined for these images is not among them.
+    pub numbers: Vec<Number>,
+    /// Whatever else there is.
+    pub more: T,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of `Measure`, which documents them")]
+pub struct Number {
+    pub subject: String,
+    pub measure: String,
+    pub value: f64,
+}
+
+/// An answer as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    settings: String,
+    seconds: f64,
+    answer: Answer<T>,
+}
+
+/// A run and what was measured on it.
+pub struct Measured<T> {
+    /// Its row.
+    pub row: Row,
+    /// The run.
+    pub run: Run,
+    /// What was found.
+    pub answer: Answer<T>,
+    /// What that took.
+    pub seconds: f64,
+}
+
+impl Grid {
+    /// Trains the rows and measures what is missing, as `args` allow; writes `NAME/measures.csv`, hands all that was
+    /// measured to `show` (also when it was interrupted or a run failed, with what is there by then), and prints what
+    /// `show` returns.
+    ///
+    /// # Errors
+    /// When a run fails, nothing is left to show, or the user interrupts.
+    pub fn study<M: Measurement>(
+        &self,
+        measurement: &M,
+        args: &TableArgs,
+        show: impl FnOnce(&[Measured<M::More>], &[Measure]) -> Result<String>,
+    ) -> Result<()> {
+        let planned = self.plan(args)?;
+        if args.plan {
+            self.print_plan(&planned, args);
+            print_companions(measurement, &planned, args);
+            return Ok(());
+        }
+        let filled = if args.render_only { Ok(()) } else { self.investigate(measurement, &planned, args) };
+        let measured = self.measured(measurement, &planned, args)?;
+        let out = &args.training.out;
+        let mut text = String::new();
+        if !measured.is_empty() {
+            let lines = self.lines(&measured, args);
+            write_measures(&out.join(self.name).join("measures.csv"), &lines)?;
+            text = show(&measured, &lines)?;
+            show::index(out)?;
+        }
+        filled?;
+        // A part of a grid may hold no run, and another part's machine the results.
+        anyhow::ensure!(
+            !measured.is_empty() || args.shard.is_some(),
+            "nothing was measured with these options on the runs in {}; run {} without --render-only",
+            out.display(),
+            self.name
+        );
+        print!("{text}");
+        Ok(())
+    }
+
+    /// The frameworks of the rows that `args` ask for.
+    ///
+    /// # Errors
+    /// When they ask for a row that is none.
+    pub fn frameworks(&self, args: &TableArgs) -> Result<Vec<String>> {
+        let mut names: Vec<String> = self.plan(args)?.into_iter().map(|planned| planned.row.framework).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Seeds are the outer loop, as in [`Grid::fill`].
+    fn investigate<M: Measurement>(&self, measurement: &M, planned: &[Planned], args: &TableArgs) -> Result<()> {
+        let data = fill::load(args)?;
+        let device = args.training.device.open()?;
+        let seeds = planned.first().map_or(0, |p| p.runs.len());
+        let runs = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed]));
+        for (_, run) in runs.enumerate().filter(|(i, _)| in_shard(args, *i)) {
+            let known = self.known(measurement, run, args)?.is_some();
+            // Numbers outlive the weights.
+            if known && !run.trained() {
+                continue;
+            }
+            run.train(&data, &device, args.training.save_minutes)?;
+            if !known {
+                self.ask(measurement, run, &data, &device, args)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ask<M: Measurement>(
+        &self,
+        measurement: &M,
+        run: &Run,
+        data: &Splits,
+        device: &Device,
+        args: &TableArgs,
+    ) -> Result<()> {
+        let companion = measurement.companion(run).map(|config| Run::new(config, &args.training.out));
+        if let Some(other) = &companion {
+            other.train(data, device, args.training.save_minutes)?;
+        }
+        let net = run.net(args.checkpoint, data, device)?;
+        let other = companion.map(|other| other.net(args.checkpoint, data, device)).transpose()?;
+        let (model, other) = (net.frozen(), other.as_ref().map(models::Net::frozen));
+        let companion = other.as_ref().map(|view| view as &dyn Model);
+        let began = Instant::now();
+        let answer = measurement.measure(&Subject { run, model: &model, companion, data, device, args })?;
+        let (settings, seconds) = (measurement.settings(run, args)?, began.elapsed().as_secs_f64());
+        tracing::info!("{}: measured for {} in {seconds:.1} s", run.name(), self.name);
+        files::write(&self.file(run, args.checkpoint), &serde_json::to_vec(&Stored { settings, seconds, answer })?)
+    }
+
+    /// What was measured on `run` with the same settings.
+    fn known<M: Measurement>(&self, measurement: &M, run: &Run, args: &TableArgs) -> Result<Option<Stored<M::More>>> {
+        let path = self.file(run, args.checkpoint);
+        if !run.finished() || !path.is_file() {
+            return Ok(None);
+        }
+        let broken = || format!("{}: not a measurement; delete it to measure again", path.display());
+        let stored: Stored<M::More> = serde_json::from_slice(&fs::read(&path)?).with_context(broken)?;
+        Ok((stored.settings == measurement.settings(run, args)?).then_some(stored))
+    }
+
+    fn measured<M: Measurement>(
+        &self,
+        measurement: &M,
+        planned: &[Planned],
+        args: &TableArgs,
+    ) -> Result<Vec<Measured<M::More>>> {
+        let mut measured = Vec::new();
+        for Planned { row, runs } in planned {
+            for run in runs {
+                if let Some(Stored { seconds, answer, .. }) = self.known(measurement, run, args)? {
+                    measured.push(Measured { row: row.clone(), run: run.clone(), answer, seconds });
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    fn lines<T>(&self, measured: &[Measured<T>], args: &TableArgs) -> Vec<Measure> {
+        let base = profile::resolve(&args.training);
+        let of = |Measured { row, run, answer, seconds }: &Measured<T>| -> Vec<Measure> {
+            let line = |number: &Number| Measure {
+                source: self.name.into(),
+                framework: row.framework.clone(),
+                regularizer: row.regularizer.clone(),
+                dataset: base.dataset.clone(),
+                arch: base.arch.clone(),
+                norm: base.norm.clone(),
+                epsilon: base.epsilon.clone(),
+                subject: number.subject.clone(),
+                measure: number.measure.clone(),
+                checkpoint: args.checkpoint.name().into(),
+                seed: run.config().seed,
+                examples: answer.examples,
+                value: number.value,
+                run: run.config().id(),
+                profile: args.training.profile.to_string(),
+                seconds: *seconds,
+            };
+            answer.numbers.iter().map(line).collect()
+        };
+        measured.iter().flat_map(of).collect()
+    }
+
+    fn file(&self, run: &Run, checkpoint: Checkpoint) -> PathBuf {
+        run.folder().join(format!("{PREFIX}{}-{}.json", self.name, checkpoint.name()))
+    }
+}
+
+/// Runs that are no row, but needed.
+fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: &TableArgs) {
+    let rows: Vec<String> = planned.iter().flat_map(|p| &p.runs).map(|run| run.config().id()).collect();
+    let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run));
+    let mut others: Vec<Run> = needed.map(|config| Run::new(config, &args.training.out)).collect();
+    others.retain(|run| !rows.contains(&run.config().id()));
+    others.sort_by_key(|run| run.config().id());
+    others.dedup_by_key(|run| run.config().id());
+    for run in others {
+        let state = if run.trained() { "trained" } else { "to train" };
+        println!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id());
+    }
+}
+
+/// Removes everything that was measured on weights that are gone from the run in `folder`.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn forget(folder: &Path) -> Result<()> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX));
+    answers.try_for_each(|file| files::remove(&file.path()))
+}
