@@ -90,8 +90,8 @@ impl Distribution {
 
     fn work(mut self, args: &TableArgs) -> Result<()> {
         if args.only.is_empty() {
-            let first = self.0.rows.first().map(|row| row.framework());
-            self.0.rows.retain(|row| Some(row.framework()) == first);
+            let first = self.0.rows.first().map(|row| row.0);
+            self.0.rows.retain(|row| Some(row.0) == first);
         }
         let frameworks = self.0.frameworks(args)?;
         if frameworks.len() > 1 {
@@ -221,19 +221,18 @@ impl Figure<'_> {
         let Tsne { perplexity, iterations, .. } = Tsne::default();
         let drawn = self.drawn();
         let of = |text: &dyn Fn(&Measured<Panel>) -> String| -> String {
-            let each = drawn.iter().map(|one| format!("{} {}", one.row.label, text(one)));
+            let each = drawn.iter().map(|one| format!("{} ({})", text(one), one.row.label));
             each.collect::<Vec<_>>().join(", ")
         };
-        let seeds = of(&|one| one.run.config().seed.to_string());
         vec![
-            format!("{}; adversarial: {ATTACK}. Drawn: seed of {seeds}.", conditions(self.lines)),
+            format!("{}; adversarial: {ATTACK}. Of several seeds, the first is drawn.", conditions(self.lines)),
             format!(
                 "Clean and adversarial features, divided by their norms, placed together for each network. t-SNE \
                  (perplexity {perplexity}, {iterations} steps from the principal components; divergence in nats: {}) keeps \
-                 neighbourhoods: sizes of clusters and distances between them mean nothing. Principal components keep {} % of the variance. \
+                 neighbourhoods: sizes of clusters and distances between them mean nothing. Principal components keep {} of the variance. \
                  Statistics are of the features, not of the plane.",
                 of(&|one| format!("{:.2}", one.answer.more.divergence)),
-                of(&|one| format!("{:.0}", 100. * one.answer.more.share)),
+                of(&|one| format!("{:.0} %", 100. * one.answer.more.share)),
             ),
         ]
     }

@@ -11,8 +11,6 @@ mod figure;
 pub mod pca;
 mod plot;
 pub mod statistics;
-#[cfg(test)]
-mod tests;
 pub mod tsne;
 
 pub use figure::{Distribution, Panel, Point};

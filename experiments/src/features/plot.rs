@@ -21,9 +21,10 @@ const HEAD: f64 = 26.0;
 const LINE: f64 = 17.0;
 const SMALL: f64 = 10.5;
 
-/// The planes, and where each has its points.
-const PLANES: [(&str, fn(&Point) -> [f64; 2]); 2] =
-    [("t-SNE", |point| point.tsne), ("Principal components", |point| point.pca)];
+/// Where a plane has a point.
+type Place = fn(&Point) -> [f64; 2];
+
+const PLANES: [(&str, Place); 2] = [("t-SNE", |point| point.tsne), ("Principal components", |point| point.pca)];
 
 pub(super) struct Picture<'a>(pub(super) &'a Figure<'a>);
 
@@ -68,7 +69,7 @@ impl Picture<'_> {
             pen.text(text, (x + 11.0, top), 12.0, INK, Anchor::Left)?;
             x += 11.0 + pen::width(text, 12.0) + 24.0;
         }
-        pen.text("digits: middle of a class, clean images", (x, top), 12.0, MUTED, Anchor::Left)?;
+        pen.text("badge: middle of a class, clean images", (x, top), 12.0, MUTED, Anchor::Left)?;
         let half = self.classes().len().div_ceil(2).max(1);
         let step = (self.width() - 2.0 * MARGIN) / half as f64;
         for (i, name) in self.classes().iter().enumerate() {
@@ -77,48 +78,6 @@ impl Picture<'_> {
             pen.text(&format!("{i} {name}"), (at.0 + 11.0, at.1), 12.0, INK, Anchor::Left)?;
         }
         Ok(())
-    }
-
-    fn panel<B: DrawingBackend>(
-        pen: &Pen<'_, B>,
-        points: &[Point],
-        place: fn(&Point) -> [f64; 2],
-        corner: (f64, f64),
-    ) -> Result<()> {
-        let frame = Frame::of(&points.iter().map(place).collect::<Vec<_>>(), SIDE);
-        frame.draw(pen, corner)?;
-        for point in points {
-            let color = COLORS[point.label as usize % COLORS.len()];
-            mark(pen, frame.at(corner, place(point)), &point.subject, color)?;
-        }
-        for class in 0..COLORS.len() as u32 {
-            let of_class = points.iter().filter(|point| point.label == class && point.subject == SUBJECTS[0]);
-            let places: Vec<[f64; 2]> = of_class.map(place).collect();
-            if let Some(middle) = middle(&places) {
-                let (x, y) = frame.at(corner, middle);
-                pen.disc((x, y), 8.0, pen::CARD)?;
-                pen.text(&class.to_string(), (x, y), 13.0, INK, Anchor::Center)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn statistics<B: DrawingBackend>(
-        &self,
-        pen: &Pen<'_, B>,
-        one: &Measured<Panel>,
-        (left, top): (f64, f64),
-    ) -> Result<()> {
-        for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adversarial"]).enumerate() {
-            let number = |(measure, short): (&str, &str)| {
-                let value = Figure::number(one, subject, measure);
-                format!("{short} {}", value.map_or("—".into(), |value| format!("{value:.3}")))
-            };
-            let text = format!("{name}: {}", MEASURES.map(number).join(", "));
-            pen.text(&text, (left, top + LINE * i as f64), 11.0, INK, Anchor::Left)?;
-        }
-        let text = format!("{} test images, seed {}", one.answer.examples, one.run.config().seed);
-        pen.text(&text, (left, top + 2.0 * LINE), 11.0, MUTED, Anchor::Left)
     }
 }
 
@@ -138,9 +97,9 @@ impl Drawing for Picture<'_> {
             for (row, (name, place)) in PLANES.into_iter().enumerate() {
                 let top = self.top() + row as f64 * (HEAD + SIDE + 8.0);
                 pen.strong(&format!("{}: {name}", one.row.label), (left, top + HEAD / 2.0), 13.0, INK)?;
-                Self::panel(pen, &one.answer.more.points, place, (left, top + HEAD))?;
+                panel(pen, &one.answer.more.points, place, (left, top + HEAD))?;
             }
-            self.statistics(pen, one, (left, self.bottom() + 10.0))?;
+            statistics(pen, one, (left, self.bottom() + 10.0))?;
         }
         let top = self.bottom() + 3.0 * LINE + 20.0;
         for (i, line) in self.footer().iter().enumerate() {
@@ -148,6 +107,39 @@ impl Drawing for Picture<'_> {
         }
         Ok(())
     }
+}
+
+fn panel<B: DrawingBackend>(pen: &Pen<'_, B>, points: &[Point], place: Place, corner: (f64, f64)) -> Result<()> {
+    let frame = Frame::of(&points.iter().map(place).collect::<Vec<_>>(), SIDE);
+    frame.draw(pen, corner)?;
+    for point in points {
+        let color = COLORS[point.label as usize % COLORS.len()];
+        mark(pen, frame.at(corner, place(point)), &point.subject, color)?;
+    }
+    for class in 0..COLORS.len() as u32 {
+        let of_class = points.iter().filter(|point| point.label == class && point.subject == SUBJECTS[0]);
+        let places: Vec<[f64; 2]> = of_class.map(place).collect();
+        if let Some(middle) = middle(&places) {
+            let (x, y) = frame.at(corner, middle);
+            pen.disc((x, y), 8.5, COLORS[class as usize])?;
+            pen.disc((x, y), 7.0, pen::CARD)?;
+            pen.text(&class.to_string(), (x, y), 12.0, INK, Anchor::Center)?;
+        }
+    }
+    Ok(())
+}
+
+fn statistics<B: DrawingBackend>(pen: &Pen<'_, B>, one: &Measured<Panel>, (left, top): (f64, f64)) -> Result<()> {
+    for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adversarial"]).enumerate() {
+        let number = |(measure, short): (&str, &str)| {
+            let value = Figure::number(one, subject, measure);
+            format!("{short} {}", value.map_or("—".into(), |value| format!("{value:.3}")))
+        };
+        let text = format!("{name}: {}", MEASURES.map(number).join(", "));
+        pen.text(&text, (left, top + LINE * i as f64), 11.0, INK, Anchor::Left)?;
+    }
+    let text = format!("{} test images, seed {}", one.answer.examples, one.run.config().seed);
+    pen.text(&text, (left, top + 2.0 * LINE), 11.0, MUTED, Anchor::Left)
 }
 
 /// A disc for a clean image, a cross for an adversarial one.

@@ -26,8 +26,6 @@ pub mod diversity;
 mod plot;
 pub mod strength;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use diversity::{Diversity, wrong_class_entropy};
 pub use strength::{Seen, Strength};

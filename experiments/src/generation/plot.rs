@@ -53,8 +53,9 @@ impl Dumbbells<'_> {
     }
 
     fn footer(&self) -> Vec<String> {
-        let coloured = "Coloured difference: its 95 % interval over paired seeds excludes 0.";
-        let text = [self.0.conditions(), self.0.remarks().join(" "), coloured.into()];
+        let axes = "Each axis goes from the smallest to the largest value of its panel. Coloured difference: its 95 % \
+                    interval over paired seeds excludes 0.";
+        let text = [self.0.conditions(), self.0.remarks(), axes.into()];
         text.iter().flat_map(|line| pen::wrap(line, SMALL, self.width() - 2.0 * MARGIN)).collect()
     }
 

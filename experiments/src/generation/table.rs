@@ -95,6 +95,10 @@ pub const KINDS: [Kind; 9] = [
     },
 ];
 
+/// What stands in a cell of Markdown and LaTeX.
+const CELLS: &str =
+    "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference).";
+
 /// The first so many of [`KINDS`] are strength, the others diversity.
 pub(super) const STRENGTHS: usize = 4;
 
@@ -221,8 +225,8 @@ impl Table {
                 lines.push(format!("| {} | {} |", markdown::escape(&row.label), cells.join(" | ")));
             }
         }
-        for remark in self.remarks() {
-            lines.extend([String::new(), markdown::escape(&remark)]);
+        for remark in [CELLS.to_owned(), self.remarks()] {
+            lines.extend([String::new(), remark]);
         }
         lines.push(String::new());
         lines.extend(KINDS.iter().map(|kind| format!("- *{}* (`{}`): {}.", kind.label, kind.name, kind.meaning)));
@@ -244,7 +248,9 @@ impl Table {
             }
             lines.extend(["    \\bottomrule".into(), "  \\end{tabular}\n".into()]);
         }
-        lines.extend(self.remarks().iter().map(|remark| format!("  \\footnotesize {}\n", latex::escape(remark))));
+        for remark in [CELLS, &self.remarks()] {
+            lines.push(format!("  \\footnotesize {}\n", latex::escape(remark)));
+        }
         lines.push("\\end{table*}".into());
         // The escapes of this project's tables know no arrow and no minus sign.
         (lines.join("\n") + "\n").replace('→', "$\\to$").replace('−', "$-$")
@@ -270,21 +276,16 @@ impl Table {
     }
 
     /// What the numbers mean, in sentences.
-    pub(super) fn remarks(&self) -> Vec<String> {
-        let seeds = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
-        let several = seeds.map(|effect| effect.paired.difference.seeds).max().unwrap_or(0) > 1;
+    pub(super) fn remarks(&self) -> String {
+        let effects = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
+        let several = effects.map(|effect| effect.paired.difference.seeds).max().unwrap_or(0) > 1;
         let certainty = if several {
             "± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
              sign-flip test, not corrected for there being many."
         } else {
             "One seed: no interval over runs, and nothing is known of a difference's sign."
         };
-        vec![
-            "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference), on the \
-             same weights, from the same starts, with as many steps. More is stronger or more diverse."
-                .into(),
-            certainty.into(),
-        ]
+        format!("Same weights, starts and number of steps. More is stronger or more diverse. {certainty}")
     }
 }
 

@@ -3,7 +3,6 @@
 mod entry;
 mod estimate;
 mod fill;
-mod survey;
 pub mod trained;
 
 use crate::{

@@ -118,7 +118,7 @@ impl Grid {
         let planned = self.plan(args)?;
         if args.plan {
             self.print_plan(&planned, args);
-            self.print_companions(measurement, &planned, args);
+            print_companions(measurement, &planned, args);
             return Ok(());
         }
         let filled = if args.render_only { Ok(()) } else { self.investigate(measurement, &planned, args) };
@@ -253,19 +253,19 @@ impl Grid {
     fn file(&self, run: &Run, checkpoint: Checkpoint) -> PathBuf {
         run.folder().join(format!("{PREFIX}{}-{}.json", self.name, checkpoint.name()))
     }
+}
 
-    /// Runs that are no row, but needed.
-    fn print_companions<M: Measurement>(&self, measurement: &M, planned: &[Planned], args: &TableArgs) {
-        let rows: Vec<String> = planned.iter().flat_map(|p| &p.runs).map(|run| run.config().id()).collect();
-        let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run));
-        let mut others: Vec<Run> = needed.map(|config| Run::new(config, &args.training.out)).collect();
-        others.retain(|run| !rows.contains(&run.config().id()));
-        others.sort_by_key(|run| run.config().id());
-        others.dedup_by_key(|run| run.config().id());
-        for run in others {
-            let state = if run.trained() { "trained" } else { "to train" };
-            println!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id());
-        }
+/// Runs that are no row, but needed.
+fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: &TableArgs) {
+    let rows: Vec<String> = planned.iter().flat_map(|p| &p.runs).map(|run| run.config().id()).collect();
+    let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run));
+    let mut others: Vec<Run> = needed.map(|config| Run::new(config, &args.training.out)).collect();
+    others.retain(|run| !rows.contains(&run.config().id()));
+    others.sort_by_key(|run| run.config().id());
+    others.dedup_by_key(|run| run.config().id());
+    for run in others {
+        let state = if run.trained() { "trained" } else { "to train" };
+        println!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id());
     }
 }
 

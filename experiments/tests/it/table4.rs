@@ -1,0 +1,151 @@
+//! Table 4, from training to its files.
+
+use crate::{
+    interrupted::{assert_interrupted, signal, wait_until},
+    outcome::refuses,
+    program::{TINY, assert_nothing_half_written, bytes, command, path, remove_weights, run, runs, text},
+};
+use experiments::report::{Measure, read_measures};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const MEASURES: [&str; 9] = [
+    "loss-raised",
+    "error-raised-percent",
+    "feature-displacement",
+    "transfer-error-percent",
+    "pairwise-distance",
+    "pairwise-angle",
+    "wrong-class-entropy",
+    "vendi-score",
+    "distinct-directions",
+];
+
+fn pgd_at(more: &[&'static str]) -> Vec<&'static str> {
+    [&TINY[..], &["--only", "pgd-at"], more].concat()
+}
+
+/// What was measured, without how long that took.
+fn measures(out: &Path) -> Vec<Measure> {
+    let lines = read_measures(&out.join("table4/measures.csv")).unwrap();
+    lines.into_iter().map(|line| Measure { seconds: 0., ..line }).collect()
+}
+
+/// The files of answers below `out`.
+fn answers(out: &Path) -> Vec<PathBuf> {
+    let all = runs(out).into_iter().map(|run| run.join("measured-table4-best.json"));
+    all.filter(|path| path.is_file()).collect()
+}
+
+fn renderings(out: &Path) -> [PathBuf; 6] {
+    let [csv, md, tex, svg, png] = ["csv", "md", "tex", "svg", "png"].map(|kind| out.join(format!("table4.{kind}")));
+    [out.join("table4/measures.csv"), csv, md, tex, svg, png]
+}
+
+#[test]
+fn every_measurement_is_there_and_kept() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path();
+    let printed = run("table4", &pgd_at(&[]), out);
+    assert_eq!(printed, text(&out.join("table4.md")));
+    assert_nothing_half_written(out);
+    // TRADES is no row: its network is what transfer is tried on.
+    assert_eq!((runs(out).len(), answers(out).len()), (3, 2));
+    let lines = measures(out);
+    for regularizer in ["none", "i2fr"] {
+        for subject in ["plain", "i2fr"] {
+            let of = |line: &&Measure| line.regularizer == regularizer && line.subject == subject;
+            let names: Vec<&str> = lines.iter().filter(of).map(|line| line.measure.as_str()).collect();
+            // Nobody may ever be wrong.
+            let expected = MEASURES.iter().filter(|name| **name != "wrong-class-entropy" || names.contains(*name));
+            assert_eq!(names, expected.copied().collect::<Vec<_>>());
+            let value = |name: &str| lines.iter().filter(of).find(|line| line.measure == name).unwrap().value;
+            // Ten examples within 8/255 of 3072 pixels.
+            assert!((0. ..=2. * 8. / 255. * 3072f64.sqrt()).contains(&value("pairwise-distance")));
+            assert!(value("distinct-directions") <= value("vendi-score") && value("vendi-score") <= 10.);
+            assert!(value("distinct-directions") >= 1. && value("feature-displacement") > 0.);
+        }
+    }
+    let common = |line: &Measure| line.source == "table4" && line.examples == 40 && line.framework == "pgd-at";
+    assert!(lines.iter().all(common), "{lines:?}");
+
+    // Again, and from what is stored: nothing is measured or changed.
+    let before = renderings(out).map(|path| bytes(&path));
+    let known: Vec<Vec<u8>> = answers(out).iter().map(|path| bytes(path)).collect();
+    assert_eq!(run("table4", &pgd_at(&[]), out), printed);
+    renderings(out).iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    // Numbers outlive the weights.
+    remove_weights(out);
+    assert_eq!(run("table4", &pgd_at(&["--render-only"]), out), printed);
+    assert_eq!(run("table4", &pgd_at(&[]), out), printed);
+    for (path, before) in renderings(out).iter().zip(before) {
+        assert!(bytes(path) == before, "{} changed", path.display());
+    }
+    assert_eq!(answers(out).iter().map(|path| bytes(path)).collect::<Vec<_>>(), known);
+    assert!(!runs(out).iter().any(|run| run.join("best.safetensors").exists()), "something was trained");
+
+    // Other options are another question.
+    let refused =
+        command("table4").args(pgd_at(&["--render-only", "--i2fr-margin", "2"])).arg("--out").arg(out).assert();
+    refused.code(1).stderr(predicates::str::contains("nothing was measured with these options"));
+    // What is trained anew is measured anew.
+    run("train", &[&TINY[..], &["--framework", "pgd-at"]].concat(), out);
+    assert_eq!(answers(out).len(), 1);
+}
+
+#[test]
+fn neither_threads_nor_the_place_change_a_bit() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [one, two] = folders.each_ref().map(|folder| folder.path());
+    let only = pgd_at(&["--i2fr-reference", "batch-means"]);
+    run("table4", &only, one);
+    command("table4").args(&only).arg("--out").arg(two).env("RAYON_NUM_THREADS", "2").assert().success();
+    assert_eq!(measures(one), measures(two));
+    for (a, b) in renderings(one).iter().zip(renderings(two)).skip(1) {
+        assert!(bytes(a) == bytes(&b), "{} differs", a.display());
+    }
+}
+
+/// With weights of zero I2FR adds nothing to what is ascended, so both ways are one.
+#[test]
+fn without_weights_nothing_is_added() {
+    let out = tempfile::tempdir().unwrap();
+    let zero = ["--i2fr-intra-clean", "0", "--i2fr-intra-class", "0", "--i2fr-inter", "0"];
+    run("table4", &pgd_at(&zero), out.path());
+    let lines = measures(out.path());
+    let of = |subject: &str| -> Vec<f64> {
+        lines.iter().filter(|line| line.subject == subject).map(|line| line.value).collect()
+    };
+    assert!(!of("plain").is_empty() && of("plain") == of("i2fr"), "{lines:?}");
+}
+
+#[test]
+fn an_interrupted_table_goes_on() {
+    let out = tempfile::tempdir().unwrap();
+    let all = pgd_at(&["--seeds", "0,1,2,3"]);
+    let mut command = Command::new(path("table4"));
+    command.args(&all).arg("--out").arg(out.path()).env("RAYON_NUM_THREADS", "1");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(&mut child, || !answers(out.path()).is_empty());
+    signal(&child, "INT");
+    assert_interrupted(&child.wait_with_output().unwrap());
+    let known: Vec<(PathBuf, Vec<u8>)> = answers(out.path()).into_iter().map(|p| (p.clone(), bytes(&p))).collect();
+    assert!((1..8).contains(&known.len()), "{known:?}");
+    assert!(!measures(out.path()).is_empty(), "what was there by then is shown");
+    let printed = run("table4", &all, out.path());
+    assert_eq!(answers(out.path()).len(), 8);
+    assert!(known.iter().all(|(path, before)| bytes(path) == *before), "something was measured twice");
+    assert!(printed.contains("± ") && printed.contains("p = "), "{printed}");
+}
+
+#[test]
+fn a_plan_names_the_other_network_too() {
+    let out = tempfile::tempdir().unwrap();
+    let printed = run("table4", &["--plan", "--only", "pgd-at"], out.path());
+    assert_eq!(printed.matches("to train").count(), 3, "{printed}");
+    assert!(printed.contains("needed beside  trades-synthetic-tiny-s0"), "{printed}");
+    assert!(!out.path().join("runs").exists());
+    refuses("table4", &["--only", "nothing"], &["--only nothing", "table4", "pgd-at, trades, mart"]);
+}
