@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod evaluation;
 pub mod features;
+pub mod figures;
 pub mod files;
 pub mod findings;
 pub mod generation;

@@ -9,7 +9,10 @@
 //! The networks are those of Table 1: after it, nothing is trained. Expected: classes lie apart, adversarial features
 //! between them; with I2FR, which pulls classes together and pushes them apart, a higher Fisher ratio.
 
-use experiments::{features::Distribution, grid::Grid};
+use experiments::{
+    features::Distribution,
+    grid::{Grid, row},
+};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -20,16 +23,16 @@ fn main() -> ExitCode {
         name: "figure1",
         caption: "Features of clean and adversarial images, without and with I2FR",
         rows: vec![
-            ("pgd-at", false),
-            ("pgd-at", true),
-            ("trades", false),
-            ("trades", true),
-            ("mart", false),
-            ("mart", true),
-            ("alp", false),
-            ("alp", true),
-            ("fast-at", false),
-            ("fast-at", true),
+            row("pgd-at"),
+            row("pgd-at").i2fr(),
+            row("trades"),
+            row("trades").i2fr(),
+            row("mart"),
+            row("mart").i2fr(),
+            row("alp"),
+            row("alp").i2fr(),
+            row("fast-at"),
+            row("fast-at").i2fr(),
         ],
         columns: &[],
         audited: false,

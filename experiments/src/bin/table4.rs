@@ -8,7 +8,10 @@
 //! The networks are those of Table 1: after it, nothing is trained. Expected: nothing is known beforehand; of the same
 //! weights, I2FR in what the attack ascends can raise the feature displacement at the cost of the cross-entropy.
 
-use experiments::{generation::Comparison, grid::Grid};
+use experiments::{
+    generation::Comparison,
+    grid::{Grid, row},
+};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -19,16 +22,16 @@ fn main() -> ExitCode {
         name: "table4",
         caption: "Strength and diversity of adversarial examples generated without and with I2FR",
         rows: vec![
-            ("pgd-at", false),
-            ("pgd-at", true),
-            ("trades", false),
-            ("trades", true),
-            ("mart", false),
-            ("mart", true),
-            ("alp", false),
-            ("alp", true),
-            ("fast-at", false),
-            ("fast-at", true),
+            row("pgd-at"),
+            row("pgd-at").i2fr(),
+            row("trades"),
+            row("trades").i2fr(),
+            row("mart"),
+            row("mart").i2fr(),
+            row("alp"),
+            row("alp").i2fr(),
+            row("fast-at"),
+            row("fast-at").i2fr(),
         ],
         columns: &[],
         audited: false,

@@ -90,8 +90,8 @@ impl Distribution {
 
     fn work(mut self, args: &TableArgs) -> Result<()> {
         if args.only.is_empty() {
-            let first = self.0.rows.first().map(|row| row.0);
-            self.0.rows.retain(|row| Some(row.0) == first);
+            let first = self.0.rows.first().map(|row| row.framework());
+            self.0.rows.retain(|row| Some(row.framework()) == first);
         }
         let frameworks = self.0.frameworks(args)?;
         if frameworks.len() > 1 {

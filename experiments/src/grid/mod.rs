@@ -3,6 +3,7 @@
 mod entry;
 mod estimate;
 mod fill;
+mod survey;
 pub mod trained;
 
 use crate::{

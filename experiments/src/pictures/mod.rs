@@ -166,7 +166,7 @@ pub(crate) fn bitmap(
 }
 
 /// A picture as a PNG file.
-fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
+pub(crate) fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
     Ok(bytes.into_inner())

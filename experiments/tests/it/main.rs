@@ -23,6 +23,7 @@ mod states;
 mod stored;
 mod table;
 mod table4;
+mod tables;
 mod tensorboard;
 mod throughput;
 mod usage;

@@ -10,12 +10,32 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 7] = ["table1", "table4", "figure1", "train", "evaluate", "throughput", "runs"];
+pub const ALL: [&str; 13] = [
+    "table1",
+    "table2",
+    "table3",
+    "table4",
+    "table5",
+    "figure1",
+    "figure2",
+    "figure3",
+    "figure4",
+    "train",
+    "evaluate",
+    "throughput",
+    "runs",
+];
 
 /// Where the binary called `name` is.
 pub fn path(name: &str) -> &'static str {
     match name {
         "table1" => env!("CARGO_BIN_EXE_table1"),
+        "table2" => env!("CARGO_BIN_EXE_table2"),
+        "table3" => env!("CARGO_BIN_EXE_table3"),
+        "table5" => env!("CARGO_BIN_EXE_table5"),
+        "figure2" => env!("CARGO_BIN_EXE_figure2"),
+        "figure3" => env!("CARGO_BIN_EXE_figure3"),
+        "figure4" => env!("CARGO_BIN_EXE_figure4"),
         "table4" => env!("CARGO_BIN_EXE_table4"),
         "figure1" => env!("CARGO_BIN_EXE_figure1"),
         "train" => env!("CARGO_BIN_EXE_train"),
