@@ -194,20 +194,20 @@ impl Evidence {
             contrast.differences.insert(*seed, other.value - one.value);
             contrast.examples.insert(one.examples);
             if claim.audited {
-                let defended = [(&before, one), (&after, other)].into_iter().filter(|(about, _)| about.0 != CONTROL);
-                let objections = defended.filter_map(|(_, measured)| self.objection(claim.source(), &measured.run));
-                contrast.objections.extend(objections);
+                for (_, measured) in [(&before, one), (&after, other)].iter().filter(|(about, _)| about.0 != CONTROL) {
+                    self.object(claim.source(), &measured.run, &mut contrast);
+                }
             }
         }
         contrast
     }
 
-    /// Why robustness of `run` is no evidence, if so.
-    fn objection(&self, source: &str, run: &str) -> Option<String> {
+    /// Notes why robustness of `run` is no evidence, if so.
+    fn object(&self, source: &str, run: &str, contrast: &mut Contrast) {
         match self.audits.get(source).and_then(|runs| runs.get(run)) {
-            None => Some(format!("{run} was not audited")),
-            Some(failed) if failed.is_empty() => None,
-            Some(failed) => Some(format!("{run} fails its audit ({})", failed.join(", "))),
+            None => drop(contrast.unaudited.insert(run.to_owned())),
+            Some(failed) if failed.is_empty() => {}
+            Some(failed) => drop(contrast.objections.insert(format!("{run} fails its audit ({})", failed.join(", ")))),
         }
     }
 }

@@ -15,6 +15,7 @@ mod written;
 pub use evidence::Setting;
 pub use rule::{Contrast, Finding, Tested, Verdict, judge};
 pub use stated::{BUILT_IN, Claim, Claims, Direction, Rule, Selector};
+pub(crate) use written::short;
 
 use anyhow::Result;
 use evidence::Evidence;

@@ -48,8 +48,10 @@ pub struct Contrast {
     pub missing: BTreeSet<String>,
     /// What a reader should know: seeds that could not be paired.
     pub remarks: Vec<String>,
-    /// Why they are no evidence of robustness: audits that failed, or that were not made.
-    pub objections: Vec<String>,
+    /// Why they are no evidence of robustness: audits that failed.
+    pub objections: BTreeSet<String>,
+    /// The runs behind them that were not audited.
+    pub unaudited: BTreeSet<String>,
 }
 
 /// A difference that was tested.
@@ -170,10 +172,14 @@ impl Weighed {
                 remarks.insert(0, format!("mixed: the opposite holds for {}", against.join(", ")));
             }
         }
-        let objections: BTreeSet<&String> = contrasts.iter().flat_map(|contrast| &contrast.objections).collect();
+        let mut objections: BTreeSet<String> = contrasts.iter().flat_map(|c| c.objections.iter().cloned()).collect();
+        let unaudited: BTreeSet<&String> = contrasts.iter().flat_map(|contrast| &contrast.unaudited).collect();
+        if let Some(first) = unaudited.first() {
+            objections.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
+        }
         if claim.audited && !objections.is_empty() {
             verdict = Verdict::Undecided;
-            remarks.extend(objections.into_iter().cloned());
+            remarks.extend(objections);
         }
         Finding { verdict, tested, p, adjusted_p, remarks }
     }

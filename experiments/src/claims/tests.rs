@@ -229,10 +229,19 @@ fn what_the_audit_objects_to_supports_and_contradicts_nothing() {
     let claims = claims();
     for sign in [1.0, -1.0] {
         let mut contrasts = same(&claims, &[sign * 50.0; 12]);
-        contrasts.iter_mut().for_each(|own| own[0].objections.push("run-1 fails its audit (black box)".into()));
+        contrasts.iter_mut().for_each(|own| own[0].objections = ["run-1 fails its audit (black box)".into()].into());
         for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
             assert_eq!(finding.verdict == Verdict::Undecided, claim.audited, "{}", claim.id);
             assert_eq!(finding.remarks.contains(&"run-1 fails its audit (black box)".into()), claim.audited);
+        }
+        contrasts.iter_mut().for_each(|own| {
+            own[0].objections.clear();
+            own[0].unaudited = ["run-1".into(), "run-2".into()].into();
+        });
+        for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
+            let said = ["2 of the runs behind it were not audited, such as run-1".to_owned()];
+            assert_eq!(finding.remarks, if claim.audited { &said[..] } else { &[] });
+            assert_eq!(finding.verdict == Verdict::Undecided, claim.audited, "{}", claim.id);
         }
     }
 }

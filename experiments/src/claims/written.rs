@@ -131,14 +131,17 @@ impl Tested {
     /// `+1.20 [+0.30, +2.10] points`; without the interval where there is one seed.
     pub fn effect(&self, unit: &str) -> String {
         let Some(paired) = self.paired else { return "—".into() };
-        let interval = paired.interval().map(|(low, high)| format!(" [{}, {}]", signed(low), signed(high)));
-        format!("{}{} {unit}", signed(paired.difference.mean), interval.unwrap_or_default())
+        let (mean, interval) = (paired.difference.mean, paired.interval());
+        let (low, high) = interval.unwrap_or((mean, mean));
+        // Three digits of the largest, of which at most three are behind the point.
+        let size = low.abs().max(high.abs()).max(1e-9);
+        let digits = (2.0 - size.log10().floor()).clamp(0.0, 3.0) as usize;
+        let interval = interval.map(|_| format!(" [{}, {}]", signed(low, digits), signed(high, digits)));
+        format!("{}{} {unit}", signed(mean, digits), interval.unwrap_or_default())
     }
 }
 
-/// With a sign, and three digits of which at most three are behind the point.
-fn signed(value: f64) -> String {
-    let digits = (2.0 - value.abs().max(1e-9).log10().floor()).clamp(0.0, 3.0) as usize;
+fn signed(value: f64, digits: usize) -> String {
     let size = format!("{:.digits$}", value.abs());
     match value {
         _ if size.chars().all(|c| matches!(c, '0' | '.')) => size,

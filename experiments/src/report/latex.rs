@@ -57,7 +57,8 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
-fn escape(text: &str) -> String {
+/// `text` so that it means itself.
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';
     for c in text.chars() {
@@ -75,6 +76,7 @@ fn escape(text: &str) -> String {
             '‡' => escaped.push_str("$\\ddagger$"),
             '—' => escaped.push_str("---"),
             '–' => escaped.push_str("--"),
+            '−' => escaped.push_str("$-$"),
             other => escaped.push(other),
         }
         previous = c;

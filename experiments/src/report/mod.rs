@@ -6,7 +6,7 @@
 mod caption;
 mod cells;
 mod differences;
-mod latex;
+pub(crate) mod latex;
 mod markdown;
 mod marks;
 mod measures;
