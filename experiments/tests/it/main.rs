@@ -3,6 +3,7 @@
 mod adversity;
 mod audit;
 mod checkpoints;
+mod claims;
 mod data;
 mod evaluate;
 mod help;
@@ -14,6 +15,7 @@ mod outcome;
 mod page;
 mod parity;
 mod program;
+mod report;
 mod runs;
 mod stages;
 mod states;

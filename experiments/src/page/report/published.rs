@@ -183,7 +183,7 @@ mod tests {
             (",8/255", ",4/255", "another radius"),
             ("autoattack", "fgsm", "unknown attack"),
             ("autoattack", "clean", "without an attack"),
-            (",readme", "", "unequal lengths"),
+            (",readme", "", "found record with 8 fields"),
         ] {
             let text = format!("{:#}", parse(&format!("{head}{}", good.replace(from, to))).unwrap_err());
             assert!(text.contains(said) && text.contains("paper/reference.csv"), "{said}: {text}");
