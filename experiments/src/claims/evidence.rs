@@ -163,7 +163,7 @@ impl Evidence {
     fn contrast(&self, claim: &Claim, setting: &Setting, framework: &str) -> Contrast {
         let mut contrast = Contrast { name: framework.to_owned(), ..Contrast::default() };
         let Some(file) = self.files.get(&claim.file) else {
-            contrast.missing.insert(claim.file.clone());
+            contrast.remarks.push(format!("{} is not there", claim.file));
             return contrast;
         };
         let of = |selector: &Selector| {
@@ -175,7 +175,7 @@ impl Evidence {
         let ((before, before_seeds), (after, after_seeds)) = (of(&claim.before), of(&claim.after));
         for (about, seeds) in [(&before, &before_seeds), (&after, &after_seeds)] {
             if seeds.is_empty() {
-                contrast.missing.insert(name(about));
+                contrast.missing.push(who(about));
             }
         }
         if before_seeds.is_empty() || after_seeds.is_empty() {
@@ -213,8 +213,13 @@ impl Evidence {
 }
 
 /// A measurement in words.
-fn name((framework, regularizer, subject, measure): &Subject) -> String {
-    let of = subject.as_ref().map_or_else(String::new, |subject| format!(" of {subject}"));
+fn name(about: &Subject) -> String {
+    format!("{}, {}", about.3, who(about))
+}
+
+/// `trades + i2fr (adv)`.
+fn who((framework, regularizer, subject, _): &Subject) -> String {
     let plus = if regularizer == "none" { String::new() } else { format!(" + {regularizer}") };
-    format!("{measure}{of}, {framework}{plus}")
+    let subject = subject.as_ref().map_or_else(String::new, |subject| format!(" ({subject})"));
+    format!("{framework}{plus}{subject}")
 }

@@ -40,7 +40,7 @@ impl Judged {
         let finding = |setting: Option<Setting>| {
             let of = |claim: &Claim| match &setting {
                 Some(setting) => evidence.contrasts(claim, setting),
-                None => vec![Contrast { missing: [claim.file.clone()].into(), ..Contrast::default() }],
+                None => vec![Contrast { remarks: vec![format!("{} is not there", claim.file)], ..Contrast::default() }],
             };
             let findings = judge(&claims, &claims.claims.iter().map(of).collect::<Vec<_>>());
             (setting, findings)

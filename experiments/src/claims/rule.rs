@@ -45,7 +45,7 @@ pub struct Contrast {
     /// The numbers of images behind them.
     pub examples: BTreeSet<usize>,
     /// What was not measured.
-    pub missing: BTreeSet<String>,
+    pub missing: Vec<String>,
     /// What a reader should know: seeds that could not be paired.
     pub remarks: Vec<String>,
     /// Why they are no evidence of robustness: audits that failed.
@@ -147,11 +147,12 @@ impl Weighed {
     fn finding(self, claim: &Claim, contrasts: &[Contrast], adjusted_p: f64, level: f64) -> Finding {
         let p = self.p();
         let Self { tested, supports, contradicts } = self;
-        let mut remarks: Vec<String> = contrasts.iter().flat_map(|contrast| contrast.remarks.iter().cloned()).collect();
-        let missing: BTreeSet<&str> = contrasts.iter().flat_map(|c| c.missing.iter().map(String::as_str)).collect();
+        let mut remarks = Vec::new();
+        let missing = distinct(contrasts.iter().flat_map(|contrast| &contrast.missing));
         if !missing.is_empty() {
-            remarks.push(format!("not measured: {}", missing.into_iter().collect::<Vec<_>>().join("; ")));
+            remarks.push(format!("{} is not measured of {}", claim.measure, missing.join(", ")));
         }
+        remarks.extend(distinct(contrasts.iter().flat_map(|contrast| &contrast.remarks)));
         let seeds: Vec<usize> = tested.iter().map(|t| t.paired.map_or(0, |paired| paired.difference.seeds)).collect();
         if seeds.iter().all(|&seeds| seeds == 0) {
             return Finding { verdict: Verdict::NotMeasured, tested, p, adjusted_p, remarks };
@@ -183,6 +184,17 @@ impl Weighed {
         }
         Finding { verdict, tested, p, adjusted_p, remarks }
     }
+}
+
+/// Each text once, in the order they first came.
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut known = Vec::new();
+    for text in texts {
+        if !known.contains(text) {
+            known.push(text.clone());
+        }
+    }
+    known
 }
 
 /// Tests one difference; with too few seeds, or if it is too small to matter, its p is 1.

@@ -130,8 +130,8 @@ fn heads(text: &str) -> impl Iterator<Item = usize> {
 /// `, claim X` for a line inside of claim X.
 fn claim_around(text: &str, line: usize) -> String {
     let Some(head) = heads(text).take_while(|head| *head <= line).last() else { return String::new() };
-    let own = text.lines().skip(head).take_while(|line| !line.trim_start().starts_with("[[claim]]"));
-    let id = own.filter_map(|line| line.trim().strip_prefix("id")?.trim_start().strip_prefix('=')).next();
+    let mut own = text.lines().skip(head).take_while(|line| !line.trim_start().starts_with("[[claim]]"));
+    let id = own.find_map(|line| line.trim().strip_prefix("id")?.trim_start().strip_prefix('='));
     id.map_or_else(String::new, |id| format!(", claim `{}`", id.trim().trim_matches('"')))
 }
 

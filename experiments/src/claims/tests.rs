@@ -94,20 +94,8 @@ fn effects_elsewhere_do_not_make_false_verdicts() {
     // of two; and one comparator is not beaten.
     let effect = |claim: usize, framework: usize| match claim {
         c if c == diversity => 0.0,
-        c if c == several => {
-            if framework == 0 {
-                5.0
-            } else {
-                0.0
-            }
-        }
-        c if c == every => {
-            if framework == 0 {
-                0.0
-            } else {
-                5.0
-            }
-        }
+        c if c == several && framework > 0 => 0.0,
+        c if c == every && framework == 0 => 0.0,
         _ => 5.0,
     };
     let mut right = 0;

@@ -130,7 +130,7 @@ fn settings_are_never_mixed() {
     let found = findings(out, "f");
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|finding| finding.verdict == Verdict::NotMeasured), "{found:?}");
-    assert!(found[0].remarks[0].contains("autoattack, trades"), "{:?}", found[0].remarks);
+    assert!(found[0].remarks[0].contains("of pgd-at, trades, mart"), "{:?}", found[0].remarks);
 
     // Each network has its own verdict.
     let mut other = table1(11, -2.0);
@@ -231,7 +231,7 @@ fn measures_are_paired_within_a_run_and_averaged_over_frameworks() {
     write_measures(&path, &all(4)).unwrap();
     let found = the_finding(folder.path(), "d-strength");
     assert_eq!(found.verdict, Verdict::NotMeasured);
-    let said = "not measured: error-raised-percent of i2fr, fast-at; error-raised-percent of plain, fast-at";
+    let said = "error-raised-percent is not measured of fast-at (plain), fast-at (i2fr)";
     assert_eq!(found.remarks, [said]);
 }
 

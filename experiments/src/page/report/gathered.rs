@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -35,7 +35,7 @@ pub(super) struct Gathered {
     pub(super) audits: Vec<AuditLine>,
     /// The runs behind any number, by name, with the profile they were made for; none where the record is missing.
     pub(super) runs: BTreeMap<String, (String, Option<Record>)>,
-    /// What evaluations and other measurements took, seconds.
+    /// What the attacks behind `cells` took, seconds; those that tables share count once.
     pub(super) seconds: f64,
 }
 
@@ -44,19 +44,21 @@ impl Gathered {
     pub(super) fn read(out: &Path) -> Result<Self> {
         let mut gathered = Self::default();
         let mut runs: BTreeMap<String, String> = BTreeMap::new();
+        let mut attacked = BTreeSet::new();
         for folder in folders(out)? {
             let [cells, measures, audit] = ["cells.csv", "measures.csv", "audit.csv"].map(|name| folder.join(name));
             if cells.is_file() {
                 for cell in read_cells(&cells)? {
                     runs.insert(cell.run.clone(), cell.profile.clone());
-                    gathered.seconds += cell.seconds;
+                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone())) {
+                        gathered.seconds += cell.seconds;
+                    }
                     gathered.cells.push(cell);
                 }
             }
             if measures.is_file() {
                 for measure in read_measures(&measures)? {
                     runs.insert(measure.run, measure.profile);
-                    gathered.seconds += measure.seconds;
                 }
             }
             if audit.is_file() {

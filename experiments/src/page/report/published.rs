@@ -85,13 +85,18 @@ pub(super) fn html(published: &[Published], gathered: &Gathered) -> String {
         .into_iter()
         .map(|framework| {
             let own = ours(framework, gathered);
-            format!("<tbody>\n{own}{}</tbody>\n", theirs(framework, published))
+            let columns = COLUMNS.len() + 3;
+            format!(
+                "<tbody>\n<tr><th scope=\"rowgroup\" colspan=\"{columns}\"><strong>{}</strong></th></tr>\n{own}{}</tbody>\n",
+                escape(framework),
+                theirs(framework, published)
+            )
         })
         .collect();
     let heads = COLUMNS.map(|(_, name)| format!("<th scope=\"col\" class=\"number\">{name}</th>")).concat();
     let table = format!(
         "<table>\n<caption>CIFAR-10, l-infinity 8/255, accuracy in %; ours are shaded, with the number of seeds</caption>\n\
-         <thead><tr><th scope=\"col\">method</th><th scope=\"col\">network</th>{heads}<th scope=\"col\">ε</th>\
+         <thead><tr><th scope=\"col\">method</th><th scope=\"col\">network</th>{heads}\
          <th scope=\"col\">source</th></tr></thead>\n{bodies}</table>\n"
     );
     let note = "<p>What others published, to see what size of number to expect. Networks, training budgets and the choice of \
@@ -117,7 +122,7 @@ fn ours(framework: &str, gathered: &Gathered) -> String {
             let values: Vec<f64> = attacks.get(attack).into_iter().flat_map(|seeds| seeds.values().copied()).collect();
             Summary::of(&values).map_or("—".into(), |summary| format!("{:.1} ({})", summary.mean, summary.seeds))
         };
-        line("ours", [&name, arch], value, ["8/255", &format!("ours, {table}, profile {profile}")])
+        line("ours", [&name, arch], value, &format!("ours: {table}, profile {profile}"))
     };
     rows.iter().map(row).collect()
 }
@@ -137,18 +142,18 @@ fn theirs(framework: &str, published: &[Published]) -> String {
             found.map_or("—".into(), |line| format!("{}", line.value_percent))
         };
         let [source, method, network, epsilon, place] = row;
-        line("theirs", [method, network], value, [epsilon, &format!("{source}: {place}")])
+        line("theirs", [method, network], value, &format!("{source}: {place}; ε = {epsilon}"))
     };
     rows.into_iter().map(row).collect()
 }
 
-fn line(class: &str, [method, network]: [&str; 2], value: impl Fn(&str) -> String, after: [&str; 2]) -> String {
+fn line(class: &str, [method, network]: [&str; 2], value: impl Fn(&str) -> String, source: &str) -> String {
     let values = COLUMNS.map(|(attack, _)| format!("<td class=\"number\">{}</td>", value(attack))).concat();
-    let after = after.map(|text| format!("<td>{}</td>", escape(text))).concat();
     format!(
-        "<tr class=\"{class}\"><th scope=\"row\">{}</th><td>{}</td>{values}{after}</tr>\n",
+        "<tr class=\"{class}\"><th scope=\"row\">{}</th><td>{}</td>{values}<td class=\"source\">{}</td></tr>\n",
         escape(method),
-        escape(network)
+        escape(network),
+        escape(source)
     )
 }
 

@@ -23,7 +23,7 @@ pub(super) fn html(gathered: &Gathered) -> String {
     let mut rows = vec![
         ("runs", format!("{} behind the numbers of this page", gathered.runs.len())),
         ("training", format!("{hours:.2} hours in all")),
-        ("evaluation", format!("{:.2} hours in all", gathered.seconds / 3600.)),
+        ("attacks", format!("{:.2} hours in all", gathered.seconds / 3600.)),
         ("commits", all(&|record| record.provenance.commit.clone())),
         ("uncommitted changes", format!("in the programs of {dirty} runs")),
         ("Cargo.lock, SHA-256", all(&|record| record.provenance.cargo_lock_sha256.clone())),
