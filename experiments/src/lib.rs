@@ -4,6 +4,7 @@
 
 pub mod arsenal;
 pub mod audit;
+pub mod claims;
 pub mod cli;
 pub mod config;
 pub mod evaluation;

@@ -165,7 +165,9 @@ impl Grid {
             let mut row = row.clone();
             for run in runs.iter().filter(|run| run.finished()) {
                 let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
-                if let Some(audit) = Audit::read(&run.audit(args.checkpoint))? {
+                if self.audited
+                    && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?
+                {
                     let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
                     row.audits.push(Audited { run: run.config().id(), seed, checkpoint, audit });
                 }

@@ -50,11 +50,22 @@ pub(super) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> S
 
 /// A picture in the page itself, `width` CSS pixels wide where there is room.
 pub(super) fn picture(png: &[u8], width: u32, caption: &str) -> String {
-    let (data, caption) = (BASE64_STANDARD.encode(png), escape(caption));
+    figure(&format!("width=\"{width}\" "), "png", png, caption, caption)
+}
+
+/// A picture of the type `image/KIND` in the page itself, as wide as it says or there is room for.
+pub(super) fn figure(attributes: &str, kind: &str, bytes: &[u8], alt: &str, caption: &str) -> String {
+    let (data, alt, caption) = (BASE64_STANDARD.encode(bytes), escape(alt), escape(caption));
     format!(
-        "<figure class=\"picture\">\n<figcaption>{caption}</figcaption>\n\
-         <img width=\"{width}\" alt=\"{caption}\" src=\"data:image/png;base64,{data}\">\n</figure>\n"
+        "<figure class=\"picture\" tabindex=\"0\">\n<figcaption>{caption}</figcaption>\n\
+         <img {attributes}alt=\"{alt}\" src=\"data:image/{kind};base64,{data}\">\n</figure>\n"
     )
+}
+
+/// A box of its own for a table that may be wider than the page; the keyboard can scroll it.
+pub(super) fn scroll(label: &str, table: &str) -> String {
+    let label = escape(label);
+    format!("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\">\n{table}</div>\n")
 }
 
 #[cfg(test)]

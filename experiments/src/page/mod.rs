@@ -1,9 +1,10 @@
 //! The page of a run, `index.html` in its folder: everything that is known of it, in one file that needs no
-//! other, no script and no network.
+//! other, no script and no network. So is the [report](report::Report) of all results.
 
 mod chart;
 mod html;
 mod index;
+pub mod report;
 
 pub use index::index;
 
@@ -83,8 +84,8 @@ fn score(Score { outcome, .. }: &Score) -> String {
         "<tr><th scope=\"row\">{}</th><td class=\"number\">{percent:.1} %</td>\
          <td class=\"number\">{low:.1} – {high:.1}</td>\
          <td class=\"wide\"><svg class=\"strip\" viewBox=\"0 0 160 24\" aria-hidden=\"true\">\
-         <path d=\"M4 12H156\" stroke=\"#dde1e5\"/><path d=\"M{:.1} 12H{:.1}\" stroke=\"#0072b2\" stroke-width=\"2\"/>\
-         <circle cx=\"{:.1}\" cy=\"12\" r=\"4\" fill=\"#0072b2\"/></svg></td>\
+         <path class=\"rail\" d=\"M4 12H156\"/><path class=\"range\" d=\"M{:.1} 12H{:.1}\"/>\
+         <circle class=\"point\" cx=\"{:.1}\" cy=\"12\" r=\"4\"/></svg></td>\
          <td class=\"number\">{images}</td></tr>\n",
         escape(&outcome.attack),
         x(low),

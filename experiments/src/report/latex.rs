@@ -57,6 +57,10 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
+<<<<<<< HEAD
+=======
+/// `text` so that it means itself.
+>>>>>>> fd65d20a8531a5fdb3f62128ff82234890f2d4bb
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';
@@ -75,6 +79,7 @@ pub(crate) fn escape(text: &str) -> String {
             '‡' => escaped.push_str("$\\ddagger$"),
             '—' => escaped.push_str("---"),
             '–' => escaped.push_str("--"),
+            '−' => escaped.push_str("$-$"),
             other => escaped.push(other),
         }
         previous = c;

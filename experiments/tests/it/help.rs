@@ -77,6 +77,7 @@ fn every_flag_of_the_contract_is_explained() {
     let options =
         ["--arch", "--batch", "--attack-steps", "--iters", "--warmup", "--threads", "--device", "--precision"];
     mentions("throughput", &options);
+    mentions("report", &["--out", "--claims"]);
 }
 
 #[test]

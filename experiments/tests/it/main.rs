@@ -3,6 +3,7 @@
 mod adversity;
 mod audit;
 mod checkpoints;
+mod claims;
 mod data;
 mod evaluate;
 mod features;
@@ -17,6 +18,7 @@ mod outcome;
 mod page;
 mod parity;
 mod program;
+mod report;
 mod runs;
 mod stages;
 mod states;

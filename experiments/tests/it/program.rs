@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 14] = [
     "table1",
     "table2",
     "table3",
@@ -24,6 +24,7 @@ pub const ALL: [&str; 13] = [
     "evaluate",
     "throughput",
     "runs",
+    "report",
 ];
 
 /// Where the binary called `name` is.
@@ -42,6 +43,7 @@ pub fn path(name: &str) -> &'static str {
         "evaluate" => env!("CARGO_BIN_EXE_evaluate"),
         "throughput" => env!("CARGO_BIN_EXE_throughput"),
         "runs" => env!("CARGO_BIN_EXE_runs"),
+        "report" => env!("CARGO_BIN_EXE_report"),
         _ => panic!("no binary {name}"),
     }
 }

@@ -29,9 +29,9 @@ fn comparators_are_trained_and_evaluated_from_their_files() {
     run("table2", &[&table[..], &["--only", "he,pcl,trades + awp"]].concat(), out.path());
     let found = columns(&out.path().join("table2/cells.csv"), &["framework", "regularizer", "attack"]);
     for expected in [["he", "none", "clean"], ["he", "i2fr", "clean"], ["pcl", "none", "pgd-20"]] {
-        assert!(found.contains(&expected.map(str::to_owned).as_slice()), "{found:?}");
+        assert!(found.contains(expected.map(str::to_owned).as_slice()), "{found:?}");
     }
-    assert!(found.contains(&["trades+awp", "i2fr", "pgd-20"].map(str::to_owned).as_slice()), "{found:?}");
+    assert!(found.contains(["trades+awp", "i2fr", "pgd-20"].map(str::to_owned).as_slice()), "{found:?}");
     let markdown = text(&out.path().join("table2.md"));
     assert!(markdown.contains("| TRADES + AWP + I2FR |") && markdown.contains("| PCL |"), "{markdown}");
 

@@ -1,0 +1,88 @@
+//! What tables and figures measured, and the runs behind it.
+
+use crate::{
+    audit::Verdict,
+    files,
+    report::{Cell, read_cells, read_measures},
+    run::Record,
+};
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A line of a table's `audit.csv`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct AuditLine {
+    pub(super) table: String,
+    pub(super) framework: String,
+    pub(super) regularizer: String,
+    pub(super) checkpoint: String,
+    pub(super) seed: u64,
+    pub(super) run: String,
+    pub(super) check: String,
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
+}
+
+/// The measurements of a results folder.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) cells: Vec<Cell>,
+    pub(super) audits: Vec<AuditLine>,
+    /// The runs behind any number, by name, with the profile they were made for; none where the record is missing.
+    pub(super) runs: BTreeMap<String, (String, Option<Record>)>,
+    /// What the attacks behind `cells` took, seconds; those that tables share count once.
+    pub(super) seconds: f64,
+}
+
+impl Gathered {
+    /// Reads `*/cells.csv`, `*/measures.csv` and `*/audit.csv` below `out`, and the records of the runs they name.
+    pub(super) fn read(out: &Path) -> Result<Self> {
+        let mut gathered = Self::default();
+        let mut runs: BTreeMap<String, String> = BTreeMap::new();
+        let mut attacked = BTreeSet::new();
+        for folder in folders(out)? {
+            let [cells, measures, audit] = ["cells.csv", "measures.csv", "audit.csv"].map(|name| folder.join(name));
+            if cells.is_file() {
+                for cell in read_cells(&cells)? {
+                    runs.insert(cell.run.clone(), cell.profile.clone());
+                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone())) {
+                        gathered.seconds += cell.seconds;
+                    }
+                    gathered.cells.push(cell);
+                }
+            }
+            if measures.is_file() {
+                for measure in read_measures(&measures)? {
+                    runs.insert(measure.run, measure.profile);
+                }
+            }
+            if audit.is_file() {
+                gathered.audits.extend(files::read_csv::<AuditLine>(&audit)?);
+            }
+        }
+        for (run, profile) in runs {
+            let path = out.join("runs").join(&run).join("run.json");
+            let broken = || format!("{}: not the record of a run; see `runs verify`", path.display());
+            let record = match fs::read(&path) {
+                Ok(json) => Some(serde_json::from_slice(&json).with_context(broken)?),
+                Err(_) => None,
+            };
+            gathered.runs.insert(run, (profile, record));
+        }
+        Ok(gathered)
+    }
+}
+
+/// The folders in `out` but those of runs, sorted.
+fn folders(out: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(out).with_context(|| format!("cannot read {}", out.display()))?;
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() && !path.ends_with("runs"));
+    let mut folders: Vec<PathBuf> = folders.collect();
+    folders.sort();
+    Ok(folders)
+}
