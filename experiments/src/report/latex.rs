@@ -57,10 +57,6 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
-<<<<<<< HEAD
-=======
-/// `text` so that it means itself.
->>>>>>> fd65d20a8531a5fdb3f62128ff82234890f2d4bb
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';

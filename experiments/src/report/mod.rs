@@ -5,15 +5,9 @@
 
 pub(crate) mod caption;
 mod cells;
-<<<<<<< HEAD
 pub(crate) mod differences;
 pub(crate) mod latex;
 pub(crate) mod markdown;
-=======
-mod differences;
-pub(crate) mod latex;
-mod markdown;
->>>>>>> fd65d20a8531a5fdb3f62128ff82234890f2d4bb
 mod marks;
 mod measures;
 mod paired;
