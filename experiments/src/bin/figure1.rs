@@ -6,8 +6,8 @@
 //! cargo run --release --bin figure1 -- --profile cpu --data-dir DIR     # a minute after table1: real CIFAR-10
 //! ```
 //!
-//! The networks are those of Table 1: after it, nothing is trained. Expected: classes lie apart, adversarial features
-//! between them; with I2FR, which pulls classes together and pushes them apart, a higher Fisher ratio.
+//! The networks are those of Table 1: after it, nothing is trained. Expected: adversarial features are less
+//! distinguishable than clean ones, by every statistic. What I2FR changes is not known beforehand.
 
 use experiments::{
     features::Distribution,

@@ -5,8 +5,8 @@
 //! cargo run --release --bin table4 -- --profile cpu --data-dir DIR     # an hour after table1: real CIFAR-10
 //! ```
 //!
-//! The networks are those of Table 1: after it, nothing is trained. Expected: nothing is known beforehand; of the same
-//! weights, I2FR in what the attack ascends can raise the feature displacement at the cost of the cross-entropy.
+//! The networks are those of Table 1: after it, nothing is trained. Expected: with I2FR in what the attack ascends,
+//! features move farther, as I2FR asks for; of the other measurements nothing is known beforehand.
 
 use experiments::{
     generation::Comparison,

@@ -20,6 +20,8 @@ const HEAD: f64 = 26.0;
 /// Lines of the legend, statistics and footer.
 const LINE: f64 = 17.0;
 const SMALL: f64 = 10.5;
+/// Radius of the badge that names a class.
+const BADGE: f64 = 8.5;
 
 /// Where a plane has a point.
 type Place = fn(&Point) -> [f64; 2];
@@ -116,15 +118,16 @@ fn panel<B: DrawingBackend>(pen: &Pen<'_, B>, points: &[Point], place: Place, co
         let color = COLORS[point.label as usize % COLORS.len()];
         mark(pen, frame.at(corner, place(point)), &point.subject, color)?;
     }
-    for class in 0..COLORS.len() as u32 {
+    let middles = (0..COLORS.len() as u32).filter_map(|class| {
         let of_class = points.iter().filter(|point| point.label == class && point.subject == SUBJECTS[0]);
-        let places: Vec<[f64; 2]> = of_class.map(place).collect();
-        if let Some(middle) = middle(&places) {
-            let (x, y) = frame.at(corner, middle);
-            pen.disc((x, y), 8.5, COLORS[class as usize])?;
-            pen.disc((x, y), 7.0, pen::CARD)?;
-            pen.text(&class.to_string(), (x, y), 12.0, INK, Anchor::Center)?;
-        }
+        Some((class, frame.at(corner, middle(&of_class.map(place).collect::<Vec<_>>())?)))
+    });
+    let mut badges: Vec<(u32, (f64, f64))> = middles.collect();
+    spread(&mut badges);
+    for (class, at) in badges {
+        pen.disc(at, BADGE, COLORS[class as usize])?;
+        pen.disc(at, BADGE - 1.5, pen::CARD)?;
+        pen.text(&class.to_string(), at, 12.0, INK, Anchor::Center)?;
     }
     Ok(())
 }
@@ -160,4 +163,40 @@ fn middle(places: &[[f64; 2]]) -> Option<[f64; 2]> {
         values.get(values.len() / 2).copied()
     };
     Some([median(0)?, median(1)?])
+}
+
+/// Moves badges apart that would cover each other.
+fn spread(badges: &mut [(u32, (f64, f64))]) {
+    for _ in 0..100 {
+        for i in 0..badges.len() {
+            for j in 0..i {
+                let ((_, a), (_, b)) = (badges[i], badges[j]);
+                let (dx, dy) = (a.0 - b.0, a.1 - b.1);
+                let apart = dx.hypot(dy);
+                // In one place they have no direction to part in.
+                let (x, y) = if apart > 0.0 { (dx / apart, dy / apart) } else { (1.0, 0.0) };
+                let push = (2.0 * BADGE - apart).max(0.0) / 2.0;
+                badges[i].1 = (a.0 + push * x, a.1 + push * y);
+                badges[j].1 = (b.0 - push * x, b.1 - push * y);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BADGE, spread};
+
+    #[test]
+    fn badges_cover_no_other() {
+        let far = (9, (200.0, 200.0));
+        let mut badges = vec![(0, (50.0, 50.0)), (1, (50.0, 50.0)), (2, (53.0, 50.0)), (3, (50.0, 58.0)), far];
+        spread(&mut badges);
+        for (i, (_, a)) in badges.iter().enumerate() {
+            for (_, b) in &badges[..i] {
+                assert!((a.0 - b.0).hypot(a.1 - b.1) > 1.9 * BADGE, "{badges:?}");
+            }
+        }
+        assert_eq!(badges[4], far, "who is in nobody's way stays");
+    }
 }

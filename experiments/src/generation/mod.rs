@@ -22,14 +22,16 @@
 //! `pairwise-angle`, `vendi-score`, `distinct-directions`; and `wrong-class-entropy`, of the classes that the network
 //! takes an image's examples for where it is wrong, a mean over images that are ever wrong.
 
-pub mod diversity;
+mod diversity;
+mod kind;
 mod plot;
-pub mod strength;
+mod strength;
 mod table;
 
 pub use diversity::{Diversity, wrong_class_entropy};
+pub use kind::{KINDS, Kind};
 pub use strength::{Seen, Strength};
-pub use table::{KINDS, Kind, Table};
+pub use table::{Effect, Table};
 
 use crate::{
     config::RunConfig,

@@ -1,6 +1,9 @@
 //! The table as a picture: a panel a measurement, a line from plain to I2FR a row.
 
-use super::table::{Effect, KINDS, Kind, STRENGTHS, Table};
+use super::{
+    kind::{KINDS, Kind, STRENGTHS, parts},
+    table::{Effect, Table},
+};
 use crate::{
     pictures::drawing::Drawing,
     report::{
@@ -132,7 +135,7 @@ impl Drawing for Dumbbells<'_> {
             pen.strong(line, (MARGIN, MARGIN + 4.0 + 24.0 * i as f64), 17.0, INK)?;
         }
         self.legend(pen)?;
-        for (part, (title, kinds)) in super::table::parts().into_iter().enumerate() {
+        for (part, (title, kinds)) in parts().into_iter().enumerate() {
             let top = self.top() + part as f64 * self.pitch();
             self.names(pen, top, title)?;
             for (i, kind) in kinds.iter().enumerate() {

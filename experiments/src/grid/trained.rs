@@ -3,7 +3,9 @@
 use super::{Grid, Planned, TableArgs, fill, in_shard};
 use crate::{
     config::RunConfig,
-    files, profile,
+    files,
+    process::Usage,
+    profile,
     report::{Measure, Row, write_measures},
     run::{Checkpoint, Run},
     show,
@@ -115,7 +117,7 @@ impl Grid {
         args: &TableArgs,
         show: impl FnOnce(&[Measured<M::More>], &[Measure]) -> Result<String>,
     ) -> Result<()> {
-        let planned = self.plan(args)?;
+        let planned = self.subjects(args)?;
         if args.plan {
             self.print_plan(&planned, args);
             print_companions(measurement, &planned, args);
@@ -148,9 +150,18 @@ impl Grid {
     /// # Errors
     /// When they ask for a row that is none.
     pub fn frameworks(&self, args: &TableArgs) -> Result<Vec<String>> {
-        let mut names: Vec<String> = self.plan(args)?.into_iter().map(|planned| planned.row.framework).collect();
+        let mut names: Vec<String> = self.subjects(args)?.into_iter().map(|planned| planned.row.framework).collect();
         names.dedup();
         Ok(names)
+    }
+
+    fn subjects(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+        match args.columns.first() {
+            Some(column) => {
+                Err(Usage(format!("--columns {column}: {} has no columns to choose from", self.name)).into())
+            }
+            None => self.plan(args),
+        }
     }
 
     /// Seeds are the outer loop, as in [`Grid::fill`].
@@ -191,6 +202,12 @@ impl Grid {
         let companion = other.as_ref().map(|view| view as &dyn Model);
         let began = Instant::now();
         let answer = measurement.measure(&Subject { run, model: &model, companion, data, device, args })?;
+        if let Some(Number { subject, measure, value }) = answer.numbers.iter().find(|n| !n.value.is_finite()) {
+            anyhow::bail!(
+                "{}: {measure} of {subject} is {value}: its network gives no numbers; delete its weights to train it again",
+                run.folder().display()
+            )
+        }
         let (settings, seconds) = (measurement.settings(run, args)?, began.elapsed().as_secs_f64());
         tracing::info!("{}: measured for {} in {seconds:.1} s", run.name(), self.name);
         files::write(&self.file(run, args.checkpoint), &serde_json::to_vec(&Stored { settings, seconds, answer })?)

@@ -161,15 +161,32 @@ fn features_become_unit_vectors() {
     assert_eq!(found, [[0.6, 0.8], [0., 0.]]);
 }
 
-/// scikit-learn 1.9: `TSNE(perplexity=P, init="pca", learning_rate="auto", method="exact")` ends with these
-/// divergences. Its descent forks where ours does not, so they agree as local minima do.
+/// Points without a pattern but for their classes, which another program can make too.
+fn irregular(n: usize, width: usize) -> Vec<Vec<f32>> {
+    let coordinate = |i: usize, j: usize| {
+        let drawn = 43758.5453 * (12.9898 * i as f64 + 78.233 * j as f64 + 1.).sin();
+        (drawn - drawn.floor() + f64::from(u8::from(j == i % 3))) as f32
+    };
+    (0..n).map(|i| (0..width).map(|j| coordinate(i, j)).collect()).collect()
+}
+
+/// scikit-learn 1.9: its `_joint_probabilities` against equal ones, which places 1e-4 apart give.
+#[test]
+fn neighbourhoods_are_those_of_scikit_learn() {
+    for (perplexity, expected) in [(10., 2.094_397), (20., 1.447_650)] {
+        let begun = Tsne { perplexity, iterations: 0, ..Tsne::default() };
+        let found = begun.embed(&irregular(90, 8)).unwrap().divergence;
+        assert!(near(found, expected, 2e-5), "{perplexity}: {found} {expected}");
+    }
+}
+
+/// scikit-learn 1.9: `TSNE(perplexity=P, init="pca", learning_rate="auto", method="exact")` ends with these; from
+/// random starts it ends 3 % lower and 1 % higher: no two descents find quite the same minimum.
 #[test]
 fn t_sne_descends_as_far_as_scikit_learn() {
-    for (n, width, pull, perplexity, expected) in
-        [(60, 5, 2., 10., 0.050_695), (90, 8, 4., 10., 0.122_322), (90, 8, 4., 15., 0.077_909)]
-    {
-        let found = Tsne { perplexity, ..Tsne::default() }.embed(&points(n, width, pull).0).unwrap();
-        assert!(near(found.divergence, expected, 0.05 * expected), "{perplexity}: {} {expected}", found.divergence);
+    for (perplexity, expected) in [(10., 0.449_182), (20., 0.326_615)] {
+        let found = Tsne { perplexity, ..Tsne::default() }.embed(&irregular(90, 8)).unwrap().divergence;
+        assert!(near(found, expected, 0.05 * expected), "{perplexity}: {found} {expected}");
     }
 }
 

@@ -148,4 +148,5 @@ fn a_plan_names_the_other_network_too() {
     assert!(printed.contains("needed beside  trades-synthetic-tiny-s0"), "{printed}");
     assert!(!out.path().join("runs").exists());
     refuses("table4", &["--only", "nothing"], &["--only nothing", "table4", "pgd-at, trades, mart"]);
+    refuses("table4", &["--columns", "pgd-20"], &["--columns pgd-20", "table4 has no columns"]);
 }
