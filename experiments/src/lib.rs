@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that reads arguments, prints, or writes results.
 
+mod ahead;
 pub mod arsenal;
 pub mod audit;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod files;
 pub mod findings;
 pub mod grid;
 pub mod interrupt;
+pub mod lock;
 mod machine;
 pub mod page;
 pub mod pictures;
