@@ -58,8 +58,12 @@ pub fn replace(path: &Path, fill: impl Fn(&Path) -> Result<()>) -> Result<()> {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
-    let advice = || format!("cannot write {}; make its folder writable or choose another with --out", path.display());
-    written.map_err(|cause: anyhow::Error| cause.context(advice()))
+    written.map_err(|cause: anyhow::Error| cause.context(cannot_write(path)))
+}
+
+/// The error of a file that cannot be written, without its cause.
+pub(crate) fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}; make its folder writable or choose another with --out", path.display())
 }
 
 /// Whether a file or its folder was not there.
@@ -125,6 +129,13 @@ pub(crate) fn apart(one: SystemTime, other: SystemTime) -> Duration {
 pub fn create_folder(path: &Path) -> Result<()> {
     let advice = || format!("cannot make {}; choose another folder with --out", path.display());
     fs::create_dir_all(path).with_context(advice)
+}
+
+/// What is at `path` takes so many bytes.
+pub(crate) fn size(path: &Path) -> u64 {
+    let Ok(about) = fs::symlink_metadata(path) else { return 0 };
+    let inside = || fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum();
+    if about.is_dir() { inside() } else { about.len() }
 }
 
 /// `rows` as CSV.

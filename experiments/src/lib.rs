@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that reads arguments, prints, or writes results.
 
+mod ahead;
 pub mod arsenal;
 pub mod audit;
 pub mod claims;
@@ -15,6 +16,7 @@ pub mod findings;
 pub mod generation;
 pub mod grid;
 pub mod interrupt;
+pub mod lock;
 mod machine;
 pub mod page;
 pub mod pictures;

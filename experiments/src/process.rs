@@ -1,6 +1,9 @@
 //! What happens around every binary's work: logs, signals, exit codes.
 
-use crate::interrupt::{self, Interrupted};
+use crate::{
+    interrupt::{self, Interrupted},
+    progress::Beside,
+};
 use clap::Parser;
 use std::{error, fmt as text, fs::OpenOptions, io::Write, path::Path, process::ExitCode, sync::Mutex};
 use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -62,7 +65,7 @@ pub(crate) fn one_line(message: &str) -> String {
 
 /// Progress goes to stderr, and with times to `OUT/log.txt`, where that can be written.
 fn log_to(out: Option<&Path>) {
-    let screen = fmt::layer().with_writer(std::io::stderr).without_time().with_level(false).with_target(false);
+    let screen = fmt::layer().with_writer(|| Beside).without_time().with_level(false).with_target(false);
     let file = out.and_then(|out| {
         std::fs::create_dir_all(out).ok()?;
         OpenOptions::new().create(true).append(true).open(out.join("log.txt")).ok()

@@ -1,13 +1,51 @@
-//! How far long work is: a bar on a terminal, a line now and then elsewhere.
+//! How far long work is: bars on a terminal, a line now and then elsewhere.
 
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::ahead::{Ahead, left};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::{
-    io::IsTerminal,
+    io::{self, IsTerminal, Write},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 /// How often work that has no terminal reports.
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// Where the bars are; hidden unless it is a terminal.
+static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// What a bar looks like; that of a training has room for a long message below it.
+const WORK: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {eta} {msg}";
+const TRAINING: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {eta}\n  {msg}";
+const GRID: &str = "{prefix} [{wide_bar}] {pos}/{len} done {msg}";
+
+fn bar(template: &str, what: &str, total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64).with_prefix(what.to_owned());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("rate", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = out.write_str(&per_second(state.per_sec()));
+    });
+    bar.set_style(style.progress_chars("=> "));
+    SCREEN.add(bar)
+}
+
+fn per_second(rate: f64) -> String {
+    let digits = if rate < 10. { 2 } else { 0 };
+    format!("{rate:.digits$} images/s")
+}
+
+/// Stderr, beside the bars.
+pub(crate) struct Beside;
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SCREEN.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// Progress of one piece of work, in examples.
 pub(crate) struct Progress {
@@ -24,22 +62,28 @@ pub(crate) struct Progress {
 impl Progress {
     /// Work called `what` on `total` examples.
     pub(crate) fn new(what: impl Into<String>, total: usize) -> Self {
-        let what = what.into();
-        let terminal = std::io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(total as u64), target).with_prefix(what.clone());
-        let style = ProgressStyle::with_template("{prefix} [{wide_bar}] {pos}/{len} {per_sec} ETA {eta} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        Self { bar, what, terminal, began: Instant::now(), spoke: Instant::now(), first: None, done: 0, passes: 0 }
+        Self::looking(WORK, what.into(), total)
+    }
+
+    /// The training called `what`, which sees `total` examples.
+    pub(crate) fn training(what: impl Into<String>, total: usize) -> Self {
+        Self::looking(TRAINING, what.into(), total)
+    }
+
+    fn looking(template: &str, what: String, total: usize) -> Self {
+        let (bar, terminal, now) = (bar(template, &what, total), io::stderr().is_terminal(), Instant::now());
+        Self { bar, what, terminal, began: now, spoke: now, first: None, done: 0, passes: 0 }
     }
 
     /// `done` examples are done.
     pub(crate) fn at(&mut self, done: usize, message: impl FnOnce() -> String) {
-        let done = done as u64;
-        // A resumed run starts late: only what was done since then tells the rate.
-        self.first.get_or_insert(done);
-        self.done = done;
-        self.bar.set_position(done);
+        self.done = done as u64;
+        self.bar.set_position(self.done);
+        if self.first.is_none() {
+            // A resumed run starts late: only what is done from now on tells the rate.
+            self.first = Some(self.done);
+            self.bar.reset_eta();
+        }
         if self.terminal {
             self.bar.set_message(message());
         } else if self.spoke.elapsed() >= SILENCE {
@@ -61,20 +105,67 @@ impl Progress {
     fn speak(&mut self, message: &str) {
         self.spoke = Instant::now();
         let (done, total) = (self.done, self.bar.length().unwrap_or(0));
-        let fresh = done - self.first.unwrap_or(0);
-        let rate = fresh as f64 / self.began.elapsed().as_secs_f64();
-        // Until an example is done nothing is known of the rest.
-        let eta = match fresh {
-            0 => "unknown".to_owned(),
-            _ => HumanDuration(Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate)).to_string(),
-        };
-        let digits = if rate < 10. { 2 } else { 0 };
-        tracing::info!("{}: {done}/{total}, {rate:.digits$} images/s, ETA {eta} {message}", self.what);
+        let (fresh, took) = (done - self.first.unwrap_or(0), self.began.elapsed());
+        let rate = per_second(fresh as f64 / took.as_secs_f64());
+        let eta = left(took, fresh as f64, total.saturating_sub(done) as f64);
+        tracing::info!("{}: {done}/{total}, {rate}, ETA {eta} {message}", self.what);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        SCREEN.remove(&self.bar);
+    }
+}
+
+/// Progress of many pieces of work, one after the other.
+pub(crate) struct Grid {
+    bar: ProgressBar,
+    ahead: Ahead,
+}
+
+impl Grid {
+    /// `what` on so many pieces as `ahead` knows.
+    pub(crate) fn new(what: &str, ahead: Ahead) -> Self {
+        Self { bar: bar(GRID, what, ahead.pieces()), ahead }
+    }
+
+    /// The next piece begins.
+    pub(crate) fn begin(&mut self) {
+        self.ahead.begin();
+        self.show();
+    }
+
+    /// The piece under way is done by so much.
+    pub(crate) fn at(&mut self, fraction: f64) {
+        self.ahead.at(fraction);
+        self.show();
+    }
+
+    /// The piece under way is done; `worked`, if there was anything to do.
+    pub(crate) fn end(&mut self, worked: bool) {
+        self.ahead.end(worked);
+        self.bar.inc(1);
+        self.show();
+    }
+
+    /// What is left, for people.
+    pub(crate) fn eta(&self) -> String {
+        self.ahead.eta()
+    }
+
+    fn show(&self) {
+        // One piece alone has a bar of its own.
+        if self.ahead.pieces() > 1 {
+            self.bar.set_message(format!("ETA {}", self.eta()));
+        }
+    }
+}
+
+impl Drop for Grid {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        SCREEN.remove(&self.bar);
     }
 }

@@ -16,6 +16,7 @@ use experiments::{
     cli::{DeviceChoice, Epsilon, at_least_one},
     evaluation::Examination,
     files,
+    lock::Lock,
     provenance::sha256,
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
@@ -107,6 +108,7 @@ fn evaluate(args: &Args) -> Result<()> {
     if attacks.contains(&"transfer") && args.surrogate.is_none() {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
+    let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let all = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
     let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;

@@ -1,48 +1,88 @@
-//! What a training would take, by the runs that are stored.
+//! What a training would take, in time by the runs that are stored, and on disk.
 
 use crate::{
     config::RunConfig,
+    files,
     run::{CONTROL, Record},
 };
+use anyhow::Result;
+use candle::Device;
 use data::Name;
+use indicatif::HumanBytes;
 use std::path::Path;
+
+/// Tables, events, pictures and a page of one run: more than any of ours took.
+const SMALL_FILES: u64 = SMALL_MIB << 20;
+const SMALL_MIB: u64 = 2;
+
+/// Forward-and-backward passes per image of one training step with `steps` attack steps.
+fn passes(config: &RunConfig) -> f64 {
+    let steps = match config.framework.as_str() {
+        CONTROL => 0,
+        "fast-at" => 1,
+        _ => config.attack_steps,
+    };
+    1. + steps as f64
+}
+
+/// Images of an epoch.
+fn images(config: &RunConfig) -> usize {
+    let all = config.dataset.parse().map_or(0, Name::train_len);
+    let images = if config.train_examples == 0 { all } else { config.train_examples.min(all) };
+    images.saturating_sub(config.held_out)
+}
+
+/// Forward-and-backward passes of a whole training.
+pub(super) fn work(config: &RunConfig) -> f64 {
+    (images(config) * config.epochs) as f64 * passes(config)
+}
 
 /// How fast stored runs of the same kind trained.
 pub(super) struct Rate(Option<f64>);
 
 impl Rate {
-    /// Forward-and-backward passes per image of one training step with `steps` attack steps.
-    fn passes(config: &RunConfig) -> f64 {
-        let steps = match config.framework.as_str() {
-            CONTROL => 0,
-            "fast-at" => 1,
-            _ => config.attack_steps,
-        };
-        1. + steps as f64
-    }
-
     pub(super) fn of_stored_runs(out: &Path, like: &RunConfig) -> Self {
         let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
         let rates: Vec<f64> = folders
             .filter_map(|folder| std::fs::read(folder.path().join("run.json")).ok())
             .filter_map(|json| serde_json::from_slice::<Record>(&json).ok())
             .filter(|r| r.finished && r.config.arch == like.arch && r.config.dataset == like.dataset)
-            .map(|r| r.provenance.images_per_second * Self::passes(&r.config))
+            .map(|r| r.provenance.images_per_second * passes(&r.config))
             .collect();
         Self((!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64))
     }
 
     pub(super) fn estimate(&self, config: &RunConfig) -> String {
-        let all = config.dataset.parse().map_or(0, Name::train_len);
-        let images = if config.train_examples == 0 { all } else { config.train_examples.min(all) };
-        let images = images.saturating_sub(config.held_out);
-        let work = format!("{} epochs of {images} images x {} passes", config.epochs, Self::passes(config));
+        let work = format!("{} epochs of {} images x {} passes", config.epochs, images(config), passes(config));
         match self.0 {
-            Some(rate) => {
-                let seconds = (images * config.epochs) as f64 * Self::passes(config) / rate;
-                format!("about {:.0} min ({work})", (seconds / 60.).ceil())
-            }
+            Some(rate) => format!("about {:.0} min ({work})", (self::work(config) / rate / 60.).ceil()),
             None => format!("{work}; no stored run of this kind to time it by"),
         }
     }
+}
+
+/// What the results folder `out` takes, and what `runs` more runs such as `config` will take at most.
+///
+/// # Errors
+/// When the network of `config` cannot be built.
+pub(super) fn disk(out: &Path, config: &RunConfig, runs: usize) -> Result<String> {
+    let place = format!("disk: {} takes {}", out.display(), HumanBytes(files::size(out)));
+    if runs == 0 {
+        return Ok(place);
+    }
+    let name: Name = config.dataset.parse()?;
+    let net = config.net(name.shape(), name.classes(), &Device::Cpu)?;
+    let floats = |count: usize| 4 * count as u64;
+    let weights = floats(net.state()?.values().map(candle::Tensor::elem_count).sum());
+    let velocities = floats(net.parameters().trainable().map(|(_, var)| var.elem_count()).sum());
+    let run = 2 * weights + SMALL_FILES;
+    // Its weights, the best ones, velocities, and what terms remember: class means at most, smaller than a layer.
+    let state = 2 * weights + 2 * velocities;
+    Ok(format!(
+        "{place}; {runs} more runs will add at most {} ({} of weights and {SMALL_MIB} MiB of small files each); \
+         one under way has up to {} of states on top: the newest two are kept and a third is written, none stays",
+        HumanBytes(runs as u64 * run),
+        HumanBytes(2 * weights),
+        HumanBytes(3 * state),
+    ))
 }

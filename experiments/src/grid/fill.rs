@@ -1,12 +1,14 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Grid, Planned, TableArgs, in_shard};
+use super::{Planned, TableArgs, estimate, in_shard};
 use crate::{
+    ahead::Ahead,
     arsenal::{self, Surrogate},
     audit::{Audit, Examined, Subject},
     config::RunConfig,
     evaluation::write_examples,
     profile,
+    progress::Grid,
     run::{CONTROL, Run},
     show,
     verdicts::{CLEAN, Outcome},
@@ -19,7 +21,7 @@ use std::sync::Arc;
 /// An audit looks at as many images as this attack does.
 const AUDITED: &str = "autoattack";
 
-impl Grid {
+impl super::Grid {
     /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
     /// has every row with few seeds rather than few rows with every seed.
     pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
@@ -29,14 +31,25 @@ impl Grid {
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
         let ours: Vec<&&Run> =
             runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+        // A run's evaluation takes its time too: it is taken to grow as its training does.
+        let sizes = ours.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
+        let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
         for (i, run) in ours.iter().enumerate() {
-            tracing::info!("[{}/{}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
-            run.train(&data, &device, args.training.save_minutes)?;
+            let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
+            tracing::info!("[{}/{}{eta}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
+            grid.begin();
+            run.train(&data, &device, args.training.save_minutes, &mut |done| grid.at(done))?;
             self.evaluate(run, args, &data, &device)?;
+            grid.end(true);
         }
+        drop(grid);
         // A run is audited against others, so all of them come first.
-        for run in ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()) {
-            audit(run, args, &data, &device)?;
+        let audited: Vec<_> = ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()).collect();
+        let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
+        for run in audited {
+            grid.begin();
+            let worked = audit(run, args, &data, &device)?;
+            grid.end(worked);
         }
         Ok(())
     }
@@ -48,7 +61,9 @@ impl Grid {
             .chain(columns.filter(|attack| *attack != CLEAN))
             .map(|attack| (attack, examples(args, data, attack)))
             .collect();
-        let outcomes = match known(run, args, &wanted)? {
+        let known = known(run, args, &wanted)?;
+        let _alone = if known.is_none() { Some(run.claim()?) } else { None };
+        let outcomes = match known {
             Some(outcomes) => outcomes,
             None => {
                 let net = run.net(args.checkpoint, data, device)?;
@@ -75,8 +90,8 @@ pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
     }
 }
 
-/// Audits a run, unless the audit that is there looked at the same.
-fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+/// Audits a run, unless the audit that is there looked at the same; whether it did.
+fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<bool> {
     let examples = examples(args, data, AUDITED);
     let audited = data.test.first(examples);
     let control = control(run, args, examples)?;
@@ -91,8 +106,9 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
     let stem = run.audit(args.checkpoint);
     let (name, ball) = (run.config().id(), run.config().ball()?);
     if Audit::read(&stem)?.is_some_and(|known| known.settings == Audit::settings(ball, &audited, &about)) {
-        return Ok(());
+        return Ok(false);
     }
+    let _alone = run.claim()?;
     let net = run.net(args.checkpoint, data, device)?;
     let other = match other {
         Some(other) => {
@@ -110,7 +126,8 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
     let audit = Audit::of(&subject, &mut evidence)?;
     tracing::info!("{}: audit: {}", run.name(), audit.summary());
     audit.write(&stem)?;
-    show::all(run, data, device)
+    show::all(run, data, device)?;
+    Ok(true)
 }
 
 /// The framework whose network lends its adversarial examples to the audit of `run`: never its own.

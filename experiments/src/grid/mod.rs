@@ -102,8 +102,7 @@ impl Grid {
     pub fn regenerate(&self, args: &TableArgs, keep: impl FnOnce(&Table) -> Result<()>) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
-            self.print_plan(&planned, args);
-            return Ok(());
+            return self.print_plan(&planned, args);
         }
         let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args) };
         let table = self.table(&planned, args)?;
@@ -207,8 +206,10 @@ impl Grid {
         })
     }
 
-    fn print_plan(&self, planned: &[Planned], args: &TableArgs) {
-        let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
+    fn print_plan(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
+        let base = profile::resolve(&args.training);
+        let rate = Rate::of_stored_runs(&args.training.out, &base);
+        let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained()).count();
         println!("{}: {}", self.name, self.caption);
         for (i, Planned { row, runs }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
@@ -222,6 +223,8 @@ impl Grid {
                 println!("{:<20} seed {:<3} {state}{ours}  {}", row.label, run.config().seed, run.config().id());
             }
         }
+        println!("{}", estimate::disk(&args.training.out, &base, missing)?);
+        Ok(())
     }
 }
 

@@ -1,6 +1,5 @@
 //! One run: its folder, and training it unless it is there already.
 
-mod lock;
 mod prune;
 mod saved;
 mod seal;
@@ -12,6 +11,7 @@ use crate::{
     arsenal::{Arsenal, Surrogate},
     config::RunConfig,
     evaluation::Examination,
+    lock::Lock,
     provenance::{Provenance, sha256},
     verdicts::{Place, Verdicts},
 };
@@ -110,6 +110,14 @@ impl Run {
     /// Whether there is a state that training would go on from.
     pub fn interrupted(&self) -> bool {
         !self.finished() && self.states().iter().any(|path| path.is_file())
+    }
+
+    /// Claims the run: one process alone trains, measures or audits it.
+    ///
+    /// # Errors
+    /// When another process does, or the folder cannot be written.
+    pub fn claim(&self) -> Result<Lock> {
+        Lock::take(&self.folder, "share the work out with --shard")
     }
 
     /// Whether it was trained to resist attacks.

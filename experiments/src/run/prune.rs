@@ -1,6 +1,6 @@
 //! What nobody needs any more.
 
-use super::store::{Store, size};
+use super::store::Store;
 use crate::files;
 use anyhow::{Context, Result};
 use std::{
@@ -21,7 +21,7 @@ pub struct Waste {
 
 impl Waste {
     fn new(path: PathBuf, why: &'static str) -> Self {
-        Self { bytes: size(&path), path, why }
+        Self { bytes: files::size(&path), path, why }
     }
 
     /// Deletes it.
@@ -43,7 +43,7 @@ impl Store {
         for folder in [self.out.clone(), self.out.join("runs")] {
             add(files::leftovers(&folder), "half-written");
         }
-        for stored in self.runs.iter().filter(|stored| stored.trained_by().is_none()) {
+        for stored in self.runs.iter().filter(|stored| stored.held_by().is_none()) {
             let Some((run, _)) = stored.run() else {
                 add(vec![stored.folder.clone()], "no readable run.json");
                 continue;

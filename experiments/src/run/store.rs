@@ -1,7 +1,7 @@
 //! All runs of a results folder, and what is known of each.
 
-use super::{Checkpoint, Record, Run, lock, saved::EpochRow};
-use crate::{arsenal, files};
+use super::{Checkpoint, Record, Run, saved::EpochRow};
+use crate::{arsenal, files, lock};
 use anyhow::{Context, Result};
 use indicatif::HumanBytes;
 use serde_json::Value;
@@ -94,8 +94,8 @@ impl Stored {
         Some((Run { config: record.config.clone(), folder: self.folder.clone() }, record))
     }
 
-    /// Who trains it right now.
-    pub(super) fn trained_by(&self) -> Option<String> {
+    /// Who trains, measures or audits it right now.
+    pub(super) fn held_by(&self) -> Option<String> {
         let now = SystemTime::now();
         Some(lock::Found::at(&self.folder.join("run.lock"))?).filter(|lock| lock.held(now)).map(|lock| lock.by(now))
     }
@@ -103,7 +103,8 @@ impl Stored {
     /// What has become of it.
     pub fn state(&self) -> String {
         let epochs = || self.epochs().map_or(0, |rows| rows.len());
-        match (self.trained_by(), self.run()) {
+        match (self.held_by(), self.run()) {
+            (Some(who), Some((_, record))) if record.finished => format!("measured right now by {who}"),
             (Some(who), _) => format!("trained right now by {who}; {} epochs done", epochs()),
             (None, None) => "unreadable".into(),
             (None, Some((run, _))) if run.trained() => "trained".into(),
@@ -130,7 +131,7 @@ impl Stored {
             of(&|config| config.seed.to_string()),
             of(&|config| config.epochs.to_string()),
             best,
-            HumanBytes(size(&self.folder)).to_string(),
+            HumanBytes(files::size(&self.folder)).to_string(),
         ]
     }
 
@@ -199,11 +200,4 @@ fn flat(value: &Value) -> BTreeMap<String, String> {
         }
     }
     found
-}
-
-/// What is at `path` takes so many bytes.
-pub(super) fn size(path: &Path) -> u64 {
-    let Ok(about) = fs::symlink_metadata(path) else { return 0 };
-    let inside = || fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum();
-    if about.is_dir() { inside() } else { about.len() }
 }

@@ -1,6 +1,6 @@
 //! Training a run, or what is left of it.
 
-use super::{CONTROL, Checkpoint, Run, lock::Lock};
+use super::{CONTROL, Checkpoint, Run, saved::History};
 use crate::{
     files,
     grid::trained,
@@ -13,7 +13,7 @@ use anyhow::Result;
 use attacks::Probe;
 use candle::Device;
 use data::{Augment, Splits};
-use frameworks::{Epoch, Trainer, TrainingConfig};
+use frameworks::{Epoch, Step, Trainer, TrainingConfig};
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
@@ -22,18 +22,20 @@ use std::{
 
 impl Run {
     /// Trains the run, or goes on where it was interrupted; does nothing when it is trained. Its state is
-    /// saved after each epoch, every `saving` within one, and when the user interrupts.
+    /// saved after each epoch, every `saving` within one, and when the user interrupts. `told` hears how much
+    /// of it is done, from 0 to 1.
     ///
     /// # Errors
     /// When training fails, another process trains this run, a file cannot be written, or the user interrupts.
-    pub fn train(&self, data: &Splits, device: &Device, saving: Duration) -> Result<()> {
+    pub fn train(&self, data: &Splits, device: &Device, saving: Duration, told: &mut dyn FnMut(f64)) -> Result<()> {
         self.check_data(data)?;
         if self.trained() {
+            self.tidy();
             return Ok(());
         }
         let mut trainer = self.trainer(data, device)?;
         files::create_folder(&self.folder)?;
-        let mut lock = Lock::take(&self.folder)?;
+        let mut lock = self.claim()?;
         // Who held it until now may just have finished.
         if self.trained() {
             return Ok(());
@@ -51,13 +53,14 @@ impl Run {
         show::begin(self, history.rows.len())?;
         let (name, images) = (self.name(), self.images_in_training(data));
         tracing::info!("{name}: {}", self.config.game()?);
-        let mut progress = Progress::new(name.clone(), images);
+        let mut progress = Progress::training(name.clone(), images);
         let mut before = history.seconds;
         while !trainer.finished() {
             let (began, number) = (Instant::now(), trainer.epochs_done() + 1);
             let epoch = trainer.epoch(&mut |step| {
-                let seen = step.done as f64 / step.total as f64 * images as f64;
-                progress.at(seen as usize, || format!("epoch {number}/{}", self.config.epochs));
+                let seen = step.done as f64 / step.total as f64;
+                progress.at((seen * images as f64) as usize, || self.stands(number, step, &history));
+                told(seen);
                 // Measuring has no middle that could be saved.
                 let due = step.examples > 0 && began.elapsed() >= saving;
                 if due { ControlFlow::Break(()) } else { interrupt::check() }
@@ -94,6 +97,29 @@ impl Run {
         self.write_record(&provenance, weights, true)?;
         self.states().iter().try_for_each(|path| files::remove(path))?;
         show::all(self, data, device)
+    }
+
+    /// Where training stands in epoch number `epoch`, for people.
+    fn stands(&self, epoch: usize, step: Step, history: &History) -> String {
+        let (epochs, before) = (self.config.epochs, history.rows.last());
+        let steps = step.total / epochs;
+        let now = match step.examples {
+            0 => "measuring held-out images".to_owned(),
+            _ => format!("step {}/{steps}, loss {:.4}", step.done - (epoch - 1) * steps, step.loss),
+        };
+        let before = before.map_or_else(String::new, |row| {
+            format!("; held-out robust {:.2} % after epoch {}", row.held_out_robust_percent, row.epoch)
+        });
+        format!("epoch {epoch}/{epochs}, {now}{before}")
+    }
+
+    /// Removes what a process left that was killed when training was done: states, its lock.
+    fn tidy(&self) {
+        let left = self.states().into_iter().chain([self.folder.join("run.lock")]).any(|path| path.is_file());
+        // Another process may be at work, or nobody may write here. Neither is in anybody's way.
+        if left && let Ok(_lock) = self.claim() {
+            let _ = self.states().iter().try_for_each(|path| files::remove(path));
+        }
     }
 
     /// What was measured on weights that are gone says nothing about the new ones.

@@ -46,7 +46,7 @@ impl Stored {
         all.extend(both.map(weights));
         all.extend(both.map(|checkpoint| Audit::read(&run.audit(checkpoint)).map(drop)));
         // The process that trains it replaces its states as we look.
-        if self.trained_by().is_none() {
+        if self.held_by().is_none() {
             all.extend(run.states().map(|path| state(&path)));
         }
         all.into_iter().filter_map(Result::err).map(|e| format!("{}: {e:#}", self.id)).collect()

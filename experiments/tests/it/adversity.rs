@@ -43,8 +43,8 @@ fn a_folder_that_is_deleted_during_training_is_made_anew() {
 fn a_file_in_the_place_of_a_folder_is_named() {
     let out = tempfile::tempdir().unwrap();
     let arguments = [&TINY[..], &FRAMEWORK].concat();
-    let folder = run("train", &[&arguments[..], &["--plan"]].concat(), out.path());
-    let id = folder.split_whitespace().last().unwrap();
+    let plan = run("train", &[&arguments[..], &["--plan"]].concat(), out.path());
+    let id = plan.lines().find(|line| line.contains(" seed ")).unwrap().split_whitespace().last().unwrap();
     fs::create_dir_all(out.path().join("runs")).unwrap();
     let file = out.path().join("runs").join(id);
     fs::write(&file, "not a folder").unwrap();

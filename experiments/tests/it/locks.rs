@@ -1,13 +1,14 @@
-//! Two processes never train one run.
+//! Two processes never train or measure one run.
 
 use crate::{
-    interrupted::{SETTINGS, results, start, undisturbed, wait_for_file},
+    interrupted::{SETTINGS, assert_interrupted, results, signal, start, undisturbed, wait_for_file, wait_until},
     outcome::fails,
-    program::{only_run, run, text},
+    program::{Noise, TINY, bytes, command, files, only_run, path, run, text, trained},
 };
 use std::{
     fs::{self, File},
     path::Path,
+    process::{Child, Command, Stdio},
     time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
@@ -25,7 +26,7 @@ fn one_of_two_trains_and_the_other_says_so() {
     let said = String::from_utf8_lossy(&refused.stderr);
     let last = said.lines().last().unwrap();
     let folder = only_run(out.path()).display().to_string();
-    for part in ["error: ", &folder, "is being trained by process", "which began", "ago", "wait for it", "--shard"] {
+    for part in ["error: ", &folder, ": process ", "which began", "ago, is at work", "wait for it", "--shard"] {
         assert!(last.contains(part), "{said}");
     }
     assert!(results(out.path()) == undisturbed(&FRAMEWORK));
@@ -86,7 +87,7 @@ fn another_machine_is_honoured_until_it_is_silent() {
     for touched in [now, now - 5 * minute, now + 5 * minute] {
         fs::write(&path, &elsewhere).unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(touched).unwrap();
-        let said = ["is being trained by process", "on node17", "last seen", "wait for it"];
+        let said = ["process", "on node17", "last seen", "is at work", "wait for it"];
         fails("train", &arguments, out.path(), &said);
         assert_eq!(text(&path), elsewhere);
     }
@@ -108,4 +109,83 @@ fn a_lock_of_noise_is_honoured_until_it_is_silent() {
     let then = SystemTime::now() - Duration::from_secs(3600);
     File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
     trains(out.path());
+}
+
+/// A process that is killed between the last line of its work and removing its lock leaves that of a run that
+/// nobody will train again; a bit sooner, states too.
+#[test]
+fn what_a_kill_at_the_very_end_leaves_is_cleared_away() {
+    let (killed, lock) = killed();
+    let state = bytes(&only_run(killed.path()).join("resume.safetensors"));
+    let noise = Noise::new();
+    let standard = ["--framework", "standard"];
+    let (out, folder) = trained(&noise, &standard);
+    let names = ["run.lock", "resume.safetensors", "resume-before.safetensors"];
+    let sound = files(out.path());
+    let again = [&TINY[..], &noise.arguments(), &standard].concat();
+    let table = [&TINY[..], &noise.arguments(), &["--only", "standard", "--columns", "clean,pgd-20"]].concat();
+    for (program, arguments) in [("train", &again), ("table1", &table)] {
+        for (name, left) in names.iter().zip([lock.as_bytes(), &state, &state]) {
+            fs::write(folder.join(name), left).unwrap();
+            run(program, arguments, out.path());
+            assert!(!folder.join(name).exists(), "{program} leaves {name}");
+        }
+    }
+    // That of a process that may live is not ours.
+    let elsewhere = lock.replace("\"machine\": \"", "\"machine\": \"other ");
+    fs::write(folder.join("run.lock"), &elsewhere).unwrap();
+    fs::write(folder.join("resume.safetensors"), "in use").unwrap();
+    run("train", &again, out.path());
+    assert_eq!(text(&folder.join("run.lock")), elsewhere);
+    assert!(folder.join("resume.safetensors").exists());
+    assert!(sound.iter().all(|path| path.is_file()));
+}
+
+/// `name` in the background, once it has its lock in a folder below `out`.
+fn measuring(name: &str, arguments: &[&str], out: &Path) -> Child {
+    let mut command = Command::new(path(name));
+    command.args(arguments).arg("--out").arg(out).env("RAYON_NUM_THREADS", "1");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(&mut child, || files(out).iter().any(|path| path.ends_with("evaluations.csv")));
+    child
+}
+
+#[test]
+fn one_of_two_measures_a_run_and_the_other_says_so() {
+    let out = tempfile::tempdir().unwrap();
+    let all = ["--only", "standard", "--epochs", "1", "--train-examples", "600", "--eval-examples", "2000"];
+    let child = measuring("table1", &all, out.path());
+    let folder = only_run(out.path());
+    let seen = run("runs", &["list"], out.path());
+    assert!(seen.contains("measured right now by process"), "{seen}");
+    assert_eq!(run("runs", &["prune", "--yes"], out.path()), "0 files or folders, 0 B\n");
+    let place = folder.display().to_string();
+    fails("table1", &all, out.path(), &[&place, "process", "is at work", "wait for it", "--shard"]);
+    // What is known needs nobody's leave, nor do other runs.
+    run("table1", &[&all[..], &["--render-only"]].concat(), out.path());
+    let noise = Noise::new();
+    let other = [&TINY[..], &noise.arguments(), &["--framework", "standard"]].concat();
+    run("train", &other, out.path());
+    signal(&child, "INT");
+    assert_interrupted(&child.wait_with_output().unwrap());
+    assert!(!folder.join("run.lock").exists());
+}
+
+#[test]
+fn one_of_two_evaluates_into_a_folder_and_the_other_says_so() {
+    let noise = Noise::new();
+    let (_run, run) = trained(&noise, &["--framework", "standard"]);
+    let out = tempfile::tempdir().unwrap();
+    let weights = run.join("last.safetensors").display().to_string();
+    let attack = ["--checkpoint", &weights, "--arch", "tiny", "--attack", "autoattack-plus", "--eps", "0.001"];
+    let all = [&attack, &noise.arguments()[..]].concat();
+    let mut child = measuring("evaluate", &all, out.path());
+    let place = out.path().display().to_string();
+    fails("evaluate", &all, out.path(), &[&place, "is at work", "wait for it, or choose another folder with --out"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let quick = [&all[..4], &["--attack", "fgsm"], &noise.arguments()[..]].concat();
+    let output = command("evaluate").args(quick).arg("--out").arg(out.path()).output().unwrap();
+    assert!(output.status.success(), "a dead process is in the way: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(!out.path().join("run.lock").exists());
 }
