@@ -171,6 +171,7 @@ const MARGIN: f64 = 26.;
 const PANEL: (f64, f64) = (270., 220.);
 const GAP: f64 = 56.;
 const LEFT: f64 = 34.;
+const LABELS_APART: f64 = 26.;
 /// Okabe and Ito's colours that are dark enough on a light ground.
 const COLORS: [Color; 6] = [
     RGBColor(0x1f, 0x23, 0x28),
@@ -235,8 +236,13 @@ impl Plot {
             let text = if percent == 100 { "100 %".to_owned() } else { percent.to_string() };
             pen.text(&text, (left - 20., at), 10., MUTED, Anchor::Center)?;
         }
+        let mut labelled = f64::NEG_INFINITY;
         for (i, value) in values.iter().enumerate() {
             pen.line((x(i), top + PANEL.1), (x(i), top + PANEL.1 + 4.), MUTED, 1.)?;
+            if x(i) - labelled < LABELS_APART {
+                continue;
+            }
+            labelled = x(i);
             pen.text(&panel.along.label(*value), (x(i), top + PANEL.1 + 13.), 10., MUTED, Anchor::Center)?;
         }
         pen.text(panel.along.axis(), (left + PANEL.0 / 2., top + PANEL.1 + 30.), 11., MUTED, Anchor::Center)?;

@@ -29,22 +29,11 @@ impl super::Grid {
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
-        let ours: Vec<&&Run> =
-            runs.iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
-        // A run's evaluation takes its time too: it is taken to grow as its training does.
-        let sizes = ours.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
-        let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
-        for (i, run) in ours.iter().enumerate() {
-            let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
-            tracing::info!("[{}/{}{eta}] {} ({})", i + 1, ours.len(), run.name(), run.folder().display());
-            grid.begin();
-            run.train(&data, &device, args.training.save_minutes, &mut |done| grid.at(done))?;
-            self.evaluate(run, args, &data, &device)?;
-            grid.end(true);
-        }
-        drop(grid);
+        let ours: Vec<&Run> =
+            runs.into_iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+        each(&ours, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
         // A run is audited against others, so all of them come first.
-        let audited: Vec<_> = ours.iter().filter(|run| self.audited && !args.no_audit && run.defended()).collect();
+        let audited: Vec<_> = ours.into_iter().filter(|run| self.audited && !args.no_audit && run.defended()).collect();
         let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
         for run in audited {
             grid.begin();
@@ -75,6 +64,28 @@ impl super::Grid {
         write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)?;
         show::all(run, data, device)
     }
+}
+
+/// Trains `runs` one after the other, and does `then` to each.
+pub(super) fn each(
+    runs: &[&Run],
+    args: &TableArgs,
+    data: &Splits,
+    device: &Device,
+    mut then: impl FnMut(&Run) -> Result<()>,
+) -> Result<()> {
+    // What comes after a training takes its time too: it is taken to grow as the training does.
+    let sizes = runs.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
+    let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
+    for (i, run) in runs.iter().enumerate() {
+        let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
+        tracing::info!("[{}/{}{eta}] {} ({})", i + 1, runs.len(), run.name(), run.folder().display());
+        grid.begin();
+        run.train(data, device, args.training.save_minutes, &mut |done| grid.at(done))?;
+        then(run)?;
+        grid.end(true);
+    }
+    Ok(())
 }
 
 pub(super) fn load(args: &TableArgs) -> Result<Splits> {

@@ -157,12 +157,21 @@ fn interview(
     let device = args.training.device.open()?;
     let seeds = by_seed(planned);
     let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
-    let ours = || all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
-    for (run, _) in ours() {
-        run.train(&data, &device, args.training.save_minutes)?;
+    let ours: Vec<_> = all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+    let runs: Vec<&Run> = ours.iter().map(|(run, _)| *run).collect();
+    // Numbers outlive the weights.
+    let mut known = true;
+    for (run, of_seed) in &ours {
+        for question in questions(run, of_seed)? {
+            known &= run.finished() && answered(run, &question, args, &data)?;
+        }
     }
-    // A network may be attacked from another, so all of them come first.
-    for (run, of_seed) in ours() {
+    if known {
+        return Ok(());
+    }
+    // A network may be attacked from another, so all of them are trained first.
+    fill::each(&runs, args, &data, &device, |_| Ok(()))?;
+    for (run, of_seed) in ours {
         for question in questions(run, of_seed)? {
             ask(run, &question, args, &data, &device)?;
         }
@@ -176,10 +185,15 @@ fn by_seed(planned: &[Planned]) -> Vec<Vec<&Run>> {
     (0..seeds).map(|seed| planned.iter().map(|p| &p.runs[seed]).collect()).collect()
 }
 
+/// Whether the answer is known on all images it is asked about.
+fn answered(run: &Run, question: &Question, args: &TableArgs, data: &Splits) -> Result<bool> {
+    let examples = fill::examples(args, data, &question.attack);
+    Ok(question.known(run, args)?.is_some_and(|known| known.correct.len() == examples))
+}
+
 /// Asks what is not known yet.
 fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-    let examples = fill::examples(args, data, &question.attack);
-    if question.known(run, args)?.is_some_and(|known| known.correct.len() == examples) {
+    if answered(run, question, args, data)? {
         return Ok(());
     }
     let source = match &question.source {
@@ -189,9 +203,11 @@ fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: 
             Some(Surrogate { id: source.config().id(), net })
         }
     };
+    let _alone = run.claim()?;
     let net = run.net(args.checkpoint, data, device)?;
     let model = net.frozen();
     let mut examination = run.examination(args.checkpoint, &model, data, device, source)?;
+    let examples = fill::examples(args, data, &question.attack);
     examination.outcome_within(question.place(run, args), &question.attack, examples)?;
     Ok(())
 }

@@ -170,18 +170,19 @@ impl Grid {
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed]));
-        for (_, run) in runs.enumerate().filter(|(i, _)| in_shard(args, *i)) {
-            let known = self.known(measurement, run, args)?.is_some();
+        let ours = runs.enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
+        let known = |run: &Run| Ok::<_, anyhow::Error>(self.known(measurement, run, args)?.is_some());
+        let mut needed = Vec::new();
+        for run in ours {
             // Numbers outlive the weights.
-            if known && !run.trained() {
-                continue;
-            }
-            run.train(&data, &device, args.training.save_minutes)?;
-            if !known {
-                self.ask(measurement, run, &data, &device, args)?;
+            if run.trained() || !known(run)? {
+                needed.push(run);
             }
         }
-        Ok(())
+        fill::each(&needed, args, &data, &device, |run| match known(run)? {
+            true => Ok(()),
+            false => self.ask(measurement, run, &data, &device, args),
+        })
     }
 
     fn ask<M: Measurement>(
@@ -194,7 +195,7 @@ impl Grid {
     ) -> Result<()> {
         let companion = measurement.companion(run).map(|config| Run::new(config, &args.training.out));
         if let Some(other) = &companion {
-            other.train(data, device, args.training.save_minutes)?;
+            other.train(data, device, args.training.save_minutes, &mut |_| {})?;
         }
         let net = run.net(args.checkpoint, data, device)?;
         let other = companion.map(|other| other.net(args.checkpoint, data, device)).transpose()?;
