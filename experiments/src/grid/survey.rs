@@ -90,7 +90,7 @@ impl Grid {
     ) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
-            self.print_plan(&planned, args);
+            self.print_plan(&planned, args)?;
             return Ok(());
         }
         let filled = if args.render_only { Ok(()) } else { interview(&planned, args, &questions) };

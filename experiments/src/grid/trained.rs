@@ -119,7 +119,7 @@ impl Grid {
     ) -> Result<()> {
         let planned = self.subjects(args)?;
         if args.plan {
-            self.print_plan(&planned, args);
+            self.print_plan(&planned, args)?;
             print_companions(measurement, &planned, args);
             return Ok(());
         }
