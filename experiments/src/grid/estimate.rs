@@ -19,10 +19,11 @@ const SMALL_MIB: u64 = 2;
 fn passes(config: &RunConfig) -> f64 {
     let steps = match config.framework.as_str() {
         CONTROL => 0,
-        "fast-at" => 1,
+        "fast-at" | "feature-scattering" => 1,
         _ => config.attack_steps,
     };
-    1. + steps as f64
+    let updates = if config.awp.is_some() { 2 } else { 1 };
+    (updates + steps) as f64
 }
 
 /// Images of an epoch.
@@ -61,23 +62,22 @@ impl Rate {
     }
 }
 
-/// What the results folder `out` takes, and what `runs` more runs such as `config` will take at most.
+/// What the results folder `out` takes, and what the `missing` runs, all of one network, will take at most.
 ///
 /// # Errors
-/// When the network of `config` cannot be built.
-pub(super) fn disk(out: &Path, config: &RunConfig, runs: usize) -> Result<String> {
+/// When the network cannot be built.
+pub(super) fn disk(out: &Path, missing: &[&RunConfig]) -> Result<String> {
     let place = format!("disk: {} takes {}", out.display(), HumanBytes(files::size(out)));
-    if runs == 0 {
-        return Ok(place);
-    }
+    let (Some(config), runs) = (missing.first(), missing.len()) else { return Ok(place) };
     let name: Name = config.dataset.parse()?;
     let net = config.net(name.shape(), name.classes(), &Device::Cpu)?;
     let floats = |count: usize| 4 * count as u64;
     let weights = floats(net.state()?.values().map(candle::Tensor::elem_count).sum());
     let velocities = floats(net.parameters().trainable().map(|(_, var)| var.elem_count()).sum());
     let run = 2 * weights + SMALL_FILES;
-    // Its weights, the best ones, velocities, and what terms remember: class means at most, smaller than a layer.
-    let state = 2 * weights + 2 * velocities;
+    // Its weights, the best ones, averages, velocities, and what terms remember: class means at most, smaller than a layer.
+    let averages = if missing.iter().any(|config| config.averaging.is_some()) { weights } else { 0 };
+    let state = 2 * weights + averages + 2 * velocities;
     Ok(format!(
         "{place}; {runs} more runs will add at most {} ({} of weights and {SMALL_MIB} MiB of small files each); \
          one under way has up to {} of states on top: the newest two are kept and a third is written, none stays",

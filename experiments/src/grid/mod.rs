@@ -207,9 +207,9 @@ impl Grid {
     }
 
     fn print_plan(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
-        let base = profile::resolve(&args.training);
-        let rate = Rate::of_stored_runs(&args.training.out, &base);
-        let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained()).count();
+        let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
+        let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
+        let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
         println!("{}: {}", self.name, self.caption);
         for (i, Planned { row, runs }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
@@ -223,7 +223,7 @@ impl Grid {
                 println!("{:<20} seed {:<3} {state}{ours}  {}", row.label, run.config().seed, run.config().id());
             }
         }
-        println!("{}", estimate::disk(&args.training.out, &base, missing)?);
+        println!("{}", estimate::disk(&args.training.out, &missing)?);
         Ok(())
     }
 }
