@@ -1,8 +1,9 @@
 //! How far long work is: bars on a terminal, a line now and then elsewhere.
 
 use crate::ahead::{Ahead, left};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::{
+    fmt,
     io::{self, IsTerminal, Write},
     sync::LazyLock,
     time::{Duration, Instant},
@@ -15,15 +16,19 @@ const SILENCE: Duration = Duration::from_secs(20);
 static SCREEN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// What a bar looks like; that of a training has room for a long message below it.
-const WORK: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {eta} {msg}";
-const TRAINING: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {eta}\n  {msg}";
+const WORK: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {left} {msg}";
+const TRAINING: &str = "{prefix} [{wide_bar}] {pos}/{len} {rate} ETA {left}\n  {msg}";
 const GRID: &str = "{prefix} [{wide_bar}] {pos}/{len} done {msg}";
 
 fn bar(template: &str, what: &str, total: usize) -> ProgressBar {
     let bar = ProgressBar::new(total as u64).with_prefix(what.to_owned());
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let style = style.with_key("rate", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
         let _ = out.write_str(&per_second(state.per_sec()));
+    });
+    let style = style.with_key("left", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let known = state.per_sec() > 0.;
+        let _ = if known { write!(out, "{:#}", HumanDuration(state.eta())) } else { out.write_str("unknown") };
     });
     bar.set_style(style.progress_chars("=> "));
     SCREEN.add(bar)

@@ -1,7 +1,9 @@
 //! The Hub's layout: Parquet files whose rows are a PNG image and a label.
 
 mod footer;
+mod pages;
 mod shard;
+mod thrift;
 
 use std::path::{Path, PathBuf};
 

@@ -78,9 +78,10 @@ pub(super) fn disk(out: &Path, missing: &[&RunConfig]) -> Result<String> {
     // Its weights, the best ones, averages, velocities, and what terms remember: class means at most, smaller than a layer.
     let averages = if missing.iter().any(|config| config.averaging.is_some()) { weights } else { 0 };
     let state = 2 * weights + averages + 2 * velocities;
+    let more = if runs == 1 { "1 more run".to_owned() } else { format!("{runs} more runs") };
     Ok(format!(
-        "{place}; {runs} more runs will add at most {} ({} of weights and {SMALL_MIB} MiB of small files each); \
-         one under way has up to {} of states on top: the newest two are kept and a third is written, none stays",
+        "{place}; {more} will add at most {} ({} of weights and {SMALL_MIB} MiB of small files each)\n      \
+         one under way has up to {} of states on top: the newest two are kept, a third is being written; none stays",
         HumanBytes(runs as u64 * run),
         HumanBytes(2 * weights),
         HumanBytes(3 * state),

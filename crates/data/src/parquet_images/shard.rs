@@ -11,7 +11,7 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::SchemaDescriptor;
 use rayon::prelude::*;
 
-use super::footer;
+use super::{footer, pages};
 use crate::{Error, Name, png_image};
 
 /// An open file of a split.
@@ -38,23 +38,31 @@ impl<'a> Shard<'a> {
         let image = column(path, schema, &["img.bytes", "image.bytes", "img", "image"], &[Type::BYTE_ARRAY])?;
         let label = column(path, schema, &[label_name], &[Type::INT64, Type::INT32])?;
         let shard = Self { path, reader, image, label, label_name };
-        shard.check_extents()?;
+        shard.check_chunks()?;
         Ok(shard)
     }
 
-    /// Refuses column chunks that claim to lie outside the file, at which the parquet crate panics.
-    fn check_extents(&self) -> Result<(), Error> {
-        let bytes = std::fs::metadata(self.path).map_err(|e| Error::io(self.path, e))?.len();
+    /// Refuses column chunks that claim to lie outside the file, at which the parquet crate panics, and those
+    /// with pages that would keep it busy for ever.
+    fn check_chunks(&self) -> Result<(), Error> {
+        let file = File::open(self.path).map_err(|e| Error::io(self.path, e))?;
+        let bytes = file.metadata().map_err(|e| Error::io(self.path, e))?.len();
         for (i, group) in self.reader.metadata().row_groups().iter().enumerate() {
             let inside = |column: usize| {
                 let chunk = group.columns().get(column)?;
                 let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
                 let end = u64::try_from(start).ok()?.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?;
-                (end <= bytes).then_some(())
+                (end <= bytes).then_some(u64::try_from(start).ok()?..end)
             };
-            if group.num_rows() < 0 || inside(self.image).is_none() || inside(self.label).is_none() {
+            let (Some(images), Some(labels), 0..) = (inside(self.image), inside(self.label), group.num_rows()) else {
                 let what = format!("truncated or damaged: row group {i} lies outside the file");
                 return Err(Error::damaged(self.path, what));
+            };
+            for chunk in [images, labels] {
+                if pages::overclaim(&file, chunk).map_err(|e| Error::io(self.path, e))? {
+                    let what = format!("damaged: a page of row group {i} claims more than it can hold");
+                    return Err(Error::damaged(self.path, what));
+                }
             }
         }
         Ok(())

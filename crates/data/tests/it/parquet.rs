@@ -199,3 +199,24 @@ fn a_footer_cannot_claim_more_than_it_holds() {
         assert!(told.contains("its footer claims more than it can hold; download it again"), "{told}");
     }
 }
+
+/// Found by reading: so does a page's header, and there it reads fields without a look at their kind.
+#[test]
+fn a_page_cannot_claim_more_than_it_holds() {
+    let dir = folder(&[plain(1, 1)], &[plain(4, 4)]);
+    let train = dir.path().join("train-00000-of-00001.parquet");
+    let whole = std::fs::read(&train).unwrap();
+    // Lists of booleans, of structures; a map; and one in a binary value where the size of the page should be.
+    let booleans = &b"\x09\xc8\x01\xf1\xff\xff\xff\xff\x07"[..];
+    let hidden = [b"\x18\x7f", booleans].concat();
+    let nested = [b"\x5c", booleans].concat();
+    let structures = b"\x09\xc8\x01\xfc\xff\xff\xff\xff\x07";
+    for claim in [booleans, structures, b"\x0b\xc8\x01\xff\xff\xff\xff\x07\x11", &hidden, &nested] {
+        // The first page begins behind the magic bytes.
+        let mut damaged = whole.clone();
+        damaged[4..4 + claim.len()].copy_from_slice(claim);
+        std::fs::write(&train, damaged).unwrap();
+        let told = message(Name::Cifar10, dir.path());
+        assert!(told.contains("a page of row group 0 claims more than it can hold; download it again"), "{told}");
+    }
+}
