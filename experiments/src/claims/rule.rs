@@ -183,7 +183,7 @@ impl Weighed {
         if let Some(first) = unaudited.first() {
             objections.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
         }
-        if claim.audited && !objections.is_empty() {
+        if claim.audited && !objections.is_empty() && verdict != Verdict::NotMeasured {
             verdict = Verdict::Undecided;
             remarks.extend(objections);
         }
