@@ -23,6 +23,13 @@ pub enum Verdict {
     NotMeasured,
 }
 
+impl Tested {
+    /// Its p as it counts for a verdict.
+    fn p(&self) -> f64 {
+        self.p.unwrap_or(1.0)
+    }
+}
+
 impl Verdict {
     /// In words.
     pub fn name(self) -> &'static str {
@@ -61,8 +68,8 @@ pub struct Tested {
     pub name: String,
     /// Mean, interval and p; none without a pair.
     pub paired: Option<Paired>,
-    /// p, corrected for there being several frameworks; 1 with too few seeds.
-    pub p: f64,
+    /// p, corrected for there being several frameworks; 1 with too few seeds. None for what a mean that was tested is of.
+    pub p: Option<f64>,
     /// The numbers of images behind it.
     pub examples: BTreeSet<usize>,
 }
@@ -121,16 +128,16 @@ impl Weighed {
         let (supports, contradicts) = match claim.rule {
             Rule::Mean | Rule::Every => {
                 // Each one must be beaten, so the weakest test decides; to lose, one is enough.
-                let weakest = tested.iter().map(|t| if side(claim, t) > 0 { t.p } else { 1.0 }).fold(0.0, f64::max);
-                let strongest = tested.iter().filter(|t| side(claim, t) < 0).map(|t| t.p).fold(1.0, f64::min);
+                let weakest = tested.iter().map(|t| if side(claim, t) > 0 { t.p() } else { 1.0 }).fold(0.0, f64::max);
+                let strongest = tested.iter().filter(|t| side(claim, t) < 0).map(|t| t.p()).fold(1.0, f64::min);
                 (weakest, (strongest * tested.len() as f64).min(1.0))
             }
             Rule::Several => {
-                let adjusted = holm(&tested.iter().map(|t| t.p).collect::<Vec<_>>());
-                tested.iter_mut().zip(adjusted).for_each(|(t, p)| t.p = p);
+                let adjusted = holm(&tested.iter().map(|t| t.p()).collect::<Vec<_>>());
+                tested.iter_mut().zip(adjusted).for_each(|(t, p)| t.p = Some(p));
                 let needed = claim.at_least.unwrap_or(1) - 1;
                 let last_needed = |wanted: i32| {
-                    let mut p: Vec<f64> = tested.iter().filter(|t| side(claim, t) == wanted).map(|t| t.p).collect();
+                    let mut p: Vec<f64> = tested.iter().filter(|t| side(claim, t) == wanted).map(|t| t.p()).collect();
                     p.sort_by(f64::total_cmp);
                     p.get(needed).copied().unwrap_or(1.0)
                 };
@@ -146,7 +153,7 @@ impl Weighed {
 
     fn finding(self, claim: &Claim, contrasts: &[Contrast], adjusted_p: f64, level: f64) -> Finding {
         let p = self.p();
-        let Self { tested, supports, contradicts } = self;
+        let Self { mut tested, supports, contradicts } = self;
         let mut remarks = Vec::new();
         let missing = distinct(contrasts.iter().flat_map(|contrast| &contrast.missing));
         if !missing.is_empty() {
@@ -154,20 +161,18 @@ impl Weighed {
         }
         remarks.extend(distinct(contrasts.iter().flat_map(|contrast| &contrast.remarks)));
         let seeds: Vec<usize> = tested.iter().map(|t| t.paired.map_or(0, |paired| paired.difference.seeds)).collect();
-        if seeds.iter().all(|&seeds| seeds == 0) {
-            return Finding { verdict: Verdict::NotMeasured, tested, p, adjusted_p, remarks };
-        }
         let mut verdict = match () {
+            () if seeds.iter().all(|&seeds| seeds == 0) => Verdict::NotMeasured,
             () if adjusted_p > level => Verdict::Undecided,
             () if supports < contradicts => Verdict::Supported,
             () => Verdict::Contradicted,
         };
         if verdict == Verdict::Undecided {
             remarks.insert(0, why_undecided(claim, &tested, &seeds));
-        } else if claim.rule == Rule::Several {
+        } else if claim.rule == Rule::Several && verdict != Verdict::NotMeasured {
             let wanted = if verdict == Verdict::Supported { -1 } else { 1 };
             let against: Vec<&str> =
-                tested.iter().filter(|t| side(claim, t) == wanted && t.p <= level).map(|t| t.name.as_str()).collect();
+                tested.iter().filter(|t| side(claim, t) == wanted && t.p() <= level).map(|t| t.name.as_str()).collect();
             if !against.is_empty() {
                 verdict = Verdict::Undecided;
                 remarks.insert(0, format!("mixed: the opposite holds for {}", against.join(", ")));
@@ -178,9 +183,12 @@ impl Weighed {
         if let Some(first) = unaudited.first() {
             objections.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
         }
-        if claim.audited && !objections.is_empty() {
+        if claim.audited && !objections.is_empty() && verdict != Verdict::NotMeasured {
             verdict = Verdict::Undecided;
             remarks.extend(objections);
+        }
+        if claim.rule == Rule::Mean && contrasts.len() > 1 {
+            tested.extend(contrasts.iter().map(|contrast| Tested { p: None, ..test(claim, contrast) }));
         }
         Finding { verdict, tested, p, adjusted_p, remarks }
     }
@@ -203,7 +211,7 @@ fn test(claim: &Claim, contrast: &Contrast) -> Tested {
     let counts =
         |paired: &Paired| paired.difference.seeds >= claim.seeds && paired.difference.mean.abs() >= claim.matters;
     let p = paired.filter(counts).and_then(|paired| paired.p_value).unwrap_or(1.0);
-    Tested { name: contrast.name.clone(), paired, p, examples: contrast.examples.clone() }
+    Tested { name: contrast.name.clone(), paired, p: Some(p), examples: contrast.examples.clone() }
 }
 
 /// 1 where a difference speaks for the claim, -1 where it speaks against it.

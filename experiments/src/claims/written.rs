@@ -27,7 +27,7 @@ struct Line<'a> {
     low: Option<f64>,
     high: Option<f64>,
     p_value: Option<f64>,
-    p_counted: f64,
+    p_counted: Option<f64>,
     statement: &'a str,
     remarks: String,
 }

@@ -223,14 +223,19 @@ fn measures_are_paired_within_a_run_and_averaged_over_frameworks() {
     };
     write_measures(&path, &all(5)).unwrap();
     let found = the_finding(folder.path(), "d-strength");
-    assert_eq!((found.verdict, found.tested.len()), (Verdict::Supported, 1));
-    assert_eq!(found.tested[0].effect("points"), "+1.00 [+1.00, +1.00] points");
+    assert_eq!(found.verdict, Verdict::Supported);
+    // The mean is what was tested; its parts are told.
+    let effects: Vec<(String, bool)> = found.tested.iter().map(|t| (t.effect("points"), t.p.is_some())).collect();
+    let effect = |gain: &str, tested| (format!("{gain} [{gain}, {gain}] points"), tested);
+    let parts = ["+3.00", "+1.00", "+1.00", "+1.00", "−1.00"].map(|gain| effect(gain, false));
+    assert_eq!(effects, [&[effect("+1.00", true)], &parts[..]].concat());
     // Nine seeds: 2 of 512 signs, times seven claims.
     assert_eq!((found.p, found.adjusted_p), (1.0 / 256.0, 7.0 / 256.0));
 
     write_measures(&path, &all(4)).unwrap();
     let found = the_finding(folder.path(), "d-strength");
     assert_eq!(found.verdict, Verdict::NotMeasured);
+    assert_eq!(found.tested[1].effect("points"), "+3.00 [+3.00, +3.00] points");
     let said = "error-raised-percent is not measured of fast-at (plain), fast-at (i2fr)";
     assert_eq!(found.remarks, [said]);
 }

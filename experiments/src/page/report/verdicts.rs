@@ -23,8 +23,8 @@ pub(super) fn html(judged: &Judged) -> String {
         "<p>Each verdict holds for one setting. The tests were fixed beforehand in <code>paper/claims.toml</code>: \
          differences are paired by seed, tested by exact sign flips, and corrected (Holm) so that any false verdict in a \
          setting comes up with a chance of at most {} %. A difference has its 95 % interval (Student), and zero is the \
-         vertical line; a p is corrected over frameworks, and 1 where seeds are too few or the difference is too small to \
-         matter.</p>\n",
+         vertical line; a p is corrected over frameworks, 1 where seeds are too few or the difference is too small to \
+         matter, and none for the parts of a mean that was tested.</p>\n",
         100. * judged.claims.level
     );
     page.push_str(&scroll("Verdicts by setting", &overview));
@@ -122,7 +122,7 @@ fn row(claim: &Claim, tested: &Tested, reach: f64) -> String {
         escape(&tested.name),
         escape(&tested.effect(&claim.unit)),
         strip(tested, reach),
-        short(tested.p),
+        tested.p.map_or("—".into(), short),
         images.join(" or "),
     )
 }
