@@ -17,10 +17,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What stands in a cell of Markdown and LaTeX.
-const CELLS: &str =
-    "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference).";
-
 /// Strength and diversity by row.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -144,7 +140,7 @@ impl Table {
                 lines.push(format!("| {} | {} |", markdown::escape(&row.label), cells.join(" | ")));
             }
         }
-        for remark in [CELLS.to_owned(), self.remarks()] {
+        for remark in [self.cells(), self.remarks()] {
             lines.extend([String::new(), remark]);
         }
         lines.push(String::new());
@@ -167,8 +163,8 @@ impl Table {
             }
             lines.extend(["    \\bottomrule".into(), "  \\end{tabular}\n".into()]);
         }
-        for remark in [CELLS, &self.remarks()] {
-            lines.push(format!("  \\footnotesize {}\n", latex::escape(remark)));
+        for remark in [self.cells(), self.remarks()] {
+            lines.push(format!("  \\footnotesize {}\n", latex::escape(&remark)));
         }
         lines.push("\\end{table*}".into());
         // The escapes of this project's tables know no arrow and no minus sign.
@@ -196,14 +192,27 @@ impl Table {
 
     /// What the numbers mean, in sentences.
     pub(super) fn remarks(&self) -> String {
-        let effects = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
-        let several = effects.map(|effect| effect.paired.difference.seeds).max().unwrap_or(0) > 1;
-        let certainty = if several {
-            "± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
+        let certainty =
+            if self.several() { "" } else { " One seed: no interval, and nothing is known of a difference's sign." };
+        format!("Same weights, starts and number of steps. More is stronger or more diverse.{certainty}")
+    }
+
+    /// What stands in a cell of Markdown and LaTeX.
+    fn cells(&self) -> String {
+        let spread = if self.several() {
+            " ± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
              sign-flip test, not corrected for there being many."
         } else {
-            "One seed: no interval over runs, and nothing is known of a difference's sign."
+            ""
         };
-        format!("Same weights, starts and number of steps. More is stronger or more diverse. {certainty}")
+        format!(
+            "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference).{spread}"
+        )
+    }
+
+    /// Whether any difference is one over several seeds.
+    fn several(&self) -> bool {
+        let mut effects = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
+        effects.any(|effect| effect.paired.difference.seeds > 1)
     }
 }

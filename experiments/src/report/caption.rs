@@ -144,7 +144,7 @@ pub(crate) fn conditions(measures: &[Measure]) -> String {
 }
 
 /// `10,000` for 10000.
-pub(crate) fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -92,7 +92,12 @@ fn every_measurement_is_there_and_kept() {
     refused.code(1).stderr(predicates::str::contains("nothing was measured with these options"));
     // What is trained anew is measured anew.
     run("train", &[&TINY[..], &["--framework", "pgd-at"]].concat(), out);
-    assert_eq!(answers(out).len(), 1);
+    let [kept] = &answers(out)[..] else { panic!("{:?}", answers(out)) };
+    // What is broken is named, and neither shown nor replaced.
+    std::fs::write(kept, "{}").unwrap();
+    let refused = command("table4").args(pgd_at(&["--render-only"])).arg("--out").arg(out).assert();
+    refused.code(1).stderr(predicates::str::contains("measured-table4-best.json: not a measurement; delete it"));
+    assert_eq!(text(kept), "{}");
 }
 
 #[test]
