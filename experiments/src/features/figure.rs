@@ -225,7 +225,10 @@ impl Figure<'_> {
             each.collect::<Vec<_>>().join(", ")
         };
         vec![
-            format!("{}; adversarial: {ATTACK}. Of several seeds, the first is drawn.", conditions(self.lines)),
+            format!(
+                "{}; adversarial: {ATTACK}. Of several seeds, the first is drawn.",
+                conditions(self.lines.iter().map(Into::into))
+            ),
             format!(
                 "Clean and adversarial features, divided by their norms, placed together for each network. t-SNE \
                  (perplexity {perplexity}, {iterations} steps from the principal components; divergence in nats: {}) keeps \

@@ -118,8 +118,8 @@ impl Curves {
     fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
         let epsilon = crate::profile::resolve(&args.training).epsilon;
         let title = format!("Figure 2: {}", survey.caption);
-        let footer = format!("Radius {epsilon}; {}.", conditions(survey));
-        let mut text = format!("**Figure 2.** {}.\n\nAccuracy in %. {footer}\n", survey.caption);
+        let footer = format!("{}.", conditions(survey, &epsilon));
+        let mut text = format!("**Figure 2.** {}.\n\nAccuracy in %; {footer}\n", survey.caption);
         let mut panels = Vec::new();
         for along in self.panels {
             let mut curves = Vec::new();

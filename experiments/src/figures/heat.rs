@@ -68,7 +68,7 @@ impl Heat {
                 };
                 let share = if high > low { (value - low) / (high - low) } else { 0.5 };
                 pen.block(at, (CELL.0 - 2., CELL.1 - 2.), ground(share))?;
-                let ink = if share > 0.55 { CARD } else { INK };
+                let ink = if share > 0.85 { CARD } else { INK };
                 pen.text(&format!("{value:.1}"), middle, 12., ink, Anchor::Center)?;
             }
         }

@@ -10,10 +10,10 @@ use crate::{
     files,
     grid::Survey,
     pictures::drawing::{self, Drawing},
-    report::caption::grouped,
+    report::caption,
 };
 use anyhow::Result;
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 /// Writes `NAME.svg` and `NAME.png` below `out`.
 fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> {
@@ -23,23 +23,9 @@ fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> 
     Ok(())
 }
 
-/// Network, data set, images, seeds and profile of the answers, in one line.
-fn conditions(survey: &Survey) -> String {
-    let distinct = |text: &dyn Fn(&crate::report::Cell) -> String| {
-        survey.cells.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(", ")
-    };
-    let seeds: BTreeSet<u64> = survey.cells.iter().map(|cell| cell.seed).collect();
-    let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
-    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-    format!(
-        "{}; {}; {} test images; {plural} {}; profile {}; {} checkpoint",
-        distinct(&|cell| cell.dataset.clone()),
-        distinct(&|cell| cell.arch.clone()),
-        distinct(&|cell| grouped(cell.examples)),
-        seeds.join(", "),
-        distinct(&|cell| cell.profile.clone()),
-        distinct(&|cell| cell.checkpoint.clone()),
-    )
+/// What the answers were measured under, in one line; `epsilon` is the radius of the networks' own ball.
+fn conditions(survey: &Survey, epsilon: &str) -> String {
+    caption::conditions(survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() }))
 }
 
 /// The mean, if there is anything to average.

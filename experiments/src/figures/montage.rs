@@ -65,7 +65,7 @@ impl Montage {
              figure4/cells.csv.\n{absent}",
             self.0.caption,
             pictures::ATTACK.to_uppercase(),
-            conditions(survey)
+            conditions(survey, &survey.cells[0].epsilon)
         );
         if !strips.is_empty() {
             files::write(&out.join("figure4.png"), &pictures::encoded(&stacked(&strips)?)?)?;

@@ -75,9 +75,8 @@ impl Sensitivity {
         };
         let panels: Vec<_> = self.columns.iter().map(panel).collect();
         let footer = format!(
-            "Accuracy in % of {} + I2FR; alone: without I2FR. Dark is high, within each panel. {}.",
-            self.framework,
-            conditions(survey)
+            "Accuracy in %; alone: without I2FR. Dark is high, within each panel. {}.",
+            conditions(survey, &survey.cells[0].epsilon)
         );
         let heat = Heat {
             title: format!("Figure 3: {}", self.caption),

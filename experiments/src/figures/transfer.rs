@@ -60,9 +60,8 @@ impl Matrix {
         let footer = format!(
             "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
              PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
-             than its own attacks hides its gradients. Radius {}; {}.",
-            args.training.eps.as_ref().map_or_else(|| survey.cells[0].epsilon.clone(), ToString::to_string),
-            conditions(survey)
+             than its own attacks hides its gradients. {}.",
+            conditions(survey, &survey.cells[0].epsilon)
         );
         let mut text = format!(
             "**Table 5.** {}.\n\n{footer}\n\n| | {} |\n|---|{}\n",

@@ -187,7 +187,7 @@ impl Table {
     }
 
     pub(super) fn conditions(&self) -> String {
-        format!("{}; {RESTARTS} examples of each image.", conditions(&self.measures))
+        format!("{}; {RESTARTS} examples of each image.", conditions(self.measures.iter().map(Into::into)))
     }
 
     /// What the numbers mean, in sentences.

@@ -238,6 +238,7 @@ pub(crate) fn column_label(attack: &str) -> String {
         CLEAN => "Clean".into(),
         "autoattack" => "AutoAttack".into(),
         "adaptive" => "Adaptive".into(),
+        _ if attack.starts_with("square") => "Square".into(),
         _ => attack.to_uppercase(),
     }
 }

@@ -123,28 +123,55 @@ impl Table {
     }
 }
 
-/// Threat model, data set, network, images, seeds, profile and selection rule of `measures` in one line.
-pub(crate) fn conditions(measures: &[Measure]) -> String {
-    let distinct = |text: &dyn Fn(&Measure) -> String| {
-        measures.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(", ")
+/// What a number was measured under.
+pub(crate) struct Condition<'a> {
+    pub(crate) norm: &'a str,
+    pub(crate) epsilon: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) arch: &'a str,
+    pub(crate) examples: usize,
+    pub(crate) seed: u64,
+    pub(crate) profile: &'a str,
+    pub(crate) checkpoint: &'a str,
+}
+
+impl<'a> From<&'a Measure> for Condition<'a> {
+    fn from(measure: &'a Measure) -> Self {
+        let Measure { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = measure;
+        Self { norm, epsilon, dataset, arch, examples: *examples, seed: *seed, profile, checkpoint }
+    }
+}
+
+impl<'a> From<&'a Cell> for Condition<'a> {
+    fn from(cell: &'a Cell) -> Self {
+        let Cell { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = cell;
+        Self { norm, epsilon, dataset, arch, examples: *examples, seed: *seed, profile, checkpoint }
+    }
+}
+
+/// Threat model, data set, network, images, seeds, profile and selection rule in one line.
+pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String {
+    let all: Vec<Condition<'_>> = all.collect();
+    let distinct = |text: &dyn Fn(&Condition<'_>) -> String| {
+        all.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(", ")
     };
-    let seeds: BTreeSet<u64> = measures.iter().map(|measure| measure.seed).collect();
+    let seeds: BTreeSet<u64> = all.iter().map(|condition| condition.seed).collect();
     let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     [
-        distinct(&|measure| threat(&measure.norm, &measure.epsilon)),
-        distinct(&|measure| dataset(&measure.dataset)),
-        distinct(&|measure| arch(&measure.arch)),
-        distinct(&|measure| format!("{} test images", grouped(measure.examples))),
+        distinct(&|condition| threat(condition.norm, condition.epsilon)),
+        distinct(&|condition| dataset(condition.dataset)),
+        distinct(&|condition| arch(condition.arch)),
+        distinct(&|condition| format!("{} test images", grouped(condition.examples))),
         format!("{plural} {}", seeds.join(", ")),
-        format!("profile {}", distinct(&|measure| measure.profile.clone())),
-        distinct(&|measure| selection(&measure.checkpoint)),
+        format!("profile {}", distinct(&|condition| condition.profile.to_owned())),
+        distinct(&|condition| selection(condition.checkpoint)),
     ]
     .join("; ")
 }
 
 /// `10,000` for 10000.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
