@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             row("pgd-at").i2fr().beyond_quick(),
             row("trades"),
             row("trades").i2fr(),
-            row("mart").beyond_quick(),
+            row("mart"),
             row("mart").i2fr().beyond_quick(),
             row("friendly-at"),
             row("adr"),
