@@ -8,7 +8,7 @@ use crate::{
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 fn name(folder: &Path) -> String {
@@ -152,25 +152,31 @@ fn only_what_nobody_needs_is_pruned_and_only_when_told() {
 }
 
 #[test]
-fn two_hundred_runs_are_no_burden() {
+fn two_hundred_runs_are_listed_verified_and_planned_with() {
     let noise = Noise::new();
-    let (out, folder) = trained(&noise, &["--framework", "standard"]);
+    let standard = ["--framework", "standard"];
+    let (out, folder) = trained(&noise, &standard);
     let record = text(&folder.join("run.json"));
-    for seed in 1..200 {
-        let copy = out.path().join("runs").join(format!("copy-{seed:03}"));
+    let seeds: Vec<String> = (0..200).map(|seed| seed.to_string()).collect();
+    let seeds = seeds.join(",");
+    let with = |more: &[&'static str]| [&TINY[..], &noise.arguments(), &["--plan", "--seeds", &seeds], more].concat();
+    let planned = run("train", &with(&standard), out.path());
+    let ids = planned.lines().filter(|line| line.contains(" seed ")).map(|line| line.rsplit_once(' ').unwrap().1);
+    for (seed, id) in ids.enumerate().skip(1) {
+        let copy = out.path().join("runs").join(id);
         fs::create_dir(&copy).unwrap();
-        fs::write(copy.join("run.json"), record.replace("\"seed\": 0", &format!("\"seed\": {seed}"))).unwrap();
+        let record = record.replace("\"seed\": 0", &format!("\"seed\": {seed}")).replace(&name(&folder), id);
+        fs::write(copy.join("run.json"), record).unwrap();
         for file in ["epochs.csv", "evaluations.csv", "best.safetensors", "last.safetensors"] {
             fs::copy(folder.join(file), copy.join(file)).unwrap();
         }
     }
-    let timed = |name: &str, arguments: &[&str]| {
-        let began = Instant::now();
-        let said = run(name, arguments, out.path());
-        assert!(began.elapsed() < Duration::from_secs(5), "{name} {arguments:?} took {:?}", began.elapsed());
-        said
-    };
-    assert_eq!(timed("runs", &["list"]).lines().count(), 201);
-    let plan = [&TINY[..], &noise.arguments(), &["--plan"]].concat();
-    assert!(timed("table1", &plan).contains("to train, about"));
+    assert_eq!(run("runs", &["list"], out.path()).matches("  trained  ").count(), 200);
+    assert_eq!(run("runs", &["verify"], out.path()), "200 runs are sound\n");
+    let planned = run("table1", &with(&["--only", "standard,fast-at"]), out.path());
+    assert_eq!(planned.matches(" trained ").count(), 200, "{planned}");
+    assert_eq!(planned.matches("to train, about").count(), 400);
+    for part in ["disk: ", " MiB; 400 more runs will add at most ", "the newest two are kept"] {
+        assert!(planned.contains(part), "no {part:?}: {planned}");
+    }
 }
