@@ -115,8 +115,7 @@ fn a_failed_or_missing_audit_leaves_a_robustness_claim_undecided() {
     std::fs::remove_file(out.join("table1/audit.csv")).unwrap();
     let found = the_finding(out, "f");
     assert_eq!(found.verdict, Verdict::Undecided);
-    let said = "110 of the runs behind it were not audited, such as alp-i2fr-resnet8-s0";
-    assert_eq!(found.remarks, [said]);
+    assert_eq!(found.remarks, ["110 of the runs behind it were not audited, such as alp-i2fr-resnet8-s0"]);
 }
 
 #[test]
