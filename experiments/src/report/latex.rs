@@ -57,6 +57,7 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
+/// `text` so that it means itself.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';
@@ -75,6 +76,7 @@ pub(crate) fn escape(text: &str) -> String {
             '‡' => escaped.push_str("$\\ddagger$"),
             '—' => escaped.push_str("---"),
             '–' => escaped.push_str("--"),
+            '−' => escaped.push_str("$-$"),
             other => escaped.push(other),
         }
         previous = c;
