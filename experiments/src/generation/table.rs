@@ -167,8 +167,8 @@ impl Table {
             lines.push(format!("  \\footnotesize {}\n", latex::escape(&remark)));
         }
         lines.push("\\end{table*}".into());
-        // The escapes of this project's tables know no arrow and no minus sign.
-        (lines.join("\n") + "\n").replace('→', "$\\to$").replace('−', "$-$")
+        // The escapes of this project's tables know no arrow.
+        (lines.join("\n") + "\n").replace('→', "$\\to$")
     }
 
     /// Without → with I2FR, and the difference.

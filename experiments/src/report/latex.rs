@@ -57,6 +57,7 @@ fn with_code(text: &str) -> String {
     parts.collect()
 }
 
+/// `text` so that it means itself.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut previous = ' ';
