@@ -15,7 +15,10 @@ use crate::{
     pictures::{ATTACK, Scene, drawing},
     process::Usage,
     profile,
-    report::{Measure, Row, caption::conditions},
+    report::{
+        Measure, Row,
+        caption::{conditions, title},
+    },
     run::Run,
 };
 use anyhow::Result;
@@ -213,7 +216,7 @@ impl Figure<'_> {
 
     /// `Figure 1: ...`
     pub(super) fn title(&self) -> String {
-        format!("{}: {}", self.grid.name.replacen("figure", "Figure ", 1), self.grid.caption)
+        format!("{}: {}", title(self.grid.name), self.grid.caption)
     }
 
     /// What is shown, and how it was made.

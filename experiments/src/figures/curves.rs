@@ -1,6 +1,6 @@
 //! Accuracy over the effort and the radius of an attack.
 
-use super::{conditions, mean, write_pictures};
+use super::{conditions, heading, line, mean, rule, shown, title, write_pictures};
 use crate::{
     cli::Epsilon,
     files,
@@ -117,39 +117,28 @@ impl Curves {
 
     fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
         let epsilon = crate::profile::resolve(&args.training).epsilon;
-        let title = format!("Figure 2: {}", survey.caption);
         let footer = format!("{}.", conditions(survey, &epsilon));
-        let mut text = format!("**Figure 2.** {}.\n\nAccuracy in %; {footer}\n", survey.caption);
+        let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey));
         let mut panels = Vec::new();
         for along in self.panels {
             let mut curves = Vec::new();
             let labels: Vec<String> = along.values().iter().map(|value| along.label(*value)).collect();
-            text += &format!(
-                "\n{}: {}\n\n| | {} |\n|---|{}\n",
-                along.title(),
-                along.axis(),
-                labels.join(" | "),
-                "---:|".repeat(labels.len())
-            );
+            text += &format!("\n{}: {}\n\n", along.title(), along.axis());
+            text += &(line("", &labels) + &rule(labels.len()));
             for row in &survey.rows {
                 let at = |value: &u32| -> Result<Option<f64>> {
                     let Question { attack, epsilon, .. } = along.question(*value, &epsilon)?;
                     Ok(mean(&survey.values(row, |cell: &Cell| cell.attack == attack && cell.epsilon == epsilon)))
                 };
                 let values = along.values().iter().map(at).collect::<Result<Vec<_>>>()?;
-                let print = |v: &Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
-                text += &format!(
-                    "| {} | {} |\n",
-                    escape(&row.label),
-                    values.iter().map(print).collect::<Vec<_>>().join(" | ")
-                );
+                text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
                 curves.push(values);
             }
             panels.push(Panel { along: *along, curves });
         }
         let out = &args.training.out;
         files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
-        write_pictures(survey.name, &Plot { title, rows: survey.rows.clone(), panels, footer }, out)?;
+        write_pictures(survey.name, &Plot { title: title(survey), rows: survey.rows.clone(), panels, footer }, out)?;
         Ok(text)
     }
 }

@@ -28,6 +28,31 @@ fn conditions(survey: &Survey, epsilon: &str) -> String {
     caption::conditions(survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() }))
 }
 
+/// What stands above the pictures of a survey.
+fn title(survey: &Survey) -> String {
+    format!("{}: {}", caption::title(survey.name), survey.caption)
+}
+
+/// The same as the first line of Markdown.
+fn heading(survey: &Survey) -> String {
+    format!("**{}.** {}.", caption::title(survey.name), survey.caption)
+}
+
+/// A line of a Markdown table.
+fn line(label: &str, cells: &[String]) -> String {
+    format!("| {label} | {} |\n", cells.join(" | "))
+}
+
+/// The line below the head of a Markdown table.
+fn rule(columns: usize) -> String {
+    format!("|---|{}\n", "---:|".repeat(columns))
+}
+
+/// A percentage for a reader, or a dash where there is none.
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "—".to_owned(), |value| format!("{value:.1}"))
+}
+
 /// The mean, if there is anything to average.
 fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)

@@ -1,6 +1,6 @@
 //! What each network sees: test images, what an attack makes of them, and where the features of both lie.
 
-use super::conditions;
+use super::{conditions, heading};
 use crate::{
     files,
     grid::{Grid, Question, Survey, TableArgs},
@@ -59,18 +59,19 @@ impl Montage {
         };
         let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
         let text = format!(
-            "**Figure 4.** {}.\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
+            "{}\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
              both, and the change, stretched to the whole range. Right: the features of test images, clean and \
              adversarial, in the plane of their first two principal components. {}; accuracy on {images} of them is in \
-             figure4/cells.csv.\n{absent}",
-            self.0.caption,
+             {}/cells.csv.\n{absent}",
+            heading(survey),
             pictures::ATTACK.to_uppercase(),
-            conditions(survey, &survey.cells[0].epsilon)
+            conditions(survey, &survey.cells[0].epsilon),
+            survey.name
         );
         if !strips.is_empty() {
-            files::write(&out.join("figure4.png"), &pictures::encoded(&stacked(&strips)?)?)?;
+            files::write(&out.join(format!("{}.png", survey.name)), &pictures::encoded(&stacked(&strips)?)?)?;
         }
-        files::write(&out.join("figure4.md"), text.as_bytes())?;
+        files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
         Ok(text)
     }
 }

@@ -1,6 +1,6 @@
 //! What a table's rows come to over two settings.
 
-use super::{conditions, heat::Heat, mean, write_pictures};
+use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     files,
     grid::{Entry, Grid, Question, Survey, TableArgs, column_label, row},
@@ -70,7 +70,7 @@ impl Sensitivity {
                 let value = |margin: &f64| of(&format!("i2fr {}", name(*weight, *margin)), attack);
                 self.margins.iter().map(value).collect()
             });
-            let alone = of("none", attack).map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
+            let alone = shown(of("none", attack));
             (format!("{} (alone: {alone})", column_label(attack)), values.collect::<Vec<Vec<Option<f64>>>>())
         };
         let panels: Vec<_> = self.columns.iter().map(panel).collect();
@@ -79,7 +79,7 @@ impl Sensitivity {
             conditions(survey, &survey.cells[0].epsilon)
         );
         let heat = Heat {
-            title: format!("Figure 3: {}", self.caption),
+            title: title(survey),
             rows: ("weights".into(), self.weights.iter().map(|weight| format!("× {weight}")).collect()),
             columns: ("margin".into(), self.margins.iter().map(ToString::to_string).collect()),
             panels: panels.clone(),
@@ -87,17 +87,16 @@ impl Sensitivity {
         };
         let out = &args.training.out;
         write_pictures(self.name, &heat, out)?;
-        let mut text = format!("**Figure 3.** {}.\n\n{footer}\n", self.caption);
-        for (title, values) in panels {
+        let mut text = format!("{}\n\n{footer}\n", heading(survey));
+        for (panel, values) in panels {
+            let columns = line("", &heat.columns.1);
             text += &format!(
-                "\n{}: rows weights, columns margins\n\n| | {} |\n",
-                escape(&title),
-                heat.columns.1.join(" | ")
+                "\n{}: rows weights, columns margins\n\n{columns}{}",
+                escape(&panel),
+                rule(self.margins.len())
             );
-            text += &format!("|---|{}\n", "---:|".repeat(self.margins.len()));
             for (label, row) in heat.rows.1.iter().zip(values) {
-                let print = |v: Option<f64>| v.map_or_else(|| "—".to_owned(), |v| format!("{v:.1}"));
-                text += &format!("| {label} | {} |\n", row.into_iter().map(print).collect::<Vec<_>>().join(" | "));
+                text += &line(label, &row.into_iter().map(shown).collect::<Vec<_>>());
             }
         }
         files::write(&out.join(format!("{}.md", self.name)), text.as_bytes())?;

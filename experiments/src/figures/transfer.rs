@@ -1,9 +1,9 @@
 //! Adversarial examples of every network tried on every other, and attacks that need no gradient.
 
-use super::{conditions, heat::Heat, mean, write_pictures};
+use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     files,
-    grid::{Grid, Question, Survey, TableArgs},
+    grid::{Grid, Question, Survey, TableArgs, column_label},
     report::{Cell, Row, markdown::escape},
     run::Run,
 };
@@ -53,7 +53,7 @@ impl Matrix {
         let columns = self.0.columns.len() + survey.rows.len();
         let values: Vec<Vec<Option<f64>>> =
             survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
-        let own = self.0.columns.iter().map(|attack| super::super::grid::column_label(attack));
+        let own = self.0.columns.iter().map(|attack| column_label(attack));
         let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
         let rows: Vec<String> =
             survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
@@ -63,32 +63,25 @@ impl Matrix {
              than its own attacks hides its gradients. {}.",
             conditions(survey, &survey.cells[0].epsilon)
         );
-        let mut text = format!(
-            "**Table 5.** {}.\n\n{footer}\n\n| | {} |\n|---|{}\n",
-            self.0.caption,
-            labels.join(" | "),
-            "---:|".repeat(columns)
-        );
+        let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
         for (row, values) in rows.iter().zip(&values) {
-            let print = |missing: &str| -> Vec<String> {
-                values.iter().map(|value| value.map_or_else(|| missing.to_owned(), |v| format!("{v:.1}"))).collect()
-            };
-            text += &format!("| {} | {} |\n", escape(row), print("—").join(" | "));
-            csv.write_record(std::iter::once(row.clone()).chain(print("")))?;
+            text += &line(&escape(row), &values.iter().copied().map(shown).collect::<Vec<_>>());
+            let number = |value: &Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+            csv.write_record(std::iter::once(row.clone()).chain(values.iter().map(number)))?;
         }
-        let out = &args.training.out;
-        files::write(&out.join("table5.md"), text.as_bytes())?;
-        files::write(&out.join("table5.csv"), &csv.into_inner()?)?;
+        let (out, name) = (&args.training.out, survey.name);
+        files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
+        files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
         let heat = Heat {
-            title: format!("Table 5: {}", self.0.caption),
+            title: title(survey),
             rows: ("network under attack".into(), rows),
             columns: ("attack; from n: images made for network n".into(), labels),
             panels: vec![(String::new(), values)],
             footer,
         };
-        write_pictures("table5", &heat, out)?;
+        write_pictures(name, &heat, out)?;
         Ok(text)
     }
 }

@@ -8,7 +8,12 @@ use super::{
 use crate::{
     files,
     pictures::drawing,
-    report::{Measure, Paired, Row, Summary, caption::conditions, differences::significant, latex, markdown},
+    report::{
+        Measure, Paired, Row, Summary,
+        caption::{conditions, title},
+        differences::significant,
+        latex, markdown,
+    },
 };
 use anyhow::Result;
 use serde::Serialize;
@@ -183,7 +188,7 @@ impl Table {
     }
 
     pub(super) fn title(&self) -> String {
-        self.name.replacen("table", "Table ", 1)
+        title(&self.name)
     }
 
     pub(super) fn conditions(&self) -> String {

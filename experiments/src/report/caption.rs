@@ -170,6 +170,15 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
     .join("; ")
 }
 
+/// `Table 1` for `table1`, `Figure 2` for `figure2`; other names as they are.
+pub(crate) fn title(name: &str) -> String {
+    let numbered = |kind: &str, shown: &str| {
+        let number = name.strip_prefix(kind).filter(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))?;
+        Some(format!("{shown} {number}"))
+    };
+    numbered("table", "Table").or_else(|| numbered("figure", "Figure")).unwrap_or_else(|| name.to_owned())
+}
+
 /// `10,000` for 10000.
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();

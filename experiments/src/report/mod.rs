@@ -191,11 +191,6 @@ impl Table {
 
     /// `Table 1` for `table1`; other names as they are.
     fn title(&self) -> String {
-        match self.name.strip_prefix("table") {
-            Some(number) if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) => {
-                format!("Table {number}")
-            }
-            _ => self.name.clone(),
-        }
+        caption::title(&self.name)
     }
 }
