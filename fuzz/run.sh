@@ -3,17 +3,18 @@
 #
 #     fuzz/run.sh [SECONDS-EACH [TARGET...]]
 #
-# Starts from the seeds and what earlier runs found (corpus/), stops at a crash (artifacts/). Seeds are small files of the
-# crates' own writers (`cargo run --manifest-path fuzz/Cargo.toml --example seeds`), and under seeds/*/found-* what
-# fuzzing has come to, as fuzz/keep.sh reduces it. Prints the number of executions of each target.
+# Starts from the seeds, which come from `cargo run --manifest-path fuzz/Cargo.toml --example seeds`, and from what earlier
+# runs found (corpus/, at first that of corpus.tar.gz, which keep.sh makes). Stops at a crash (artifacts/). Prints the
+# number of executions of each target.
 #
-# Without AddressSanitizer: no parser has unsafe code, so what there is to find are panics, overflows, loops and memory,
-# and a process that takes half the time finds them sooner.
+# Without AddressSanitizer: no parser has unsafe code of its own, so what there is to find are panics, overflows, loops
+# and memory, and there is more time to find them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 [ $# -gt 0 ] || set -- $(cargo +nightly fuzz list)
+[ -d fuzz/corpus ] || tar -C fuzz -xzf fuzz/corpus.tar.gz
 
 I2FR_FUZZ_FOLDER=$(mktemp -d /dev/shm/i2fr-fuzz-XXXXXX)
 export I2FR_FUZZ_FOLDER
