@@ -38,6 +38,10 @@ fn images() -> Any<()> {
     files::parquet(&seed("parquet", "plain")?, schema, &[row(9)], 1);
     files::parquet(&seed("parquet", "groups")?, schema, &[row(1), row(2), row(3)], 2);
     files::parquet(&seed("parquet", "null")?, schema, &[row(1), (None, 2)], 2);
+    // A list of 2^31 - 1 booleans in the header of the first page, behind the magic bytes.
+    let mut claim = fs::read(seed("parquet", "plain")?)?;
+    claim[4..13].copy_from_slice(b"\x09\xc8\x01\xf1\xff\xff\xff\xff\x07");
+    fs::write(seed("parquet", "page-claim")?, claim)?;
     let flat = "message schema { required binary image; required int64 label; }";
     files::parquet(&seed("parquet", "flat")?, flat, &[row(4)], 1);
 

@@ -66,9 +66,15 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
 
 fn read_split(name: Name, dir: &Path, files: &[PathBuf], label: &'static str) -> Result<Dataset, Error> {
     let shards: Vec<_> = files.iter().map(|path| Shard::open(path, label)).collect::<Result<_, _>>()?;
-    let rows: u64 = shards.iter().map(Shard::rows).sum();
+    let rows = shards.iter().map(Shard::rows).fold(0, u64::saturating_add);
     if rows == 0 {
         return Err(Error::Empty { path: if let [file] = files { file.clone() } else { dir.into() } });
+    }
+    // A few bytes can stand for a billion rows that are all alike.
+    let most = 2 * name.train_len() as u64;
+    if rows > most {
+        let path = if let [file] = files { file } else { dir };
+        return Err(Error::damaged(path, format!("claims {rows} rows; {name} has fewer")));
     }
     let bar = progress::bar(rows, format!("decoding {name}"), false);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());

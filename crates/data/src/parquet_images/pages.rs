@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{Read, Result, Seek, SeekFrom};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::thrift::{I32, STRUCT, Walk};
 
@@ -15,8 +15,14 @@ const LONGEST: u64 = 1 << 18;
 /// They nest less than this.
 const DEPTH: usize = 8;
 
-/// Whether the header of a page in `chunk`, a part of `file`, claims more than it can hold. Any other damage is
-/// for the parquet crate to tell.
+/// Snappy, the only compression that is read, makes 64 bytes of three at best.
+const RATIO: i32 = 32;
+
+/// Two encodings begin with the number of their values, which the crate believes.
+const DELTA_LENGTHS: RangeInclusive<i32> = 6..=7;
+
+/// Whether a page in `chunk`, a part of `file`, claims more than it can hold, or might. Any other damage is for the
+/// parquet crate to tell.
 pub(super) fn overclaim(mut file: &File, chunk: Range<u64>) -> Result<bool> {
     let (mut at, mut bytes) = (chunk.start, Vec::new());
     while at < chunk.end {
@@ -36,27 +42,45 @@ pub(super) fn overclaim(mut file: &File, chunk: Range<u64>) -> Result<bool> {
 
 /// How many bytes follow the header of a page.
 fn header(walk: &mut Walk<'_>) -> Option<u64> {
-    let mut content = None;
-    walk.fields(|walk, field, kind| match (field, kind) {
-        (3, I32) => {
-            content = Some(u64::try_from(walk.signed()?).ok()?);
-            Some(())
+    let (mut whole, mut content, mut dictionary, mut encoding) = (0, None, 0, 0);
+    walk.fields(|walk, field, kind| {
+        match (field, kind) {
+            (2, I32) => whole = integer(walk)?,
+            (3, I32) => content = Some(integer(walk)?),
+            (1 | 4, I32) => drop(integer(walk)?),
+            (5, STRUCT) => encoding = integers::<4>(walk)?[1],
+            (7, STRUCT) => dictionary = integers::<2>(walk)?[0],
+            (8, STRUCT) => encoding = integers::<6>(walk)?[3],
+            (1..=8, kind) if kind != STRUCT || field < 5 => return walk.refuse(),
+            _ => walk.value(kind, DEPTH)?,
         }
-        (1..=4, I32) => walk.value(I32, 0),
-        (5, STRUCT) => integers(walk, 4),
-        (7, STRUCT) => integers(walk, 2),
-        (8, STRUCT) => integers(walk, 6),
-        (1..=8, kind) if kind != STRUCT || field < 5 => walk.refuse(),
-        _ => walk.value(kind, DEPTH),
+        Some(())
     })?;
-    content
+    let content = content?;
+    // Each value of a dictionary takes some bytes.
+    let inflated = whole > content.saturating_mul(RATIO).saturating_add(RATIO);
+    if inflated || dictionary > whole || DELTA_LENGTHS.contains(&encoding) {
+        walk.refuse()?;
+    }
+    u64::try_from(content).ok()
 }
 
-/// A structure whose first `count` fields are integers.
-fn integers(walk: &mut Walk<'_>, count: i16) -> Option<()> {
-    walk.fields(
-        |walk, field, kind| {
-            if (1..=count).contains(&field) && kind != I32 { walk.refuse() } else { walk.value(kind, DEPTH) }
-        },
-    )
+/// As the crate reads it.
+fn integer(walk: &mut Walk<'_>) -> Option<i32> {
+    walk.signed().map(|number| number as i32)
+}
+
+/// A structure whose first `N` fields are integers: those.
+fn integers<const N: usize>(walk: &mut Walk<'_>) -> Option<[i32; N]> {
+    let mut values = [0; N];
+    walk.fields(|walk, field, kind| {
+        let value = usize::try_from(field).ok().and_then(|field| values.get_mut(field.checked_sub(1)?));
+        match value {
+            Some(value) if kind == I32 => *value = integer(walk)?,
+            Some(_) => return walk.refuse(),
+            None => walk.value(kind, DEPTH)?,
+        }
+        Some(())
+    })?;
+    Some(values)
 }

@@ -70,7 +70,8 @@ impl<'a> Shard<'a> {
 
     /// How many rows the file declares.
     pub(super) fn rows(&self) -> u64 {
-        u64::try_from(self.reader.metadata().file_metadata().num_rows()).unwrap_or(0)
+        let groups = self.reader.metadata().row_groups().iter();
+        groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).fold(0, u64::saturating_add)
     }
 
     /// Decodes every row onto the end of `pixels` and `labels`.

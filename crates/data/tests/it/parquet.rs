@@ -220,3 +220,25 @@ fn a_page_cannot_claim_more_than_it_holds() {
         assert!(told.contains("a page of row group 0 claims more than it can hold; download it again"), "{told}");
     }
 }
+
+/// Found by fuzzing: the parquet crate makes room for as many values as a dictionary claims.
+#[test]
+fn a_dictionary_cannot_claim_more_than_it_holds() {
+    let dir = folder(&[plain(1, 1)], &[plain(4, 4)]);
+    let train = dir.path().join("train-00000-of-00001.parquet");
+    let whole = std::fs::read(&train).unwrap();
+    // Its header: field 7, a structure whose field 1 is the number of values, which is one, and 2 their encoding.
+    let at = whole.windows(6).position(|window| window == b"\x4c\x15\x02\x15\x00\x12").unwrap() + 2;
+    let claimed = [&whole[..at], b"\xfe\xff\xff\xff\x0f", &whole[at + 1..]].concat();
+    std::fs::write(&train, claimed).unwrap();
+    let told = message(Name::Cifar10, dir.path());
+    assert!(told.contains("a page of row group 0 claims more than it can hold; download it again"), "{told}");
+}
+
+/// A few hundred bytes can stand for any number of rows that are all alike.
+#[test]
+fn many_more_rows_than_the_data_set_has_are_refused() {
+    let dir = folder(&vec![plain(1, 1); 100_001], &[plain(4, 4)]);
+    let told = message(Name::Cifar10, dir.path());
+    assert!(told.contains("train-00000-of-00001.parquet: claims 100001 rows; cifar10 has fewer"), "{told}");
+}
