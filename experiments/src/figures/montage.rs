@@ -35,45 +35,46 @@ impl Montage {
                     let epsilon = run.config().epsilon.clone();
                     Ok(vec![Question { attack: CLEAN.into(), epsilon, source: None }])
                 };
-                self.0.survey(args, clean, |survey| self.show(survey, args))
+                self.0.survey(args, clean, |survey| show(survey, args))
             },
         )
     }
+}
 
-    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
-        let (mut strips, mut missing) = (Vec::new(), Vec::new());
-        for row in &survey.rows {
-            let of_row =
-                |cell: &&crate::report::Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
-            let Some(cell) = survey.cells.iter().find(of_row) else { continue };
-            let drawn = pictures::read(&args.training.out.join("runs").join(&cell.run))?;
-            match drawn.is_empty() {
-                true => missing.push(row.label.clone()),
-                false => strips.push((format!("{}, seed {}", row.label, cell.seed), decoded(&drawn)?)),
-            }
+/// Writes the page, and a text about it.
+fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
+    let (mut strips, mut missing) = (Vec::new(), Vec::new());
+    for row in &survey.rows {
+        let of_row =
+            |cell: &&crate::report::Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
+        let Some(cell) = survey.cells.iter().find(of_row) else { continue };
+        let drawn = pictures::read(&args.training.out.join("runs").join(&cell.run))?;
+        match drawn.is_empty() {
+            true => missing.push(row.label.clone()),
+            false => strips.push((format!("{}, seed {}", row.label, cell.seed), decoded(&drawn)?)),
         }
-        let out = &args.training.out;
-        let absent = match missing.is_empty() {
-            true => String::new(),
-            false => format!("\nWithout pictures, since their weights are gone: {}.\n", escape(&missing.join(", "))),
-        };
-        let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
-        let text = format!(
-            "{}\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
-             both, and the change, stretched to the whole range. Right: the features of test images, clean and \
-             adversarial, in the plane of their first two principal components. {}; accuracy on {images} of them is in \
-             {}/cells.csv.\n{absent}",
-            heading(survey),
-            pictures::ATTACK.to_uppercase(),
-            conditions(survey, &survey.cells[0].epsilon),
-            survey.name
-        );
-        if !strips.is_empty() {
-            files::write(&out.join(format!("{}.png", survey.name)), &pictures::encoded(&stacked(&strips)?)?)?;
-        }
-        files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
-        Ok(text)
     }
+    let out = &args.training.out;
+    let absent = match missing.is_empty() {
+        true => String::new(),
+        false => format!("\nWithout pictures, since their weights are gone: {}.\n", escape(&missing.join(", "))),
+    };
+    let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
+    let text = format!(
+        "{}\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
+         both, and the change, stretched to the whole range. Right: the features of test images, clean and \
+         adversarial, in the plane of their first two principal components. {}; accuracy on {images} of them is in \
+         {}/cells.csv.\n{absent}",
+        heading(survey),
+        pictures::ATTACK.to_uppercase(),
+        conditions(survey, &survey.cells[0].epsilon),
+        survey.name
+    );
+    if !strips.is_empty() {
+        files::write(&out.join(format!("{}.png", survey.name)), &pictures::encoded(&stacked(&strips)?)?)?;
+    }
+    files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
+    Ok(text)
 }
 
 fn decoded(pictures: &[Picture]) -> Result<Vec<RgbImage>> {
