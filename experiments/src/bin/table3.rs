@@ -43,8 +43,8 @@ fn main() -> ExitCode {
         row("pgd-at").i2fr_as("class means of the batch", |r| r.reference = "batch-means".into()),
         row("pgd-at").i2fr_as("running class means", |r| r.reference = "running-means 0.9".into()),
         row("pgd-at").i2fr_as("raw features", |r| r.normalize = false),
-        row("pgd-at").i2fr_as("margin 0.5", |r| r.margin = 0.5),
-        row("pgd-at").i2fr_as("margin 2", |r| r.margin = 2.),
+        row("pgd-at").i2fr_as("margin 0.5", |r| r.margin = 0.5).beyond_quick(),
+        row("pgd-at").i2fr_as("margin 2", |r| r.margin = 2.).beyond_quick(),
         row("pgd-at").i2fr_as("clean features constant", |r| r.clean_gradient = false),
     ];
     let trades = [row("trades")].into_iter().chain(parts("trades")).map(Entry::beyond_quick);
