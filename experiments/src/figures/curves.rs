@@ -9,7 +9,7 @@ use crate::{
     report::{
         Cell, Row,
         markdown::escape,
-        plot::pen::{self, Anchor, CARD, Color, INK, MUTED, Pen, RAIL},
+        plot::pen::{self, ACCENT, Anchor, CARD, Color, INK, LOSS, MUTED, Pen, RAIL},
     },
     run::Run,
     verdicts::CLEAN,
@@ -162,14 +162,8 @@ const GAP: f64 = 56.;
 const LEFT: f64 = 34.;
 const LABELS_APART: f64 = 26.;
 /// Okabe and Ito's colours that are dark enough on a light ground.
-const COLORS: [Color; 6] = [
-    RGBColor(0x1f, 0x23, 0x28),
-    RGBColor(0x00, 0x72, 0xb2),
-    RGBColor(0xc4, 0x4e, 0x00),
-    RGBColor(0x00, 0x9e, 0x73),
-    RGBColor(0xcc, 0x79, 0xa7),
-    RGBColor(0x9a, 0x7d, 0x00),
-];
+const COLORS: [Color; 6] =
+    [INK, ACCENT, LOSS, RGBColor(0x00, 0x9e, 0x73), RGBColor(0xcc, 0x79, 0xa7), RGBColor(0x9a, 0x7d, 0x00)];
 
 impl Plot {
     fn width(&self) -> f64 {

@@ -88,7 +88,7 @@ impl Grid {
         questions: impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
         show: impl FnOnce(&Survey) -> Result<String>,
     ) -> Result<()> {
-        let planned = self.plan(args)?;
+        let planned = self.subjects(args)?;
         if args.plan {
             self.print_plan(&planned, args)?;
             return Ok(());

@@ -155,7 +155,8 @@ impl Grid {
         Ok(names)
     }
 
-    fn subjects(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+    /// The rows of what has questions of its own, not columns.
+    pub(super) fn subjects(&self, args: &TableArgs) -> Result<Vec<Planned>> {
         match args.columns.first() {
             Some(column) => {
                 Err(Usage(format!("--columns {column}: {} has no columns to choose from", self.name)).into())

@@ -24,7 +24,8 @@ fn comparators_are_trained_and_evaluated_from_their_files() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();
     let table = [&TINY[..], &noise.arguments(), &["--columns", "clean,pgd-20", "--no-audit"]].concat();
-    let nothing = command("table2").args(&table).args(["--only", "he,hypersphere"]).assert().code(2);
+    let nothing =
+        command("table2").args(&table).args(["--only", "he,hypersphere", "--out"]).arg(out.path()).assert().code(2);
     nothing.stderr(predicates::str::contains("hypersphere leaves no row of table2; rows: standard, pgd-at"));
     run("table2", &[&table[..], &["--only", "he,pcl,trades + awp"]].concat(), out.path());
     let found = columns(&out.path().join("table2/cells.csv"), &["framework", "regularizer", "attack"]);
@@ -83,6 +84,8 @@ fn figures_and_transfer_come_from_stored_runs() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();
     let common = [&TINY[..], &noise.arguments(), &["--only", "pgd-at"]].concat();
+    let chosen = command("table5").args(["--columns", "clean", "--out"]).arg(out.path()).assert().code(2);
+    chosen.stderr(predicates::str::contains("table5 has no columns to choose from"));
     run("table5", &common, out.path());
     let trained = runs(out.path());
     assert_eq!(trained.len(), 2);
