@@ -3,7 +3,7 @@
 use crate::cli;
 use anyhow::{Context, Result};
 use attacks::Ball;
-use frameworks::{Averaging, Awp, Framework, Place, Schedule, Setting, SgdConfig};
+use frameworks::{Averaging, Awp, Framework, OptimizerConfig, Place, Schedule, Setting};
 use i2fr::{I2fr, Reference};
 use models::{Arch, Net};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct RunConfig {
     pub norm: String,
     pub epsilon: String,
     pub attack_steps: usize,
+    /// Epochs over which the training attack's radius rises.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<usize>,
     pub epochs: usize,
     /// The first so many training images; 0: all.
     pub train_examples: usize,
@@ -39,6 +42,9 @@ pub struct RunConfig {
     pub batch: usize,
     pub lr: f64,
     pub schedule: String,
+    /// `adam`; otherwise gradient descent with momentum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<String>,
     pub momentum: f64,
     pub weight_decay: f64,
     /// Training images are cropped at random after padding by so many pixels.
@@ -133,7 +139,8 @@ impl RunConfig {
     /// # Errors
     /// When a name is unknown or a weight is impossible.
     pub fn game(&self) -> Result<Framework> {
-        let setting = Setting { ball: self.ball()?, steps: self.attack_steps, epochs: self.epochs, seed: self.seed };
+        let (ball, warm_up) = (self.ball()?, self.warm_up.unwrap_or(0));
+        let setting = Setting { ball, steps: self.attack_steps, epochs: self.epochs, seed: self.seed, warm_up };
         let mut game = frameworks::named(&self.framework, setting)?;
         if let Some(gamma) = self.awp {
             game = game.with_awp(Awp { gamma });
@@ -179,8 +186,16 @@ impl RunConfig {
         self.schedule.parse().map_err(anyhow::Error::msg)
     }
 
-    /// The optimiser's constants.
-    pub fn sgd(&self) -> SgdConfig {
-        SgdConfig { momentum: self.momentum, weight_decay: self.weight_decay, nesterov: false }
+    /// How weights follow their gradients.
+    ///
+    /// # Errors
+    /// When a stored configuration names an optimiser that is none.
+    pub fn optimizer(&self) -> Result<OptimizerConfig> {
+        let Self { momentum, weight_decay, .. } = *self;
+        match self.optimizer.as_deref() {
+            None => Ok(OptimizerConfig::Sgd { momentum, weight_decay, nesterov: false }),
+            Some("adam") => Ok(OptimizerConfig::Adam { momentum, weight_decay }),
+            Some(other) => anyhow::bail!("unknown optimiser `{other}`"),
+        }
     }
 }

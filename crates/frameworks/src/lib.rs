@@ -13,14 +13,15 @@ mod framework;
 mod friendly_at;
 mod he;
 mod mart;
+mod optimizer;
 mod pcl;
 mod pgd_at;
 mod schedule;
-mod sgd;
 mod standard;
 mod tla;
 mod trades;
 mod trainer;
+mod warm_up;
 
 pub use adr::adr;
 pub use alp::alp;
@@ -32,10 +33,10 @@ pub use framework::{Framework, Place};
 pub use friendly_at::friendly_at;
 pub use he::he;
 pub use mart::mart;
+pub use optimizer::{Optimizer, OptimizerConfig};
 pub use pcl::pcl;
 pub use pgd_at::pgd_at;
 pub use schedule::Schedule;
-pub use sgd::{Sgd, SgdConfig};
 pub use standard::standard;
 pub use tla::tla;
 pub use trades::trades;
@@ -54,6 +55,8 @@ pub struct Setting {
     pub epochs: usize,
     /// Seed of what a method itself learns.
     pub seed: u64,
+    /// Epochs at the beginning over which the attack's radius rises to that of the threat model.
+    pub warm_up: usize,
 }
 
 /// Makes a framework.
@@ -90,5 +93,7 @@ pub struct UnknownFramework {
 pub fn named(name: &str, setting: Setting) -> Result<Framework, UnknownFramework> {
     let found = ALL.iter().find(|(known, _)| *known == name);
     let known = || ALL.map(|(known, _)| known).join(", ");
-    found.map(|(_, make)| make(setting)).ok_or_else(|| UnknownFramework { name: name.into(), known: known() })
+    found
+        .map(|(_, make)| Framework::warmed_up(make, setting))
+        .ok_or_else(|| UnknownFramework { name: name.into(), known: known() })
 }

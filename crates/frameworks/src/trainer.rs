@@ -1,6 +1,6 @@
 //! The training loop, one epoch at a time; it can be left and taken up again between any two steps.
 
-use crate::{Averaging, Framework, Schedule, Sgd, SgdConfig, average::Average};
+use crate::{Averaging, Framework, Optimizer, OptimizerConfig, Schedule, average::Average};
 use attacks::{Evaluation, Keys, Probe};
 use candle::{Device, Result, Tensor};
 use data::{Augment, Batch, Dataset};
@@ -18,8 +18,8 @@ pub struct TrainingConfig {
     pub lr: f64,
     /// How the learning rate moves.
     pub schedule: Schedule,
-    /// Constants of the optimiser.
-    pub sgd: SgdConfig,
+    /// How weights follow their gradients.
+    pub optimizer: OptimizerConfig,
     /// How the weights that are measured and kept are averaged; `None`: they are those of the latest step.
     pub averaging: Option<Averaging>,
     /// What is done to training images.
@@ -73,8 +73,8 @@ pub struct Resume {
     pub best_percent: Option<f64>,
     /// Weights and buffers.
     pub net: BTreeMap<String, Tensor>,
-    /// Velocities of the optimiser.
-    pub sgd: BTreeMap<String, Tensor>,
+    /// What the optimiser remembers.
+    pub optimizer: BTreeMap<String, Tensor>,
     /// What the terms of the training objective have learnt.
     pub memory: BTreeMap<String, Tensor>,
     /// Averaged weights, if training averages any.
@@ -92,7 +92,7 @@ pub struct Trainer {
     held_out: Dataset,
     device: Device,
     net: Net,
-    sgd: Sgd,
+    optimizer: Optimizer,
     average: Option<Average>,
     epochs: usize,
     step: usize,
@@ -119,7 +119,7 @@ impl Trainer {
         if config.batch == 0 || config.epochs == 0 {
             candle::bail!("training needs at least one epoch, and one example a batch")
         }
-        let sgd = Sgd::new(&net, config.sgd)?;
+        let optimizer = Optimizer::new(&net, config.optimizer)?;
         let (device, best_percent, average) = (device.clone(), None, config.averaging.map(Average::new));
         Ok(Self {
             framework,
@@ -128,7 +128,7 @@ impl Trainer {
             held_out,
             device,
             net,
-            sgd,
+            optimizer,
             average,
             epochs: 0,
             step: 0,
@@ -172,7 +172,8 @@ impl Trainer {
     /// # Errors
     /// When memory for the copies cannot be allocated.
     pub fn state(&self) -> Result<Resume> {
-        let sgd = self.sgd.state().iter().map(|(name, v)| Ok((name.clone(), v.copy()?))).collect::<Result<_>>()?;
+        let optimizer =
+            self.optimizer.state().iter().map(|(name, v)| Ok((name.clone(), v.copy()?))).collect::<Result<_>>()?;
         // Two terms of a kind remember under the same names, so each has its place in front.
         let placed = |i: usize, memory: BTreeMap<String, Tensor>| {
             memory.into_iter().map(move |(name, tensor)| (format!("{i}/{name}"), tensor))
@@ -181,7 +182,7 @@ impl Trainer {
         let memory = terms.flat_map(|(i, (_, term))| placed(i, term.memory())).collect();
         let Self { epochs, step, loss_sum, best_percent, .. } = *self;
         let average = self.average.as_ref().map_or(Ok(BTreeMap::new()), |average| average.state(&self.net))?;
-        Ok(Resume { epochs, step, loss_sum, best_percent, net: self.net.state()?, sgd, memory, average })
+        Ok(Resume { epochs, step, loss_sum, best_percent, net: self.net.state()?, optimizer, memory, average })
     }
 
     /// Goes on from where `state` stands.
@@ -195,7 +196,7 @@ impl Trainer {
             candle::bail!("{done} epochs and {step} steps are more than {epochs} epochs of {steps} steps")
         }
         self.net.load(&state.net).map_err(candle::Error::wrap)?;
-        self.sgd.load(&state.sgd)?;
+        self.optimizer.load(&state.optimizer)?;
         if let Some(average) = &mut self.average {
             average.load(&state.average, &self.net)?;
         }
@@ -222,7 +223,7 @@ impl Trainer {
         let (before, total) = (self.epochs * batches.len(), batches.len() * epochs);
         let lr = |step: usize| peak * schedule.factor(before + step, total);
         for positions in &batches[self.step..] {
-            let loss = self.descend(positions, lr(self.step))?;
+            let loss = self.descend(positions, lr(self.step), before + self.step + 1)?;
             self.step += 1;
             if !loss.is_finite() {
                 let (epoch, step) = (self.epochs + 1, self.step);
@@ -245,7 +246,7 @@ impl Trainer {
         Ok(Some(Epoch { epoch: self.epochs, lr, loss, clean_percent, robust_percent, best }))
     }
 
-    fn descend(&mut self, positions: &[usize], lr: f64) -> Result<f64> {
+    fn descend(&mut self, positions: &[usize], lr: f64, number: usize) -> Result<f64> {
         let TrainingConfig { augment, seed, .. } = self.config;
         let epoch = self.epochs as u64;
         let batch = self.train.augmented(positions, augment, seed, epoch, &self.device);
@@ -253,7 +254,7 @@ impl Trainer {
         // Evaluation draws with epoch 0.
         let keys = Keys { seed, epoch: epoch + 1, examples: &examples };
         let (loss, grads) = self.framework.gradients(&mut self.net, &images, &labels, &keys)?;
-        self.sgd.step(&mut self.net, &grads, lr)?;
+        self.optimizer.step(&mut self.net, &grads, lr, number)?;
         if let Some(average) = &mut self.average {
             average.step(&self.net)?;
         }

@@ -17,6 +17,7 @@
 
 mod bias;
 mod conv;
+mod descent;
 mod distance;
 mod edge;
 mod flow;
@@ -31,7 +32,6 @@ mod pool;
 mod random;
 mod relu;
 mod rows;
-mod sgd;
 mod shortcut;
 mod simd;
 mod threads;
@@ -43,6 +43,7 @@ pub use bias::bias;
 #[doc(hidden)]
 pub use conv::ConvPasses;
 pub use conv::{Conv2d, Packing, conv2d};
+pub use descent::{AdamStep, SgdStep, adam_step, sgd_step};
 pub use distance::squared_distances;
 pub use edge::{enter, flatten};
 pub use flow::{Flow, Fused, Stepwise, Value};
@@ -54,6 +55,5 @@ pub use peak::register_arithmetic;
 pub use pool::{global_avg_pool, max_pool2};
 pub use random::{Key, fill_normal, fill_uniform};
 pub use relu::relu;
-pub use sgd::{SgdStep, sgd_step};
 pub use shortcut::shortcut_a;
 pub use threads::quiet_candle_threads;

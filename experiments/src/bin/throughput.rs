@@ -14,7 +14,7 @@ use experiments::{
     interrupt::{self, Interrupted},
     provenance::peak_rss_bytes,
 };
-use frameworks::{Sgd, SgdConfig};
+use frameworks::{Optimizer, OptimizerConfig};
 use models::{Arch, Net};
 use serde::Serialize;
 use std::{process::ExitCode, time::Instant};
@@ -79,7 +79,7 @@ fn time(args: &Args) -> Result<()> {
 fn steps(args: &Args) -> Result<()> {
     let device = args.device.open()?;
     let mut net = Net::new(args.arch, [3, 32, 32], 10, 0, &device)?;
-    let sgd = Sgd::new(&net, SgdConfig::default())?;
+    let optimizer = Optimizer::new(&net, OptimizerConfig::default())?;
     let game = frameworks::pgd_at(Ball::grey_levels(8.), args.attack_steps);
     let examples: Vec<u64> = (0..args.batch as u64).collect();
     let keys = Keys { seed: 0, epoch: 0, examples: &examples };
@@ -94,7 +94,7 @@ fn steps(args: &Args) -> Result<()> {
         }
         let began = Instant::now();
         let (_, grads) = game.gradients(&mut net, &images, &labels, &keys)?;
-        sgd.step(&mut net, &grads, 0.1)?;
+        optimizer.step(&mut net, &grads, 0.1, i + 1)?;
         if i >= args.warmup {
             seconds.push(began.elapsed().as_secs_f64());
         }

@@ -4,7 +4,7 @@ mod i2fr;
 
 use crate::profile::Profile;
 use attacks::{Ball, Norm};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use data::Name;
 use frameworks::{Averaging, Schedule};
 use models::Arch;
@@ -163,10 +163,19 @@ fn minutes(s: &str) -> Result<Duration, String> {
     seconds.ok_or_else(|| format!("`{s}` is not a number of minutes, at least 0"))
 }
 
+/// How weights follow their gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Optimizer {
+    /// Gradient descent with momentum.
+    Sgd,
+    /// Adam.
+    Adam,
+}
+
 /// Data, network and training; what is not given comes from the profile.
 #[derive(Args, Clone, Debug)]
 pub struct TrainingArgs {
-    /// How much to spend: quick (minutes, no files), cpu (an evening, real CIFAR-10), gpu, paper
+    /// How much to spend: quick (minutes, no files), mnist (all of MNIST), cpu (an evening, real CIFAR-10), gpu, paper
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     pub profile: Profile,
     /// Data set: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist
@@ -202,9 +211,15 @@ pub struct TrainingArgs {
     /// Learning-rate schedule: piecewise, cosine, one-cycle, constant
     #[arg(long)]
     pub schedule: Option<Schedule>,
+    /// Optimiser: sgd (momentum 0.9, weight decay 5e-4), adam (no decay) [default: adam for grey images, else sgd]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub optimizer: Option<Optimizer>,
     /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub attack_steps: Option<usize>,
+    /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]
+    #[arg(long, value_name = "N")]
+    pub warm_up: Option<usize>,
     /// Adversarial weight perturbation: move weights against training by this share of their length (0.01, 0.005)
     #[arg(long, value_name = "GAMMA", value_parser = gamma, allow_negative_numbers = true)]
     pub awp: Option<f64>,

@@ -109,8 +109,9 @@ impl Run {
     pub(super) fn save(&self, trainer: &Trainer, history: &History) -> Result<()> {
         let state = trainer.state()?;
         let mut all = BTreeMap::new();
-        let Resume { net, sgd, memory, average, .. } = &state;
-        let parts = [("net", net), ("sgd", sgd), ("memory", memory), ("average", average), ("best", &history.best)];
+        let Resume { net, optimizer, memory, average, .. } = &state;
+        let parts =
+            [("net", net), ("optimizer", optimizer), ("memory", memory), ("average", average), ("best", &history.best)];
         for (part, tensors) in parts {
             all.extend(tensors.iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor.clone())));
         }
@@ -194,7 +195,7 @@ fn read(path: &Path) -> Result<(Resume, History)> {
         loss_sum: text("loss_sum")?.parse()?,
         best_percent: Some(text("best_percent")?).filter(|text| !text.is_empty()).map(str::parse).transpose()?,
         net: part("net"),
-        sgd: part("sgd"),
+        optimizer: part("optimizer"),
         memory: part("memory"),
         average: part("average"),
     };

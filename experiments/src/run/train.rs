@@ -169,7 +169,7 @@ impl Run {
             batch: config.batch,
             lr: config.lr,
             schedule: config.schedule()?,
-            sgd: config.sgd(),
+            optimizer: config.optimizer()?,
             averaging: config.averaging()?,
             augment: Augment { crop_padding: config.crop_padding, flip: config.flip },
             seed: config.seed,

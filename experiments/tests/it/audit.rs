@@ -11,7 +11,7 @@ use experiments::{
     audit::{ATTACKS, Audit, Check, Evidence, Subject, Verdict, questions},
     interrupt::Interrupted,
 };
-use frameworks::{Schedule, SgdConfig, Trainer, TrainingConfig};
+use frameworks::{OptimizerConfig, Schedule, Trainer, TrainingConfig};
 use models::{BALL, Fault, Matcher, audit, clarity, images, measured, subject};
 use std::{fs, ops::ControlFlow, path::PathBuf};
 
@@ -57,7 +57,7 @@ fn trained_network_passes() {
             batch: 50,
             lr: 0.1,
             schedule: Schedule::OneCycle,
-            sgd: SgdConfig::default(),
+            optimizer: OptimizerConfig::default(),
             averaging: None,
             augment: Augment::NONE,
             seed: 0,

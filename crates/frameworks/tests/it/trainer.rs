@@ -3,7 +3,9 @@
 use attacks::{Ball, Norm, Probe};
 use candle::{Device, Result, Tensor};
 use data::{Augment, Dataset, Name};
-use frameworks::{Averaging, Awp, Epoch, Framework, Resume, Schedule, Setting, SgdConfig, Trainer, TrainingConfig};
+use frameworks::{
+    Averaging, Awp, Epoch, Framework, OptimizerConfig, Resume, Schedule, Setting, Trainer, TrainingConfig,
+};
 use models::{Arch, Net};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -19,7 +21,7 @@ fn images(count: usize) -> Dataset {
 const BALL: Ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
 
 fn framework(name: &str) -> Framework {
-    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3 }).unwrap()
+    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0 }).unwrap()
 }
 
 fn trainer() -> Trainer {
@@ -32,7 +34,7 @@ fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
         batch: 6,
         lr: 0.05,
         schedule: Schedule::OneCycle,
-        sgd: SgdConfig::default(),
+        optimizer: OptimizerConfig::default(),
         averaging,
         augment: Augment { crop_padding: 4, flip: true },
         seed: 3,
@@ -89,7 +91,10 @@ fn a_training_left_after_any_step_ends_with_the_same_bits() {
         .unwrap();
         assert_eq!(left, 1, "step {at} was not done once");
         assert_eq!(again, epochs, "left after step {at}");
-        assert!(bits(&state.net) == bits(&whole.net) && bits(&state.sgd) == bits(&whole.sgd), "left after step {at}");
+        assert!(
+            bits(&state.net) == bits(&whole.net) && bits(&state.optimizer) == bits(&whole.optimizer),
+            "left after step {at}"
+        );
     }
 }
 
@@ -156,7 +161,7 @@ fn every_method_trains_and_resumes_with_the_same_bits() {
         assert!(broken && again == epochs, "{method}");
         for (a, b) in [
             (&state.net, &whole.net),
-            (&state.sgd, &whole.sgd),
+            (&state.optimizer, &whole.optimizer),
             (&state.memory, &whole.memory),
             (&state.average, &whole.average),
         ] {

@@ -2,6 +2,7 @@
 
 use crate::near::{floats, gradients, normal};
 use candle::{Device, Result, Tensor, Var};
+use kernels::AdamStep;
 
 #[test]
 fn bias_and_its_gradients() -> Result<()> {
@@ -62,5 +63,33 @@ fn sgd_changes_the_variable_itself() -> Result<()> {
     kernels::sgd_step(&w, &v, &Tensor::new(&[2f32, 0.0], &Device::Cpu)?, step)?;
     assert_eq!(floats(&frozen), [0.0, 2.0]);
     assert!(kernels::sgd_step(&w, &w, &v, step).is_err(), "shared storage");
+    Ok(())
+}
+
+#[test]
+fn adam_takes_the_steps_of_pytorch() -> Result<()> {
+    // torch.optim.Adam(lr=0.1), 2.15, after these three gradients: weights, exp_avg, exp_avg_sq.
+    let grads = [[1f32, 0., -0.5], [0.5, 0., 2.], [-3., 1e-3, 0.25]];
+    let plain = [
+        [0.841504395, -2.06388021, 0.493420303],
+        [-0.17400001, 0.000100000005, 0.164499998],
+        [0.0102477511, 1.00000019e-09, 0.00430800067],
+    ];
+    let decayed = [
+        [0.835903466, -1.70065248, 0.48778069],
+        [-0.14974229, -0.0512016639, 0.179365918],
+        [0.0100783631, 0.000108030908, 0.00453396467],
+    ];
+    for (weight_decay, wanted) in [(0., plain), (0.1, decayed)] {
+        let w = Var::new(&[1f32, -2., 0.5], &Device::Cpu)?;
+        let (m, v) = (w.zeros_like()?.detach(), w.zeros_like()?.detach());
+        for (i, grad) in grads.iter().enumerate() {
+            let step = AdamStep { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay, step: i + 1 };
+            kernels::adam_step(&w.as_detached_tensor(), &m, &v, &Tensor::new(grad, &Device::Cpu)?, step)?;
+        }
+        for (what, (found, wanted)) in ["weights", "mean", "square"].iter().zip([&*w, &m, &v].iter().zip(&wanted)) {
+            crate::near::assert_near(what, &floats(found), wanted, 1e-5);
+        }
+    }
     Ok(())
 }

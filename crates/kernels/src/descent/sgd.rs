@@ -1,8 +1,7 @@
 //! The update of stochastic gradient descent, in place.
 
+use super::update;
 use crate::host::check;
-use crate::memory::Out;
-use crate::parallel::ranges;
 use candle::{CpuStorage, InplaceOp3, Layout, Result, Tensor, bail};
 
 /// The constants of one step of SGD, named as in PyTorch.
@@ -53,7 +52,7 @@ impl InplaceOp3 for Velocity {
         lg: &Layout,
     ) -> Result<()> {
         let (momentum, decay) = (self.0.momentum as f32, self.0.weight_decay as f32);
-        update((v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
+        update("sgd_step", (v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
     }
 }
 
@@ -74,31 +73,9 @@ impl InplaceOp3 for Descend {
         let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
         let (lr, momentum, decay) = (lr as f32, momentum as f32, weight_decay as f32);
         if nesterov {
-            update((w, lw), (v, lv), (g, lg), |w, v, g| w - lr * ((g + decay * w) + momentum * v))
+            update("sgd_step", (w, lw), (v, lv), (g, lg), |w, v, g| w - lr * ((g + decay * w) + momentum * v))
         } else {
-            update((w, lw), (v, lv), (g, lg), |w, v, _| w - lr * v)
+            update("sgd_step", (w, lw), (v, lv), (g, lg), |w, v, _| w - lr * v)
         }
     }
-}
-
-/// `a = f(a, b, c)` element by element.
-fn update(
-    (a, la): (&mut CpuStorage, &Layout),
-    (b, lb): (&CpuStorage, &Layout),
-    (c, lc): (&CpuStorage, &Layout),
-    f: impl Fn(f32, f32, f32) -> f32 + Sync + Send,
-) -> Result<()> {
-    let (b, c) = (crate::host::floats("sgd_step", b, lb)?, crate::host::floats("sgd_step", c, lc)?);
-    let (CpuStorage::F32(a), Some((start, end))) = (a, la.contiguous_offsets()) else {
-        bail!("sgd_step: expected contiguous f32, got {la:?}")
-    };
-    let a = Out::new(&mut a[start..end]);
-    ranges(b.len(), 1 << 12, b.len() / 4, |first, end| {
-        // SAFETY: all are equally long; first..end is this task's alone.
-        let a = unsafe { core::slice::from_raw_parts_mut(a.at(first), end - first) };
-        for ((a, &b), &c) in a.iter_mut().zip(&b[first..end]).zip(&c[first..end]) {
-            *a = f(*a, b, c);
-        }
-    });
-    Ok(())
 }
