@@ -1,4 +1,5 @@
-//! Figure 3: how much do the weights and the margin of I2FR matter?
+//! Figure 3: how much do the weights and the margin of I2FR matter? On the training images that were held out, so that
+//! they may be chosen by it.
 //!
 //! ```text
 //! cargo run --release --bin figure3                                     # minutes: synthetic images

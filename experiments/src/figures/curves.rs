@@ -11,7 +11,7 @@ use crate::{
         markdown::escape,
         plot::pen::{self, ACCENT, Anchor, CARD, Color, INK, LOSS, MUTED, Pen, RAIL},
     },
-    run::Run,
+    run::{Run, Split},
     verdicts::CLEAN,
 };
 use anyhow::Result;
@@ -68,7 +68,7 @@ impl Along {
             Self::Restarts(_) if value == 1 => ("pgd-20".to_owned(), epsilon.to_owned()),
             Self::Restarts(_) => (format!("pgd-20x{value}"), epsilon.to_owned()),
         };
-        Ok(Question { attack, epsilon, source: None })
+        Ok(Question { attack, epsilon, split: Split::Test, source: None })
     }
 }
 
@@ -117,7 +117,7 @@ impl Curves {
 
     fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
         let epsilon = crate::profile::resolve(&args.training).epsilon;
-        let footer = format!("{}.", conditions(survey, &epsilon));
+        let footer = format!("{}.", conditions(survey, &epsilon, Split::Test));
         let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey));
         let mut panels = Vec::new();
         for along in self.panels {

@@ -10,7 +10,7 @@ use crate::{
         markdown::escape,
         plot::pen::{INK, MUTED},
     },
-    run::Run,
+    run::{Run, Split},
     verdicts::CLEAN,
 };
 use anyhow::{Context, Result};
@@ -33,7 +33,7 @@ impl Montage {
             |args| {
                 let clean = |run: &Run, _: &[&Run]| {
                     let epsilon = run.config().epsilon.clone();
-                    Ok(vec![Question { attack: CLEAN.into(), epsilon, source: None }])
+                    Ok(vec![Question { attack: CLEAN.into(), epsilon, split: Split::Test, source: None }])
                 };
                 self.0.survey(args, clean, |survey| show(survey, args))
             },
@@ -67,7 +67,7 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
          {}/cells.csv.\n{absent}",
         heading(survey),
         pictures::ATTACK.to_uppercase(),
-        conditions(survey, &survey.cells[0].epsilon),
+        conditions(survey, &survey.cells[0].epsilon, Split::Test),
         survey.name
     );
     if !strips.is_empty() {

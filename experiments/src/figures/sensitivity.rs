@@ -1,11 +1,11 @@
-//! What a table's rows come to over two settings.
+//! What a table's rows come to over two settings, on images that settings may be chosen by.
 
 use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     files,
     grid::{Entry, Grid, Question, Survey, TableArgs, column_label, row},
     report::markdown::escape,
-    run::Run,
+    run::{Run, Split},
 };
 use anyhow::Result;
 use std::process::ExitCode;
@@ -38,6 +38,7 @@ impl Sensitivity {
                     let question = |attack: &&str| Question {
                         attack: (*attack).into(),
                         epsilon: run.config().epsilon.clone(),
+                        split: Split::HeldOut,
                         source: None,
                     };
                     Ok(columns.iter().map(question).collect())
@@ -76,7 +77,7 @@ impl Sensitivity {
         let panels: Vec<_> = self.columns.iter().map(panel).collect();
         let footer = format!(
             "Accuracy in %; alone: without I2FR. Dark is high, within each panel. {}.",
-            conditions(survey, &survey.cells[0].epsilon)
+            conditions(survey, &survey.cells[0].epsilon, Split::HeldOut)
         );
         let heat = Heat {
             title: title(survey),

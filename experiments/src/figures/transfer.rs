@@ -5,7 +5,7 @@ use crate::{
     files,
     grid::{Grid, Question, Survey, TableArgs, column_label},
     report::{Cell, Row, markdown::escape},
-    run::Run,
+    run::{Run, Split},
 };
 use anyhow::Result;
 use std::{collections::BTreeMap, process::ExitCode};
@@ -31,7 +31,7 @@ impl Matrix {
     fn questions(&self, run: &Run, of_seed: &[&Run]) -> Vec<Question> {
         let question = |attack: &str, source: Option<&Run>| {
             let epsilon = run.config().epsilon.clone();
-            Question { attack: attack.into(), epsilon, source: source.cloned() }
+            Question { attack: attack.into(), epsilon, split: Split::Test, source: source.cloned() }
         };
         let own = self.0.columns.iter().map(|attack| question(attack, None));
         let others = of_seed.iter().filter(|other| other.config() != run.config());
@@ -61,7 +61,7 @@ impl Matrix {
             "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
              PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
              than its own attacks hides its gradients. {}.",
-            conditions(survey, &survey.cells[0].epsilon)
+            conditions(survey, &survey.cells[0].epsilon, Split::Test)
         );
         let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
         let mut csv = csv::Writer::from_writer(Vec::new());

@@ -5,7 +5,7 @@ use crate::{
     arsenal::{self, Surrogate},
     profile,
     report::{Cell, Row},
-    run::Run,
+    run::{Run, Split},
     show,
     verdicts::{Outcome, Place},
 };
@@ -21,13 +21,15 @@ pub struct Question {
     pub attack: String,
     /// Radius of the ball as it is written, in the norm of the run.
     pub epsilon: String,
+    /// On which images.
+    pub split: Split,
     /// The run whose network `transfer` takes its examples from.
     pub source: Option<Run>,
 }
 
 impl Question {
     fn place(&self, run: &Run, args: &TableArgs) -> Place {
-        Place { epsilon: self.epsilon.clone(), ..run.place(args.checkpoint) }
+        self.split.place(Place { epsilon: self.epsilon.clone(), ..run.place(args.checkpoint) })
     }
 
     /// How cells call the attack.
@@ -187,7 +189,7 @@ fn by_seed(planned: &[Planned]) -> Vec<Vec<&Run>> {
 
 /// Whether the answer is known on all images it is asked about.
 fn answered(run: &Run, question: &Question, args: &TableArgs, data: &Splits) -> Result<bool> {
-    let examples = fill::examples(args, data, &question.attack);
+    let examples = fill::examples(args, &question.split.of(run, data)?, &question.attack);
     Ok(question.known(run, args)?.is_some_and(|known| known.correct.len() == examples))
 }
 
@@ -206,6 +208,7 @@ fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: 
     let _alone = run.claim()?;
     let net = run.net(args.checkpoint, data, device)?;
     let model = net.frozen();
+    let data = &question.split.of(run, data)?;
     let mut examination = run.examination(args.checkpoint, &model, data, device, source)?;
     let examples = fill::examples(args, data, &question.attack);
     examination.outcome_within(question.place(run, args), &question.attack, examples)?;

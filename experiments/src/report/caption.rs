@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Measure, Table, wilson};
+use crate::run::Split;
 
 impl Table {
     /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
@@ -123,6 +124,9 @@ impl Table {
     }
 }
 
+/// Images that most numbers are measured on.
+const TEST: &str = Split::Test.images();
+
 /// What a number was measured under.
 pub(crate) struct Condition<'a> {
     pub(crate) norm: &'a str,
@@ -130,6 +134,8 @@ pub(crate) struct Condition<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) arch: &'a str,
     pub(crate) examples: usize,
+    /// What the examples are.
+    pub(crate) images: &'static str,
     pub(crate) seed: u64,
     pub(crate) profile: &'a str,
     pub(crate) checkpoint: &'a str,
@@ -138,14 +144,14 @@ pub(crate) struct Condition<'a> {
 impl<'a> From<&'a Measure> for Condition<'a> {
     fn from(measure: &'a Measure) -> Self {
         let Measure { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = measure;
-        Self { norm, epsilon, dataset, arch, examples: *examples, seed: *seed, profile, checkpoint }
+        Self { norm, epsilon, dataset, arch, examples: *examples, images: TEST, seed: *seed, profile, checkpoint }
     }
 }
 
 impl<'a> From<&'a Cell> for Condition<'a> {
     fn from(cell: &'a Cell) -> Self {
         let Cell { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = cell;
-        Self { norm, epsilon, dataset, arch, examples: *examples, seed: *seed, profile, checkpoint }
+        Self { norm, epsilon, dataset, arch, examples: *examples, images: TEST, seed: *seed, profile, checkpoint }
     }
 }
 
@@ -162,7 +168,7 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
         distinct(&|condition| threat(condition.norm, condition.epsilon)),
         distinct(&|condition| dataset(condition.dataset)),
         distinct(&|condition| arch(condition.arch)),
-        distinct(&|condition| format!("{} test images", grouped(condition.examples))),
+        distinct(&|condition| format!("{} {}", grouped(condition.examples), condition.images)),
         format!("{plural} {}", seeds.join(", ")),
         format!("profile {}", distinct(&|condition| condition.profile.to_owned())),
         distinct(&|condition| selection(condition.checkpoint)),

@@ -3,6 +3,7 @@
 mod prune;
 mod saved;
 mod seal;
+mod split;
 mod store;
 mod train;
 mod verify;
@@ -26,6 +27,7 @@ use std::{
 };
 
 pub use prune::Waste;
+pub use split::Split;
 pub use store::{Store, Stored};
 
 /// The framework without a defence; its rows are a control.

@@ -149,17 +149,7 @@ impl Run {
 
     fn trainer(&self, data: &Splits, device: &Device) -> Result<Trainer> {
         let config = &self.config;
-        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
-        // The split does not depend on the run's seed: every seed is chosen by the same images.
-        anyhow::ensure!(
-            all.len() >= config.held_out + 2,
-            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
-             raise --train-examples",
-            all.len(),
-            config.dataset,
-            config.held_out
-        );
-        let (train, held_out) = all.hold_out(config.held_out, 0)?;
+        let (train, held_out) = self.parts(data)?;
         let game = config.game()?;
         let ball = config.ball()?;
         // The undefended control is chosen by clean accuracy: an early epoch may resist a little longer.

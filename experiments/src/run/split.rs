@@ -1,0 +1,65 @@
+//! Which images a run is measured on.
+
+use super::Run;
+use crate::verdicts::Place;
+use anyhow::Result;
+use data::{Dataset, Splits};
+
+/// Images that a trained network did not train on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// The test set, which chooses nothing.
+    Test,
+    /// The training images that were held out: settings are chosen by them, as the best epoch is.
+    HeldOut,
+}
+
+impl Split {
+    /// What its images are called.
+    pub const fn images(self) -> &'static str {
+        match self {
+            Self::Test => "test images",
+            Self::HeldOut => "held-out training images",
+        }
+    }
+
+    /// Where verdicts on its images stand.
+    pub fn place(self, place: Place) -> Place {
+        match self {
+            Self::Test => place,
+            Self::HeldOut => Place { checkpoint: format!("{} on held-out images", place.checkpoint), ..place },
+        }
+    }
+
+    /// `data` with this split of `run`'s in the place of the test set.
+    ///
+    /// # Errors
+    /// When there are too few training images to hold any out.
+    pub fn of(self, run: &Run, data: &Splits) -> Result<Splits> {
+        Ok(match self {
+            Self::Test => data.clone(),
+            Self::HeldOut => Splits { test: run.parts(data)?.1, ..data.clone() },
+        })
+    }
+}
+
+impl Run {
+    /// What it trains on, and the images that it holds out. They do not depend on the seed: every seed is chosen by
+    /// the same images.
+    ///
+    /// # Errors
+    /// When there are too few training images.
+    pub(super) fn parts(&self, data: &Splits) -> Result<(Dataset, Dataset)> {
+        let config = &self.config;
+        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
+        anyhow::ensure!(
+            all.len() >= config.held_out + 2,
+            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
+             raise --train-examples",
+            all.len(),
+            config.dataset,
+            config.held_out
+        );
+        Ok(all.hold_out(config.held_out, 0)?)
+    }
+}
