@@ -21,6 +21,7 @@ mod standard;
 mod tla;
 mod trades;
 mod trainer;
+mod training;
 mod warm_up;
 
 pub use adr::adr;
@@ -40,7 +41,8 @@ pub use schedule::Schedule;
 pub use standard::standard;
 pub use tla::tla;
 pub use trades::trades;
-pub use trainer::{Epoch, Resume, Step, Trainer, TrainingConfig};
+pub use trainer::Trainer;
+pub use training::{Epoch, Resume, Step, TrainingConfig};
 
 use attacks::Ball;
 
