@@ -129,7 +129,10 @@ fn networks_that_differ_by_more_than_names_are_refused() -> Result<()> {
     let deepmind = refusal("wrn-10-1", case("deepmind")?.state);
     assert!(deepmind.contains("DeepMind") && deepmind.contains("SiLU"), "{deepmind}");
     let with_norm = refusal("preact-resnet18-fast", case("robust-overfitting")?.state);
-    assert!(with_norm.contains("without a place in it: bn.bias") && with_norm.contains("with bn it is preact-resnet18"), "{with_norm}");
+    assert!(
+        with_norm.contains("without a place in it: bn.bias") && with_norm.contains("with bn it is preact-resnet18"),
+        "{with_norm}"
+    );
     let without = refusal("preact-resnet18", case("fast-adversarial")?.state);
     assert!(without.contains("missing: bn.bias") && without.contains("preact-resnet18-fast"), "{without}");
     // TRADES' block that never runs is no part of any other network.
