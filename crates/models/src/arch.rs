@@ -22,6 +22,9 @@ pub enum Arch {
     ResNet18,
     /// `preact-resnet18`.
     PreActResNet18,
+    /// `preact-resnet18-fast`: that of the Fast-AT code, whose shortcut convolutions read a block's input as it is, and
+    /// which has no batch norm before pooling.
+    FastPreActResNet18,
     /// `wrn-DEPTH-WIDEN`, depth `6n + 4`.
     WideResNet(usize, usize),
     /// `mnist-cnn`.
@@ -68,14 +71,14 @@ impl Normalization {
 
 impl Arch {
     /// The normalisation its published checkpoints expect: ImageNet's for the CIFAR ResNets,
-    /// CIFAR-10's for ResNet-18 and PreActResNet-18, none for Wide ResNets (as in TRADES) and MNIST.
+    /// CIFAR-10's for ResNet-18 and both PreActResNet-18, none for Wide ResNets (as in TRADES) and MNIST.
     pub fn normalization(self, channels: usize) -> Normalization {
         let of = |mean: [f32; 3], std: [f32; 3]| Normalization { mean: mean.to_vec(), std: std.to_vec() };
         match self {
             _ if channels != 3 => Normalization::none(channels),
             Self::CifarResNet(_) => of([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
             Self::ResNet18 => of([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]),
-            Self::PreActResNet18 => of([0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616]),
+            Self::PreActResNet18 | Self::FastPreActResNet18 => of([0.4914, 0.4822, 0.4465], [0.2471, 0.2435, 0.2616]),
             Self::Tiny => of([0.5; 3], [0.25; 3]),
             Self::WideResNet(..) | Self::MnistCnn | Self::LeNet5 => Normalization::none(channels),
         }
@@ -88,6 +91,7 @@ impl Arch {
             Self::CifarResNet(depth) => Box::new(ResNet::cifar(at, (depth - 2) / 6, channels, classes)?),
             Self::ResNet18 => Box::new(ResNet::resnet18(at, channels, classes)?),
             Self::PreActResNet18 => Box::new(PreActResNet::preact18(at, channels, classes)?),
+            Self::FastPreActResNet18 => Box::new(PreActResNet::fast_preact18(at, channels, classes)?),
             Self::WideResNet(depth, widen) => Box::new(PreActResNet::wide(at, depth, widen, channels, classes)?),
             Self::MnistCnn => Box::new(MnistCnn::new(at, shape, classes)?),
             Self::LeNet5 => Box::new(LeNet5::new(at, shape, classes)?),
@@ -102,6 +106,7 @@ impl fmt::Display for Arch {
             Self::CifarResNet(depth) => write!(f, "resnet{depth}"),
             Self::ResNet18 => write!(f, "resnet18"),
             Self::PreActResNet18 => write!(f, "preact-resnet18"),
+            Self::FastPreActResNet18 => write!(f, "preact-resnet18-fast"),
             Self::WideResNet(depth, widen) => write!(f, "wrn-{depth}-{widen}"),
             Self::MnistCnn => write!(f, "mnist-cnn"),
             Self::LeNet5 => write!(f, "lenet5"),
@@ -112,8 +117,8 @@ impl fmt::Display for Arch {
 /// An architecture nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown architecture `{0}`; known: tiny, resnet8|20|32|44|56, resnet18, preact-resnet18, wrn-DEPTH-WIDEN \
-     (DEPTH = 6n + 4, e.g. wrn-28-10), mnist-cnn, lenet5"
+    "unknown architecture `{0}`; known: tiny, resnet8|20|32|44|56, resnet18, preact-resnet18, preact-resnet18-fast, \
+     wrn-DEPTH-WIDEN (DEPTH = 6n + 4, e.g. wrn-28-10), mnist-cnn, lenet5"
 )]
 pub struct UnknownArch(String);
 
@@ -129,6 +134,7 @@ impl FromStr for Arch {
             }
             "resnet18" => Self::ResNet18,
             "preact-resnet18" => Self::PreActResNet18,
+            "preact-resnet18-fast" => Self::FastPreActResNet18,
             "mnist-cnn" => Self::MnistCnn,
             "lenet5" => Self::LeNet5,
             _ => {

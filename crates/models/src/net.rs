@@ -2,6 +2,7 @@
 
 use crate::{
     Arch, Head, Mode, Model, Normalization, Output,
+    checkpoint::spelling,
     layers::{Classifier, Pass},
     parameters::{Parameters, Scope},
 };
@@ -133,18 +134,25 @@ impl Net {
     /// Replaces every weight and buffer.
     ///
     /// # Errors
-    /// When a tensor is missing, left over, or of another shape; nothing is changed then.
+    /// When a tensor is missing, left over, or of another shape; nothing is changed then. Published weights
+    /// need [`translate`](crate::checkpoint::translate) first.
     pub fn load(&mut self, state: &BTreeMap<String, Tensor>) -> std::result::Result<(), Mismatch> {
         let mismatch = |what: String| Mismatch { arch: self.arch, what };
-        for (name, p) in self.parameters.iter() {
-            let Some(tensor) = state.get(name) else { return Err(mismatch(format!("{name} is missing"))) };
-            if tensor.dims() != p.var().dims() {
-                return Err(mismatch(format!("{name} is {:?}, not {:?}", tensor.dims(), p.var().dims())));
-            }
-        }
         let known: BTreeMap<_, _> = self.parameters.iter().collect();
-        if let Some(name) = state.keys().find(|name| !known.contains_key(name.as_str()) && !ignored(name)) {
-            return Err(mismatch(format!("{name} has no place in it")));
+        let missing: Vec<&str> = known.keys().copied().filter(|name| !state.contains_key(*name)).collect();
+        let foreign: Vec<&str> = state.keys().map(String::as_str).filter(|name| !known.contains_key(name)).collect();
+        let without = [("missing", &missing), ("without a place in it", &foreign)];
+        let mut faults: Vec<String> =
+            without.iter().filter(|(_, names)| !names.is_empty()).map(|(fault, names)| some(fault, names)).collect();
+        if !faults.is_empty() {
+            faults.push(format!("known spellings: {}", spelling::known(self.arch)));
+            return Err(mismatch(faults.join("; ")));
+        }
+        for (name, p) in known {
+            let (found, own) = (state[name].dims(), p.var().dims());
+            if found != own {
+                return Err(mismatch(format!("{name} is {found:?}, not {own:?}")));
+            }
         }
         let copy = |parameters: &Parameters| -> Result<()> {
             for (name, p) in parameters.iter() {
@@ -164,9 +172,12 @@ impl Net {
     }
 }
 
-/// Tensors that published checkpoints carry but no forward pass reads.
-fn ignored(name: &str) -> bool {
-    name.ends_with("num_batches_tracked") || name.starts_with("sub_block1.")
+/// The first few of `names`, and what is wrong with them.
+fn some(fault: &str, names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len() - more].join(", ");
+    if more == 0 { format!("{fault}: {shown}") } else { format!("{fault}: {shown} and {more} more") }
 }
 
 /// A checkpoint that does not fit the architecture.

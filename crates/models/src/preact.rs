@@ -2,8 +2,8 @@
 //! (Zagoruyko and Komodakis 2016).
 //!
 //! Parameter names follow the PyTorch code whose checkpoints circulate: PreActResNet-18 as in
-//! `robust_overfitting` (with a final `bn`), Wide ResNets as in TRADES and AWP (`block1.layer.0`,
-//! `convShortcut`, `bn1`, `fc`).
+//! `robust_overfitting` (with a final `bn`) or as in Fast-AT (without), Wide ResNets as in TRADES and AWP
+//! (`block1.layer.0`, `convShortcut`, `bn1`, `fc`).
 
 use crate::{
     layers::{BatchNorm, Classifier, Conv, Pass},
@@ -19,24 +19,27 @@ struct PreActBlock {
     bn2: BatchNorm,
     conv2: Conv,
     shortcut: Option<Conv>,
+    /// Whether the shortcut convolution reads what `bn1` and ReLU made of the input, or the input itself.
+    shares_activation: bool,
 }
 
 impl PreActBlock {
-    fn new(mut at: Scope<'_>, [i, o]: [usize; 2], stride: usize, shortcut: &str) -> Result<Self> {
+    fn new(mut at: Scope<'_>, [i, o]: [usize; 2], stride: usize, design: &Design) -> Result<Self> {
         let project = stride != 1 || i != o;
         Ok(Self {
             bn1: BatchNorm::new(at.at("bn1"), i)?,
             conv1: Conv::new(at.at("conv1"), [i, o], 3, stride)?,
             bn2: BatchNorm::new(at.at("bn2"), o)?,
             conv2: Conv::new(at.at("conv2"), [o, o], 3, 1)?,
-            shortcut: if project { Some(Conv::new(at.at(shortcut), [i, o], 1, stride)?) } else { None },
+            shortcut: if project { Some(Conv::new(at.at(design.shortcut), [i, o], 1, stride)?) } else { None },
+            shares_activation: design.shares_activation,
         })
     }
 
     fn forward<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
         let active = self.bn1.forward_relu(flow, x, pass)?;
         let carried = match &self.shortcut {
-            Some(conv) => conv.forward(flow, &active, pass)?,
+            Some(conv) => conv.forward(flow, if self.shares_activation { &active } else { x }, pass)?,
             None => x.clone(),
         };
         let y = self.bn2.forward_relu(flow, &self.conv1.forward(flow, &active, pass)?, pass)?;
@@ -44,41 +47,64 @@ impl PreActBlock {
     }
 }
 
-/// How one family of checkpoints names its parts.
-struct Names {
+/// How one family of networks is built, and how its checkpoints name the parts.
+struct Design {
     stage: fn(usize) -> String,
     shortcut: &'static str,
-    norm: &'static str,
+    shares_activation: bool,
+    /// The batch norm before pooling, if there is one.
+    norm: Option<&'static str>,
     linear: &'static str,
 }
 
-/// Stem, stages of pre-activation blocks, final batch norm and ReLU, pooling, linear layer.
+/// PreActResNet-18 as in `robust_overfitting`.
+const PREACT: Design = Design {
+    stage: |i| format!("layer{}", i + 1),
+    shortcut: "shortcut.0",
+    shares_activation: true,
+    norm: Some("bn"),
+    linear: "linear",
+};
+
+/// PreActResNet-18 as in `fast_adversarial`.
+const FAST_PREACT: Design = Design { shares_activation: false, norm: None, ..PREACT };
+
+const WIDE: Design = Design {
+    stage: |i| format!("block{}.layer", i + 1),
+    shortcut: "convShortcut",
+    shares_activation: true,
+    norm: Some("bn1"),
+    linear: "fc",
+};
+
+/// Stem, stages of pre-activation blocks, for most designs batch norm and ReLU, pooling, linear layer.
 pub(crate) struct PreActResNet {
     conv1: Conv,
     blocks: Vec<PreActBlock>,
-    norm: BatchNorm,
+    norm: Option<BatchNorm>,
     linear: Classifier,
 }
 
 impl PreActResNet {
     /// PreActResNet-18: widths 64 to 512, two blocks a stage.
     pub(crate) fn preact18(at: Scope<'_>, channels: usize, classes: usize) -> Result<Self> {
-        let names =
-            Names { stage: |i| format!("layer{}", i + 1), shortcut: "shortcut.0", norm: "bn", linear: "linear" };
-        Self::new(at, &names, [channels, 64], &[64, 128, 256, 512], 2, classes)
+        Self::new(at, &PREACT, [channels, 64], &[64, 128, 256, 512], 2, classes)
+    }
+
+    /// The same with the blocks and the end of the Fast-AT code.
+    pub(crate) fn fast_preact18(at: Scope<'_>, channels: usize, classes: usize) -> Result<Self> {
+        Self::new(at, &FAST_PREACT, [channels, 64], &[64, 128, 256, 512], 2, classes)
     }
 
     /// WRN-`depth`-`widen`: `(depth - 4) / 6` blocks in each of three stages.
     pub(crate) fn wide(at: Scope<'_>, depth: usize, widen: usize, channels: usize, classes: usize) -> Result<Self> {
-        let names =
-            Names { stage: |i| format!("block{}.layer", i + 1), shortcut: "convShortcut", norm: "bn1", linear: "fc" };
         let widths = [16 * widen, 32 * widen, 64 * widen];
-        Self::new(at, &names, [channels, 16], &widths, (depth - 4) / 6, classes)
+        Self::new(at, &WIDE, [channels, 16], &widths, (depth - 4) / 6, classes)
     }
 
     fn new(
         mut at: Scope<'_>,
-        names: &Names,
+        design: &Design,
         stem: [usize; 2],
         widths: &[usize],
         depth: usize,
@@ -88,15 +114,15 @@ impl PreActResNet {
         let mut blocks = Vec::new();
         let mut width = stem[1];
         for (stage, &out) in widths.iter().enumerate() {
-            let mut at = at.at((names.stage)(stage));
+            let mut at = at.at((design.stage)(stage));
             for block in 0..depth {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                blocks.push(PreActBlock::new(at.at(block), [width, out], stride, names.shortcut)?);
+                blocks.push(PreActBlock::new(at.at(block), [width, out], stride, design)?);
                 width = out;
             }
         }
-        let norm = BatchNorm::new(at.at(names.norm), width)?;
-        Ok(Self { conv1, blocks, norm, linear: Classifier::new(at.at(names.linear), [width, classes])? })
+        let norm = design.norm.map(|name| BatchNorm::new(at.at(name), width)).transpose()?;
+        Ok(Self { conv1, blocks, norm, linear: Classifier::new(at.at(design.linear), [width, classes])? })
     }
 }
 
@@ -106,7 +132,10 @@ impl Trunk for PreActResNet {
         for block in &self.blocks {
             x = block.forward(flow, &x, pass)?;
         }
-        self.norm.forward_relu(flow, &x, pass)
+        match &self.norm {
+            Some(norm) => norm.forward_relu(flow, &x, pass),
+            None => Ok(x),
+        }
     }
 
     fn head(&self) -> &Classifier {

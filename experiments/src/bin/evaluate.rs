@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --bin evaluate -- --checkpoint resnet20.th --arch resnet20 --dataset cifar10 \
 //!     --data-dir DIR --eps 1/255 --attack fgsm,pgd-20,cw --out results/resnet20
+//! cargo run --release --bin evaluate -- --checkpoint hf://OWNER/REPO/model.safetensors@main --attack pgd-20 --out DIR
 //! ```
 
 use anyhow::{Context, Result};
@@ -13,17 +14,18 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceChoice, Epsilon, at_least_one},
+    cli::{DeviceChoice, Epsilon, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
+    network::{self, Traits},
     provenance::sha256,
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
 };
-use models::{Arch, Head, Model, Net, Normalization, checkpoint};
+use models::{Arch, Head, Model, Net, Normalization};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -36,18 +38,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
 struct Args {
-    /// Weights: safetensors, or a PyTorch .pt/.pth/.th state dict
+    /// Weights: safetensors, or a PyTorch .pt/.pth/.th state dict; on the Hub, hf://OWNER/REPO/FILE@REVISION
     #[arg(long, value_name = "FILE")]
-    checkpoint: PathBuf,
-    /// Architecture of the weights
+    checkpoint: Weights,
+    /// Architecture of the weights [default: the checkpoint's, where it or the config.json beside it says so]
     #[arg(long)]
-    arch: Arch,
+    arch: Option<Arch>,
     /// Last layer: linear, cosine-SCALE; of --checkpoint only [default: the checkpoint's, else linear]
     #[arg(long)]
     head: Option<Head>,
-    /// Data set whose test images are used
-    #[arg(long, default_value = "cifar10")]
-    dataset: data::Name,
+    /// Data set whose test images are used [default: the checkpoint's, else cifar10]
+    #[arg(long)]
+    dataset: Option<data::Name>,
     /// Local copy of the data set
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -69,7 +71,7 @@ struct Args {
     /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
+    /// Means the network subtracts, one a channel; of other networks, where they do not say [default: the checkpoint's, else the architecture's]
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
     mean: Vec<f32>,
     /// Deviations the network divides by, one a channel
@@ -77,13 +79,13 @@ struct Args {
     std: Vec<f32>,
     /// Weights whose adversarial examples `transfer` tries
     #[arg(long, value_name = "FILE")]
-    surrogate: Option<PathBuf>,
-    /// Architecture of the surrogate [default: that of --arch]
+    surrogate: Option<Weights>,
+    /// Architecture of the surrogate [default: the surrogate's, else that of the checkpoint]
     #[arg(long, value_name = "ARCH", requires = "surrogate")]
     surrogate_arch: Option<Arch>,
     /// Weights of an undefended network of the same architecture, which every attack should break
     #[arg(long, value_name = "FILE")]
-    control: Option<PathBuf>,
+    control: Option<Weights>,
     /// Run every attack the audit asks for; without it, only what was measured is audited
     #[arg(long)]
     audit: bool,
@@ -109,20 +111,30 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let all = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
+    let load = |name| Ok::<_, anyhow::Error>(data::load(name, args.data_dir.as_deref(), 0)?.test);
+    let chosen = args.dataset.map(load).transpose()?;
+    let (path, stated) = opened(&args.checkpoint).context("--checkpoint")?;
+    let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };
+    let traits = given.or(stated);
+    let arch = traits.architecture(&path)?;
+    let all = match chosen {
+        Some(all) => all,
+        None => load(traits.dataset.unwrap_or(data::Name::Cifar10))?,
+    };
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
-    let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;
-    let surrogate = args.surrogate.as_deref().map(|path| surrogate(path, args, &all, &device)).transpose()?;
+    let ground = Ground { args, test: &all, device: &device };
+    let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
+    let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
+    let surrogate = ground.surrogate(&usual)?;
     // Before the network itself: both keep their verdicts in one file.
-    let control = args.control.as_deref().map(|path| control(path, args, &all, examples, &device)).transpose()?;
+    let control = ground.control(&usual, examples)?;
     let model = net.frozen();
-    let place = place(&args.checkpoint, args, &net, &all)?;
-    let mut examination = examine(args, &model, place, &all, &device, surrogate)?;
+    let mut examination = ground.examination(&path, &net, &model, surrogate)?;
     let mut about = About {
-        name: file_name(&args.checkpoint),
-        architecture: args.arch.to_string(),
-        dataset: args.dataset.to_string(),
-        checkpoint_sha256: sha256(&std::fs::read(&args.checkpoint)?),
+        name: args.checkpoint.name(),
+        architecture: arch.to_string(),
+        dataset: all.name().to_string(),
+        checkpoint_sha256: sha256(&std::fs::read(&path)?),
         unreliable: None,
     };
 
@@ -141,7 +153,7 @@ fn evaluate(args: &Args) -> Result<()> {
 
     let subject = Subject {
         name: &about.name,
-        about: &format!("{}; seed {}", args.arch, args.seed),
+        about: &format!("{arch}; seed {}", args.seed),
         model: &model,
         data: &all.first(examples),
         ball: args.eps.ball(args.norm),
@@ -156,81 +168,82 @@ fn evaluate(args: &Args) -> Result<()> {
     score::write(&args.out, &examination, &outcomes, &about)
 }
 
-fn examine<'a>(
-    args: &Args,
-    model: &'a dyn Model,
-    place: Place,
+/// A file of weights once it is on this machine, and what it says of itself.
+fn opened(weights: &Weights) -> Result<(PathBuf, Traits)> {
+    let path = weights.fetch()?;
+    let stated = Traits::stated(&path)?;
+    Ok((path, stated))
+}
+
+impl Args {
+    fn normalization(&self) -> Option<Normalization> {
+        let given = Normalization { mean: self.mean.clone(), std: self.std.clone() };
+        if given.mean.is_empty() { None } else { Some(given) }
+    }
+}
+
+/// What every network is tried on.
+struct Ground<'a> {
+    args: &'a Args,
     test: &'a Dataset,
     device: &'a candle::Device,
-    surrogate: Option<Surrogate>,
-) -> Result<Examination<'a>> {
-    Ok(Examination {
-        name: args.arch.to_string(),
-        model,
-        test,
-        place,
-        seed: args.seed,
-        device,
-        arsenal: Arsenal::new(test, device, None, surrogate),
-        verdicts: Verdicts::read(args.out.join("evaluations.csv"))?,
-    })
 }
 
-/// The accuracy of an undefended network under PGD-20.
-fn control(path: &Path, args: &Args, test: &Dataset, examples: usize, device: &candle::Device) -> Result<f64> {
-    let net = load(path, args.arch, args, test, device).context("--control")?;
-    let place = place(path, args, &net, test)?;
-    let model = net.frozen();
-    Ok(examine(args, &model, place, test, device, None)?.outcome("pgd-20", examples)?.percent())
-}
-
-/// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
-fn place(path: &Path, args: &Args, net: &Net, test: &Dataset) -> Result<Place> {
-    let Args { dataset, seed, arch, .. } = args;
-    let weights = sha256(&std::fs::read(path)?);
-    let mut of =
-        format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
-    if net.head() != Head::Linear {
-        of += &format!(" {}", net.head());
+impl<'a> Ground<'a> {
+    fn examination(
+        &self,
+        path: &Path,
+        net: &Net,
+        model: &'a dyn Model,
+        surrogate: Option<Surrogate>,
+    ) -> Result<Examination<'a>> {
+        Ok(Examination {
+            name: net.arch().to_string(),
+            model,
+            test: self.test,
+            place: self.place(path, net)?,
+            seed: self.args.seed,
+            device: self.device,
+            arsenal: Arsenal::new(self.test, self.device, None, surrogate),
+            verdicts: Verdicts::read(self.args.out.join("evaluations.csv"))?,
+        })
     }
-    let checkpoint = format!("{} {}", file_name(path), &sha256(of.as_bytes())[..10]);
-    Ok(Place { checkpoint, norm: args.norm.to_string(), epsilon: args.eps.to_string() })
-}
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn surrogate(path: &Path, args: &Args, test: &Dataset, device: &candle::Device) -> Result<Surrogate> {
-    let net = load(path, args.surrogate_arch.unwrap_or(args.arch), args, test, device).context("--surrogate")?;
-    Ok(Surrogate { id: sha256(&std::fs::read(path)?)[..10].into(), net: Arc::new(net) })
-}
-
-fn load(path: &Path, arch: Arch, args: &Args, test: &Dataset, device: &candle::Device) -> Result<Net> {
-    let weights = checkpoint::read(path)?;
-    let metadata = checkpoint::metadata(path)?;
-    let head = match (args.head, metadata.get("head")) {
-        (Some(head), _) => head,
-        (None, Some(stored)) => stored.parse().with_context(|| format!("{}", path.display()))?,
-        (None, None) => Head::Linear,
-    };
-    let mut net = Net::with_head(arch, head, test.shape(), test.classes(), 0, device)?;
-    let other = || {
-        let path = path.display();
-        format!("{path} does not fit --arch {arch}; give the architecture and data set it was trained with")
-    };
-    net.load(&weights).with_context(other)?;
-    let given = Normalization { mean: args.mean.clone(), std: args.std.clone() };
-    let normalization = if given.mean.is_empty() { stored(&metadata) } else { Some(given) };
-    match normalization {
-        Some(normalization) => Ok(net.normalized_by(normalization.for_channels(test.shape()[0])?)),
-        None => Ok(net),
+    /// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
+    fn place(&self, path: &Path, net: &Net) -> Result<Place> {
+        let Args { seed, norm, eps, .. } = self.args;
+        let (weights, arch, dataset) = (sha256(&std::fs::read(path)?), net.arch(), self.test.name());
+        let (normalization, images) = (net.normalization(), self.test.sha256());
+        let mut of = format!("1 {weights} {arch} {normalization:?} {dataset} {images} {seed} {:?}", kernels::isa());
+        if net.head() != Head::Linear {
+            of += &format!(" {}", net.head());
+        }
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let checkpoint = format!("{file} {}", &sha256(of.as_bytes())[..10]);
+        Ok(Place { checkpoint, norm: norm.to_string(), epsilon: eps.to_string() })
     }
-}
 
-/// The normalisation our own checkpoints carry.
-fn stored(metadata: &BTreeMap<String, String>) -> Option<Normalization> {
-    let numbers =
-        |key: &str| metadata.get(key)?.split(',').map(|number| number.parse().ok()).collect::<Option<Vec<f32>>>();
-    Some(Normalization { mean: numbers("mean")?, std: numbers("std")? })
+    /// Another network than the one under evaluation: as given, else as it says, else as usual.
+    fn other(&self, weights: &Weights, given: Traits, usual: &Traits) -> Result<(PathBuf, Net)> {
+        let (path, stated) = opened(weights)?;
+        let net = network::load(&path, &given.or(stated).or(usual.clone()), self.test, self.device)?;
+        Ok((path, net))
+    }
+
+    /// The network whose adversarial examples are tried.
+    fn surrogate(&self, usual: &Traits) -> Result<Option<Surrogate>> {
+        let Some(weights) = &self.args.surrogate else { return Ok(None) };
+        let given = Traits { arch: self.args.surrogate_arch, ..Traits::default() };
+        let (path, net) = self.other(weights, given, usual).context("--surrogate")?;
+        Ok(Some(Surrogate { id: sha256(&std::fs::read(&path)?)[..10].into(), net: Arc::new(net) }))
+    }
+
+    /// The accuracy of an undefended network under PGD-20.
+    fn control(&self, usual: &Traits, examples: usize) -> Result<Option<f64>> {
+        let Some(weights) = &self.args.control else { return Ok(None) };
+        let (path, net) = self.other(weights, Traits::default(), usual).context("--control")?;
+        let model = net.frozen();
+        let ground = Ground { ..*self };
+        Ok(Some(ground.examination(&path, &net, &model, None)?.outcome("pgd-20", examples)?.percent()))
+    }
 }

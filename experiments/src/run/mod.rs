@@ -84,6 +84,17 @@ impl Run {
         Self { config, folder }
     }
 
+    /// The run whose folder is `folder`.
+    ///
+    /// # Errors
+    /// When its record is missing or broken.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("run.json");
+        let none = || format!("{}: not the record of a run; give a folder of results/runs", path.display());
+        let record: Record = serde_json::from_slice(&std::fs::read(&path).with_context(none)?).with_context(none)?;
+        Ok(Self { config: record.config, folder: folder.to_owned() })
+    }
+
     /// What the run is.
     pub fn config(&self) -> &RunConfig {
         &self.config
@@ -132,7 +143,7 @@ impl Run {
         self.folder.join(format!("audit-{}", checkpoint.name()))
     }
 
-    fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
+    pub(crate) fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
         self.folder.join(format!("{}.safetensors", checkpoint.name()))
     }
 
@@ -150,7 +161,7 @@ impl Run {
     }
 
     /// An error if the file of weights is not the one that training left, as far as its record can tell.
-    fn check_weights(&self, checkpoint: Checkpoint) -> Result<()> {
+    pub(crate) fn check_weights(&self, checkpoint: Checkpoint) -> Result<()> {
         let path = self.weights(checkpoint);
         let known = self.record().and_then(|mut record| record.weights_sha256.remove(checkpoint.name()));
         let same = known.is_none_or(|known| std::fs::read(&path).is_ok_and(|bytes| sha256(&bytes) == known));

@@ -78,6 +78,7 @@ fn every_flag_of_the_contract_is_explained() {
         ["--arch", "--batch", "--attack-steps", "--iters", "--warmup", "--threads", "--device", "--precision"];
     mentions("throughput", &options);
     mentions("report", &["--out", "--claims"]);
+    mentions("export", &["--run", "--checkpoint", "--license", "--out"]);
 }
 
 #[test]

@@ -85,15 +85,17 @@ fn holds(line: &str, word: &str) -> bool {
 }
 
 /// The crates of the workspace and, for each, the workspace crates it may depend on.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("kernels", &[]),
-    ("data", &["kernels"]),
+    ("hub", &[]),
+    ("mirror", &[]),
+    ("data", &["hub", "kernels"]),
     ("models", &["kernels"]),
     ("objectives", &["kernels", "models"]),
     ("attacks", &["data", "kernels", "models", "objectives"]),
     ("i2fr", &["kernels", "objectives"]),
     ("frameworks", &["attacks", "data", "kernels", "models", "objectives"]),
-    ("experiments", &["attacks", "data", "frameworks", "i2fr", "kernels", "models", "objectives"]),
+    ("experiments", &["attacks", "data", "frameworks", "hub", "i2fr", "kernels", "models", "objectives"]),
 ];
 
 fn manifest(krate: &str) -> String {

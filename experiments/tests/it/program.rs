@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     "table1",
     "table2",
     "table3",
@@ -22,6 +22,7 @@ pub const ALL: [&str; 14] = [
     "figure4",
     "train",
     "evaluate",
+    "export",
     "throughput",
     "runs",
     "report",
@@ -41,6 +42,7 @@ pub fn path(name: &str) -> &'static str {
         "figure1" => env!("CARGO_BIN_EXE_figure1"),
         "train" => env!("CARGO_BIN_EXE_train"),
         "evaluate" => env!("CARGO_BIN_EXE_evaluate"),
+        "export" => env!("CARGO_BIN_EXE_export"),
         "throughput" => env!("CARGO_BIN_EXE_throughput"),
         "runs" => env!("CARGO_BIN_EXE_runs"),
         "report" => env!("CARGO_BIN_EXE_report"),

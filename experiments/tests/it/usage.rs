@@ -85,7 +85,8 @@ fn i2fr_is_possible() {
 #[test]
 fn required_and_unknown_arguments_are_named() {
     refuses("train", &[], &["--framework"]);
-    refuses("evaluate", &[], &["--checkpoint", "--arch", "--out"]);
+    refuses("evaluate", &[], &["--checkpoint", "--out"]);
+    refuses("export", &[], &["--run", "--out"]);
     refuses("table1", &["--epoch", "1"], &["--epoch"]);
     refuses("table1", &["extra"], &["extra"]);
     let rest = ["--checkpoint", "nowhere.pt", "--arch", "tiny", "--out", "out"];

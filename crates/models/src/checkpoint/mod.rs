@@ -4,11 +4,14 @@
 //! `torch.save` left behind, in its zip form and in the form used before PyTorch 1.6, told apart by
 //! content and never by extension. A pickle is a program; this reader never runs one. It follows the
 //! handful of instructions a state dict consists of and treats everything else as inert.
+//!
+//! [`translate`] gives a state dict of published code the names that [`Net::load`](crate::Net::load) knows.
 
 mod archive;
 mod objects;
 mod pickle;
 mod pytorch;
+pub(crate) mod spelling;
 mod state_dict;
 mod tensors;
 
@@ -19,6 +22,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle::Tensor;
+
+use crate::Normalization;
+
+pub use spelling::{Untranslatable, translate};
+
+/// A published state dict, made this crate's by [`translate`].
+pub struct Published {
+    /// Weights and buffers by this crate's names.
+    pub state: BTreeMap<String, Tensor>,
+    /// The normalisation, where it was among the buffers.
+    pub normalization: Option<Normalization>,
+}
 
 /// Why a checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +125,7 @@ enum Format {
 
 /// Reads the tensors of a checkpoint by name.
 ///
-/// A dictionary with `state_dict`, `model_state_dict`, `net` or `model` is looked into, a `module.`
+/// A dictionary with `state_dict`, `model_state_dict`, `net`, `model` or `last` is looked into, a `module.`
 /// prefix (PyTorch's `DataParallel`) is removed, and everything that is not a tensor is ignored, as
 /// are the `num_batches_tracked` counters, which no classifier here uses. Floating-point tensors come
 /// back as `f32`, integers keep their type. All tensors are on the CPU.

@@ -8,8 +8,9 @@ use super::objects::{Id, Node, Pickle};
 use super::pytorch::{Storages, element};
 use super::{Fault, damaged, tensors, unsupported};
 
-/// Keys under which training scripts keep the state dict, the most explicit first.
-const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "net", "model"];
+/// Keys under which training scripts keep the state dict, the most explicit first. Where there is a `last` and a
+/// `best`, as in the weights of Andriushchenko and Flammarion (2020), RobustBench takes the `last`.
+const WRAPPERS: [&str; 5] = ["state_dict", "model_state_dict", "net", "model", "last"];
 
 /// The tensors of the state dict in an object of at most `file_size` bytes.
 pub(super) fn state_dict(

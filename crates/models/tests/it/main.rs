@@ -5,4 +5,5 @@ mod checkpoint;
 mod golden;
 mod heads;
 mod parity;
+mod published;
 mod views;

@@ -1,0 +1,102 @@
+//! A network from a file of weights, and what is said of it: on the command line, in the file, beside it.
+
+use crate::{
+    Usage,
+    export::{CONFIG, ModelConfig},
+};
+use anyhow::{Context, Result};
+use candle::Device;
+use data::Dataset;
+use models::{Arch, Head, Net, Normalization, checkpoint};
+use std::{fmt::Display, path::Path, str::FromStr};
+
+/// What weights alone do not tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Traits {
+    /// The architecture.
+    pub arch: Option<Arch>,
+    /// The last layer.
+    pub head: Option<Head>,
+    /// What the network subtracts and divides by.
+    pub normalization: Option<Normalization>,
+    /// The data set it was trained on.
+    pub dataset: Option<data::Name>,
+}
+
+impl Traits {
+    /// These, and of those that are not known `other`'s.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            arch: self.arch.or(other.arch),
+            head: self.head.or(other.head),
+            normalization: self.normalization.or(other.normalization),
+            dataset: self.dataset.or(other.dataset),
+        }
+    }
+
+    /// The architecture of the weights at `path`.
+    ///
+    /// # Errors
+    /// When nothing says which it is.
+    pub fn architecture(&self, path: &Path) -> Result<Arch> {
+        let unsaid = || Usage(format!("{} does not say which architecture it is: give --arch", path.display()));
+        Ok(self.arch.ok_or_else(unsaid)?)
+    }
+
+    /// What the file of weights at `path` says in its metadata, or the `config.json` beside it, as ours do.
+    ///
+    /// # Errors
+    /// When the file is no checkpoint, or what it says makes no sense.
+    pub fn stated(path: &Path) -> Result<Self> {
+        let metadata = checkpoint::metadata(path)?;
+        let text = |key: &str| metadata.get(key).map(String::as_str);
+        let numbers = |key| text(key)?.split(',').map(|number| number.parse().ok()).collect::<Option<Vec<f32>>>();
+        let within = Self {
+            arch: parsed(text("arch"), path)?,
+            head: parsed(text("head"), path)?,
+            normalization: numbers("mean").zip(numbers("std")).map(|(mean, std)| Normalization { mean, std }),
+            dataset: parsed(text("dataset"), path)?,
+        };
+        let beside = path.with_file_name(CONFIG);
+        let Some(config) = ModelConfig::read(&beside)? else { return Ok(within) };
+        Ok(within.or(Self {
+            arch: parsed(Some(&config.architecture), &beside)?,
+            head: parsed(Some(&config.head), &beside)?,
+            normalization: Some(Normalization { mean: config.mean, std: config.std }),
+            dataset: parsed(Some(&config.dataset), &beside)?,
+        }))
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(text: Option<&str>, path: &Path) -> Result<Option<T>> {
+    let parse = |text: &str| text.parse().map_err(|e| anyhow::anyhow!("{}: {e}", path.display()));
+    text.map(parse).transpose()
+}
+
+/// The network of `traits` with the weights at `path`, ours or published ones, for images like those of `test`.
+///
+/// # Errors
+/// When nothing says which architecture it is, or the weights are not those of such a network.
+pub fn load(path: &Path, traits: &Traits, test: &Dataset, device: &Device) -> Result<Net> {
+    let arch = traits.architecture(path)?;
+    let other = || {
+        let path = path.display();
+        format!("{path} does not fit --arch {arch}; give the architecture and data set it was trained with")
+    };
+    let weights = checkpoint::translate(arch, checkpoint::read(path)?).with_context(other)?;
+    let mut net = Net::with_head(arch, traits.head.unwrap_or_default(), test.shape(), test.classes(), 0, device)?;
+    net.load(&weights.state).with_context(other)?;
+    match traits.normalization.clone().or(weights.normalization) {
+        Some(normalization) => Ok(net.normalized_by(normalization.for_channels(test.shape()[0])?)),
+        None => {
+            let Normalization { mean, std } = net.normalization();
+            tracing::info!(
+                "{}: it does not say how it normalises; assuming mean {mean:?} and deviation {std:?}, as is usual for \
+                 {arch}, without --mean and --std",
+                path.display()
+            );
+            Ok(net)
+        }
+    }
+}
