@@ -7,18 +7,16 @@
 
 mod augment;
 mod batch;
-mod cifar_binary;
+mod classes;
 mod dataset;
+mod encoded;
 mod error;
 #[cfg(feature = "hub")]
 mod hub;
-mod idx;
+mod layout;
 mod load;
 mod name;
-mod parquet_images;
-mod png_image;
 mod progress;
-mod shards;
 mod synthetic;
 
 pub use augment::Augment;

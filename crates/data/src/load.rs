@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Dataset, Error, Name, cifar_binary, idx, parquet_images, synthetic};
+use crate::{Dataset, Error, Name, layout, synthetic};
 
 /// A data set's two parts.
 #[derive(Debug, Clone)]
@@ -40,11 +40,7 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
     let missing = |what: String| Error::Missing {
         path: dir.into(),
         what,
-        looked_for: [parquet_images::layout(name), cifar_binary::layout(name), idx::layout(name)]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; or "),
+        looked_for: layout::ALL.iter().filter_map(|layout| (layout.describe)(name)).collect::<Vec<_>>().join("; or "),
     };
     match std::fs::metadata(dir) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -54,8 +50,8 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
         Ok(data) if !data.is_dir() => return Err(missing("not a folder".into())),
         Ok(_) => {}
     }
-    for read in [parquet_images::load, cifar_binary::load, idx::load] {
-        if let Some(splits) = read(name, dir)? {
+    for layout in layout::ALL {
+        if let Some(splits) = (layout.load)(name, dir)? {
             return Ok(splits);
         }
     }

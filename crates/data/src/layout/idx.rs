@@ -13,7 +13,7 @@ fn folder(name: Name) -> Option<&'static str> {
     match name {
         Name::Mnist => Some("MNIST/raw"),
         Name::FashionMnist => Some("FashionMNIST/raw"),
-        Name::Synthetic | Name::Cifar10 | Name::Cifar100 | Name::Svhn => None,
+        _ => None,
     }
 }
 
