@@ -1,8 +1,12 @@
 //! The layouts that data sets come in, one file each: the Hub's first, then the originals'.
 
+mod batches;
 mod cifar_binary;
+mod cifar_pickle;
 mod idx;
 pub(crate) mod parquet_images;
+mod svhn_mat;
+mod wnid_folders;
 
 use std::path::Path;
 
@@ -17,8 +21,11 @@ pub(crate) struct Layout {
 }
 
 /// Every layout, in the order they are looked for.
-pub(crate) const ALL: [Layout; 3] = [
+pub(crate) const ALL: [Layout; 6] = [
     Layout { describe: parquet_images::layout, load: parquet_images::load },
     Layout { describe: cifar_binary::layout, load: cifar_binary::load },
+    Layout { describe: cifar_pickle::layout, load: cifar_pickle::load },
+    Layout { describe: svhn_mat::layout, load: svhn_mat::load },
     Layout { describe: idx::layout, load: idx::load },
+    Layout { describe: wnid_folders::layout, load: wnid_folders::load },
 ];

@@ -2,67 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
+use super::batches::Batches;
 use crate::{Dataset, Error, Name, Splits};
 
 const PIXELS: usize = 3 * 32 * 32;
 
-struct Layout {
-    /// The folder the original archive unpacks to.
-    folder: &'static str,
-    train: &'static [&'static str],
-    test: &'static str,
-    /// Bytes before the pixels; the last of them is the label.
-    labels: usize,
-}
-
-const CIFAR10: Layout = Layout {
+const CIFAR10: Batches = Batches {
     folder: "cifar-10-batches-bin",
     train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
     test: "test_batch.bin",
-    labels: 1,
 };
 
-const CIFAR100: Layout = Layout { folder: "cifar-100-binary", train: &["train.bin"], test: "test.bin", labels: 2 };
+const CIFAR100: Batches = Batches { folder: "cifar-100-binary", train: &["train.bin"], test: "test.bin" };
 
-fn files(name: Name) -> Option<Layout> {
+/// The files, and how many bytes come before the pixels; the last of them is the label.
+fn files(name: Name) -> Option<(Batches, usize)> {
     match name {
-        Name::Cifar10 => Some(CIFAR10),
-        Name::Cifar100 => Some(CIFAR100),
+        Name::Cifar10 => Some((CIFAR10, 1)),
+        Name::Cifar100 => Some((CIFAR100, 2)),
         _ => None,
     }
 }
 
 /// What [`load`] looks for, for error messages.
 pub(crate) fn layout(name: Name) -> Option<String> {
-    let Layout { folder, train, test, .. } = files(name)?;
-    let train = if let [first, .., last] = train { format!("{first} .. {last}") } else { train.join("") };
-    Some(format!("the original binary version's {train} and {test} in {folder}/ or in the folder itself"))
+    Some(files(name)?.0.describe("binary version"))
 }
 
-/// The data set in `dir`, or nothing if there are no binary batches of it. Any of the training
-/// batches may be absent.
+/// The data set in `dir`, or nothing if there are no binary batches of it.
 pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
-    let Some(layout) = files(name) else {
+    let Some((batches, label_bytes)) = files(name) else {
         return Ok(None);
     };
-    for dir in [dir.to_owned(), dir.join(layout.folder)] {
-        let train: Vec<PathBuf> = layout.train.iter().map(|file| dir.join(file)).filter(|path| path.exists()).collect();
-        let test = dir.join(layout.test);
-        match (train.is_empty(), test.exists()) {
-            (true, false) => {}
-            (false, true) => {
-                let train = read(name, &train, layout.labels)?;
-                let test = read(name, &[test], layout.labels)?;
-                return Ok(Some(Splits { train, test }));
-            }
-            (no_train, _) => {
-                let (what, looked_for) =
-                    if no_train { ("train", layout.train.join(", ")) } else { ("test", layout.test.to_owned()) };
-                return Err(Error::Missing { path: dir, what: format!("the {what} split is missing"), looked_for });
-            }
-        }
-    }
-    Ok(None)
+    let Some(found) = batches.find(dir)? else {
+        return Ok(None);
+    };
+    let train = read(name, &found.train, label_bytes)?;
+    let test = read(name, &[found.test], label_bytes)?;
+    Ok(Some(Splits { train, test }))
 }
 
 fn read(name: Name, files: &[PathBuf], label_bytes: usize) -> Result<Dataset, Error> {
