@@ -16,16 +16,19 @@ use crate::{Error, Name, Splits};
 pub(crate) struct Layout {
     /// Its files and where they are looked for, for error messages; nothing if the data set does not come in it.
     pub(crate) describe: fn(Name) -> Option<String>,
-    /// The data set in a folder, or nothing if none of the files are there.
-    pub(crate) load: fn(Name, &Path) -> Result<Option<Splits>, Error>,
+    /// How to read the data set in a folder, or nothing if none of the files are there.
+    pub(crate) find: fn(Name, &Path) -> Result<Option<Reading>, Error>,
 }
+
+/// Decodes what was found.
+pub(crate) type Reading = Box<dyn FnOnce() -> Result<Splits, Error>>;
 
 /// Every layout, in the order they are looked for.
 pub(crate) const ALL: [Layout; 6] = [
-    Layout { describe: parquet_images::layout, load: parquet_images::load },
-    Layout { describe: cifar_binary::layout, load: cifar_binary::load },
-    Layout { describe: cifar_pickle::layout, load: cifar_pickle::load },
-    Layout { describe: svhn_mat::layout, load: svhn_mat::load },
-    Layout { describe: idx::layout, load: idx::load },
-    Layout { describe: wnid_folders::layout, load: wnid_folders::load },
+    Layout { describe: parquet_images::layout, find: parquet_images::find },
+    Layout { describe: cifar_binary::layout, find: cifar_binary::find },
+    Layout { describe: cifar_pickle::layout, find: cifar_pickle::find },
+    Layout { describe: svhn_mat::layout, find: svhn_mat::find },
+    Layout { describe: idx::layout, find: idx::find },
+    Layout { describe: wnid_folders::layout, find: wnid_folders::find },
 ];

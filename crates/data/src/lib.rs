@@ -23,5 +23,5 @@ pub use augment::Augment;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use error::Error;
-pub use load::{Splits, load};
+pub use load::{Splits, holds, load};
 pub use name::Name;

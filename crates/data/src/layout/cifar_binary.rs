@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Reading;
 use super::batches::Batches;
 use crate::{Dataset, Error, Name, Splits};
 
@@ -24,22 +25,23 @@ fn files(name: Name) -> Option<(Batches, usize)> {
     }
 }
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     Some(files(name)?.0.describe("binary version"))
 }
 
 /// The data set in `dir`, or nothing if there are no binary batches of it.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     let Some((batches, label_bytes)) = files(name) else {
         return Ok(None);
     };
     let Some(found) = batches.find(dir)? else {
         return Ok(None);
     };
-    let train = read(name, &found.train, label_bytes)?;
-    let test = read(name, &[found.test], label_bytes)?;
-    Ok(Some(Splits { train, test }))
+    Ok(Some(Box::new(move || {
+        let train = read(name, &found.train, label_bytes)?;
+        Ok(Splits { train, test: read(name, &[found.test], label_bytes)? })
+    })))
 }
 
 fn read(name: Name, files: &[PathBuf], label_bytes: usize) -> Result<Dataset, Error> {

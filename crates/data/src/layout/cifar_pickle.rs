@@ -5,6 +5,7 @@ mod machine;
 use std::path::{Path, PathBuf};
 
 use self::machine::{Pickle, Value};
+use super::Reading;
 use super::batches::Batches;
 use crate::{Dataset, Error, Name, Splits};
 
@@ -27,22 +28,23 @@ fn files(name: Name) -> Option<(Batches, &'static str)> {
     }
 }
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     Some(files(name)?.0.describe("Python version"))
 }
 
 /// The data set in `dir`, or nothing if there are no pickled batches of it.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     let Some((batches, key)) = files(name) else {
         return Ok(None);
     };
     let Some(found) = batches.find(dir)? else {
         return Ok(None);
     };
-    let train = read(name, &found.train, key)?;
-    let test = read(name, &[found.test], key)?;
-    Ok(Some(Splits { train, test }))
+    Ok(Some(Box::new(move || {
+        let train = read(name, &found.train, key)?;
+        Ok(Splits { train, test: read(name, &[found.test], key)? })
+    })))
 }
 
 fn read(name: Name, files: &[PathBuf], key: &str) -> Result<Dataset, Error> {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::Reading;
 use crate::{Dataset, Error, Name, Splits, progress};
 
 use self::shard::Shard;
@@ -45,14 +46,14 @@ pub(crate) fn patterns(name: Name) -> Option<[String; 2]> {
     Some(splits.map(|split| format!("{folder}/{split}-*.parquet")))
 }
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     let Place { folder, splits: [train, test], .. } = place(name)?;
     Some(format!("the Hub's {{{train},{test}}}-*.parquet in {folder}/ or in the folder itself"))
 }
 
 /// The data set in `dir`, or nothing if there are no Parquet files of it.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     let Some(Place { folder, splits, label }) = place(name) else {
         return Ok(None);
     };
@@ -69,16 +70,17 @@ pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
                 (format!("the {} split is missing", splits[i]), format!("{}-*.parquet", splits[i]));
             return Err(Error::Missing { path: dir, what, looked_for });
         }
-        let train = read_split(name, &dir, &train, label)?;
-        let test = read_split(name, &dir, &test, label)?;
-        return Ok(Some(Splits { train, test }));
+        return Ok(Some(Box::new(move || {
+            let train = read(name, &dir, &train, label)?;
+            Ok(Splits { train, test: read(name, &dir, &test, label)? })
+        })));
     }
     Ok(None)
 }
 
 /// Every row group is decoded into its place in the whole split, several at a time; of the images as they are
 /// stored, no more than a few hundred a thread are in memory.
-fn read_split(name: Name, dir: &Path, files: &[PathBuf], label: &'static str) -> Result<Dataset, Error> {
+fn read(name: Name, dir: &Path, files: &[PathBuf], label: &'static str) -> Result<Dataset, Error> {
     let shards: Vec<_> = files.iter().map(|path| Shard::open(path, label)).collect::<Result<_, _>>()?;
     let rows = shards.iter().map(Shard::rows).fold(0, u64::saturating_add);
     if rows == 0 {

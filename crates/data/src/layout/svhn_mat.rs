@@ -5,7 +5,8 @@ mod matlab;
 use std::path::Path;
 
 use self::matlab::File;
-use super::batches::Batches;
+use super::Reading;
+use super::batches::{Batches, Found};
 use crate::{Dataset, Error, Name, Splits};
 
 const BATCHES: Batches = Batches { folder: "svhn", train: &["train_32x32.mat"], test: "test_32x32.mat" };
@@ -14,23 +15,21 @@ const BATCHES: Batches = Batches { folder: "svhn", train: &["train_32x32.mat"], 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     (name == Name::Svhn).then(|| BATCHES.describe("MATLAB version"))
 }
 
 /// The data set in `dir`, or nothing if it is no SVHN or there are no MATLAB files of it.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     if name != Name::Svhn {
         return Ok(None);
     }
-    let Some(found) = BATCHES.find(dir)? else {
+    let Some(Found { train, test }) = BATCHES.find(dir)? else {
         return Ok(None);
     };
-    let [train] = &found.train[..] else {
-        return Ok(None);
-    };
-    Ok(Some(Splits { train: read(train)?, test: read(&found.test)? }))
+    let read = move || Ok(Splits { train: read(&train[0])?, test: read(&test)? });
+    Ok(Some(Box::new(read)))
 }
 
 fn read(path: &Path) -> Result<Dataset, Error> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::Reading;
 use crate::{Dataset, Error, Name, Splits, encoded, progress};
 
 /// The folder that the original archive unpacks to.
@@ -11,8 +12,8 @@ const FOLDER: &str = "tiny-imagenet-200";
 /// Which class each validation image belongs to: one line a file, its name and an identifier first.
 const ANNOTATIONS: &str = "val_annotations.txt";
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     (name == Name::TinyImagenet).then(|| {
         format!("the original's train/ID/images/*.JPEG and val/{ANNOTATIONS} in {FOLDER}/ or in the folder itself")
     })
@@ -20,16 +21,18 @@ pub(crate) fn layout(name: Name) -> Option<String> {
 
 /// The data set in `dir`, or nothing if it is no Tiny-ImageNet or its folders are not there. Any of the classes
 /// may be absent.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     if name != Name::TinyImagenet {
         return Ok(None);
     }
     let Some(dir) = [dir.to_owned(), dir.join(FOLDER)].into_iter().find(|dir| dir.join("val").is_dir()) else {
         return Ok(None);
     };
-    let train = decode(name, &dir.join("train"), training(name, &dir.join("train"))?)?;
-    let test = decode(name, &dir.join("val"), validation(name, &dir.join("val"))?)?;
-    Ok(Some(Splits { train, test }))
+    Ok(Some(Box::new(move || {
+        let [train, val] = ["train", "val"].map(|split| dir.join(split));
+        let train = decode(name, &train, training(name, &train)?)?;
+        Ok(Splits { train, test: decode(name, &val, validation(name, &val)?)? })
+    })))
 }
 
 /// Class by class, each in the order of its files' names.
