@@ -27,6 +27,14 @@ fn repository(name: Name) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// The folder of the Hugging Face cache that holds `name`, if there is one.
+pub fn cached(name: Name) -> Option<std::path::PathBuf> {
+    let (owner, repo) = repository(name)?;
+    let client = HFClientSync::from_inner(HFClientBuilder::new().build().ok()?).ok()?;
+    let snapshot = client.dataset(owner, repo).snapshot_download().local_files_only(true).send().ok()?;
+    crate::holds(name, &snapshot).then_some(snapshot)
+}
+
 /// The data set from the cache, or from the Hub.
 pub(crate) fn load(name: Name) -> Result<Splits, Error> {
     let client = HFClientBuilder::new().retry_max_attempts(2).build();

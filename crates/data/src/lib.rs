@@ -23,5 +23,7 @@ pub use augment::Augment;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use error::Error;
+#[cfg(feature = "hub")]
+pub use hub::cached;
 pub use load::{Splits, holds, load};
 pub use name::Name;

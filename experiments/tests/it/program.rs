@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     "table1",
     "table2",
     "table3",
@@ -25,6 +25,7 @@ pub const ALL: [&str; 14] = [
     "throughput",
     "runs",
     "report",
+    "data",
 ];
 
 /// Where the binary called `name` is.
@@ -44,6 +45,7 @@ pub fn path(name: &str) -> &'static str {
         "throughput" => env!("CARGO_BIN_EXE_throughput"),
         "runs" => env!("CARGO_BIN_EXE_runs"),
         "report" => env!("CARGO_BIN_EXE_report"),
+        "data" => env!("CARGO_BIN_EXE_data"),
         _ => panic!("no binary {name}"),
     }
 }
