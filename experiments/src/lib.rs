@@ -8,6 +8,7 @@ pub mod audit;
 pub mod claims;
 pub mod cli;
 pub mod config;
+pub mod datasets;
 pub mod evaluation;
 pub mod export;
 pub mod features;

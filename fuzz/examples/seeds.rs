@@ -57,6 +57,19 @@ fn images() -> Any<()> {
             fs::write(seed("idx", &format!("{kind}-{name}"))?, [&[choice | compressed][..], &file].concat())?;
         }
     }
+    // The data crate's own fixtures, which other libraries wrote.
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/data/tests/fixtures");
+    for version in ["python2", "2", "4", "5"] {
+        let file = fixtures.join(format!("pickle-{version}/cifar-10-batches-py/test_batch"));
+        fs::copy(file, seed("cifar_pickle", version)?)?;
+    }
+    for split in ["train", "test"] {
+        fs::copy(fixtures.join(format!("svhn/{split}_32x32.mat")), seed("svhn_mat", split)?)?;
+    }
+    for (class, file) in [("n01443537", "n01443537_0"), ("n12267677", "n12267677_2")] {
+        let file = fixtures.join(format!("jpeg/tiny-imagenet-200/train/{class}/images/{file}.JPEG"));
+        fs::copy(file, seed("jpeg", class)?)?;
+    }
     fs::write(seed("cifar", "10")?, [&[0][..], &files::record(3, 5)].concat())?;
     fs::write(seed("cifar", "100")?, [&[1, 0][..], &files::record(99, 5)].concat())?;
     Ok(())

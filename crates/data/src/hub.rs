@@ -7,8 +7,9 @@ use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
 use hf_hub::{HFClient, HFClientBuilder, HFClientSync, HFError};
 use indicatif::ProgressBar;
 
+use crate::layout::parquet_images;
 use crate::load::from_folder;
-use crate::{Error, Name, Splits, parquet_images, progress};
+use crate::{Error, Name, Splits, progress};
 
 /// Setting this to anything but 0 forbids downloads, as in Hugging Face's own libraries.
 const OFFLINE: &str = "HF_HUB_OFFLINE";
@@ -22,7 +23,16 @@ fn repository(name: Name) -> Option<(&'static str, &'static str)> {
         Name::Svhn => Some(("ufldl-stanford", "svhn")),
         Name::Mnist => Some(("ylecun", "mnist")),
         Name::FashionMnist => Some(("zalando-datasets", "fashion_mnist")),
+        Name::TinyImagenet => Some(("zh-plus", "tiny-imagenet")),
     }
+}
+
+/// The folder of the Hugging Face cache that holds `name`, if there is one.
+pub fn cached(name: Name) -> Option<std::path::PathBuf> {
+    let (owner, repo) = repository(name)?;
+    let client = HFClientSync::from_inner(HFClientBuilder::new().build().ok()?).ok()?;
+    let snapshot = client.dataset(owner, repo).snapshot_download().local_files_only(true).send().ok()?;
+    crate::holds(name, &snapshot).then_some(snapshot)
 }
 
 /// The data set from the cache, or from the Hub.
@@ -34,7 +44,7 @@ pub(crate) fn load(name: Name) -> Result<Splits, Error> {
 }
 
 fn load_with(name: Name, client: HFClient, offline: bool) -> Result<Splits, Error> {
-    let (Some((owner, repo)), Some(folder)) = (repository(name), parquet_images::folder(name)) else {
+    let (Some((owner, repo)), Some(patterns)) = (repository(name), parquet_images::patterns(name)) else {
         return Err(Error::HubClient { name, reason: "this set is not on the Hub".into() });
     };
     let cache = client.cache_dir().to_owned();
@@ -55,7 +65,7 @@ fn load_with(name: Name, client: HFClient, offline: bool) -> Result<Splits, Erro
     let bar = Bar { message: format!("downloading {name}"), ..Bar::default() };
     let snapshot = dataset
         .snapshot_download()
-        .allow_patterns(["train", "test"].map(|split| format!("{folder}/{split}-*.parquet")).into())
+        .allow_patterns(patterns.into())
         .progress(Progress::new(bar))
         .send()
         .map_err(|e| failed(reason(&e)))?;

@@ -7,23 +7,23 @@
 
 mod augment;
 mod batch;
-mod cifar_binary;
+mod classes;
 mod dataset;
+mod encoded;
 mod error;
 #[cfg(feature = "hub")]
 mod hub;
-mod idx;
+mod layout;
 mod load;
 mod name;
-mod parquet_images;
-mod png_image;
 mod progress;
-mod shards;
 mod synthetic;
 
 pub use augment::Augment;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use error::Error;
-pub use load::{Splits, load};
+#[cfg(feature = "hub")]
+pub use hub::cached;
+pub use load::{Splits, holds, load};
 pub use name::Name;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::{Dataset, Error, Name, cifar_binary, idx, parquet_images, synthetic};
+use crate::layout::{self, Reading};
+use crate::{Dataset, Error, Name, synthetic};
 
 /// A data set's two parts.
 #[derive(Debug, Clone)]
@@ -15,8 +16,9 @@ pub struct Splits {
 
 /// Loads a data set.
 ///
-/// `dir` is a local copy in the Hub's layout (Parquet files with PNG images) or the original's
-/// (CIFAR binary batches, MNIST idx files, compressed or not); which one is detected. Without it the
+/// `dir` is a local copy in the Hub's layout (Parquet files of PNG or JPEG images) or the original's (CIFAR
+/// pickles or binary batches, SVHN MATLAB files, MNIST idx files, Tiny-ImageNet folders), or the folder around
+/// it; which one is detected. Without it the
 /// Hugging Face cache is searched, then the Hub asked. The synthetic set is drawn from `seed` and
 /// ignores `dir`; the others ignore `seed`.
 ///
@@ -35,29 +37,29 @@ pub fn load(name: Name, dir: Option<&Path>, seed: u64) -> Result<Splits, Error> 
     }
 }
 
+/// Whether `dir` holds `name` in a layout that [`load`] reads. Nothing is decoded, so files may still be damaged.
+pub fn holds(name: Name, dir: &Path) -> bool {
+    find(name, dir).is_ok_and(|reading| reading.is_some())
+}
+
 /// Loads `name` from `dir` in whichever layout is there.
 pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
     let missing = |what: String| Error::Missing {
         path: dir.into(),
         what,
-        looked_for: [parquet_images::layout(name), cifar_binary::layout(name), idx::layout(name)]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("; or "),
+        looked_for: layout::ALL.iter().filter_map(|layout| (layout.describe)(name)).collect::<Vec<_>>().join("; or "),
     };
     match std::fs::metadata(dir) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(missing("no such folder".into()));
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(missing("no such folder".into())),
         Err(e) => return Err(Error::io(dir, e)),
         Ok(data) if !data.is_dir() => return Err(missing("not a folder".into())),
         Ok(_) => {}
     }
-    for read in [parquet_images::load, cifar_binary::load, idx::load] {
-        if let Some(splits) = read(name, dir)? {
-            return Ok(splits);
-        }
-    }
-    Err(missing(format!("no {name} data in this folder")))
+    let reading = find(name, dir)?.ok_or_else(|| missing(format!("no {name} data in this folder")))?;
+    reading()
+}
+
+/// The first layout of `name` that is in `dir`.
+fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
+    layout::ALL.iter().map(|layout| (layout.find)(name, dir)).find_map(Result::transpose).transpose()
 }

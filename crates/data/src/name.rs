@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
+use crate::classes::{CIFAR10, CIFAR100, DIGITS, FASHION, TINY_IMAGENET};
 
 /// A data set this crate can load. `Display` and `FromStr` use the command line's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,12 +21,22 @@ pub enum Name {
     Mnist,
     /// Fashion-MNIST: 60,000 + 10,000 grey pieces of clothing.
     FashionMnist,
+    /// Tiny-ImageNet-200: 100,000 + 10,000 colour images of two hundred kinds of things. The second split is its
+    /// validation set: the labels of the test set are not public.
+    TinyImagenet,
 }
 
 impl Name {
     /// Every data set, in the order the command line lists them.
-    pub const ALL: [Self; 6] =
-        [Self::Synthetic, Self::Cifar10, Self::Cifar100, Self::Svhn, Self::Mnist, Self::FashionMnist];
+    pub const ALL: [Self; 7] = [
+        Self::Synthetic,
+        Self::Cifar10,
+        Self::Cifar100,
+        Self::Svhn,
+        Self::Mnist,
+        Self::FashionMnist,
+        Self::TinyImagenet,
+    ];
 
     /// The command line's spelling.
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +47,7 @@ impl Name {
             Self::Svhn => "svhn",
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion-mnist",
+            Self::TinyImagenet => "tiny-imagenet",
         }
     }
 
@@ -51,6 +63,16 @@ impl Name {
             Self::Cifar10 | Self::Cifar100 => 50_000,
             Self::Svhn => 73_257,
             Self::Mnist | Self::FashionMnist => 60_000,
+            Self::TinyImagenet => 100_000,
+        }
+    }
+
+    /// How many images the original test split has.
+    pub const fn test_len(self) -> usize {
+        match self {
+            Self::Synthetic => crate::synthetic::TEST,
+            Self::Svhn => 26_032,
+            Self::Cifar10 | Self::Cifar100 | Self::Mnist | Self::FashionMnist | Self::TinyImagenet => 10_000,
         }
     }
 
@@ -59,10 +81,11 @@ impl Name {
         match self {
             Self::Synthetic | Self::Cifar10 | Self::Cifar100 | Self::Svhn => [3, 32, 32],
             Self::Mnist | Self::FashionMnist => [1, 28, 28],
+            Self::TinyImagenet => [3, 64, 64],
         }
     }
 
-    /// The classes' names, in label order.
+    /// The classes' names, in label order; of Tiny-ImageNet their WordNet identifiers.
     pub const fn class_names(self) -> &'static [&'static str] {
         match self {
             Self::Synthetic => &crate::synthetic::CLASS_NAMES,
@@ -70,6 +93,7 @@ impl Name {
             Self::Cifar100 => &CIFAR100,
             Self::Svhn | Self::Mnist => &DIGITS,
             Self::FashionMnist => &FASHION,
+            Self::TinyImagenet => &TINY_IMAGENET,
         }
     }
 }
@@ -91,27 +115,6 @@ impl FromStr for Name {
     }
 }
 
-const CIFAR10: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-
-const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
-
-const FASHION: [&str; 10] =
-    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
-
-#[rustfmt::skip]
-const CIFAR100: [&str; 100] = [
-    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
-    "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
-    "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur",
-    "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard",
-    "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain",
-    "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree",
-    "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket",
-    "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider",
-    "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor",
-    "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,7 +123,12 @@ mod tests {
     fn every_name_reads_back() {
         for name in Name::ALL {
             assert_eq!(name.to_string().parse::<Name>().unwrap(), name);
-            assert_eq!(name.classes(), if name == Name::Cifar100 { 100 } else { 10 });
+            let classes = match name {
+                Name::Cifar100 => 100,
+                Name::TinyImagenet => 200,
+                _ => 10,
+            };
+            assert_eq!(name.classes(), classes);
         }
     }
 
@@ -129,7 +137,8 @@ mod tests {
         let message = "imagenet".parse::<Name>().unwrap_err().to_string();
         assert_eq!(
             message,
-            "unknown data set `imagenet`; known are: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist"
+            "unknown data set `imagenet`; known are: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist, \
+             tiny-imagenet"
         );
     }
 }

@@ -16,7 +16,7 @@ use crate::{Dataset, Name, Splits};
 /// Examples in the training split.
 pub(crate) const TRAIN: usize = 4_000;
 /// Examples in the test split.
-const TEST: usize = 2_000;
+pub(crate) const TEST: usize = 2_000;
 
 /// Difference between figure and background in the channel where it is largest, drawn
 /// log-uniformly; 1 is the full range. An adversary with budget eps can hide up to 2 eps of it.

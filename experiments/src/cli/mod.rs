@@ -180,7 +180,8 @@ pub struct TrainingArgs {
     /// How much to spend: quick (minutes, no files), mnist (all of MNIST), cpu (an evening, real CIFAR-10), gpu, paper
     #[arg(long, value_enum, default_value_t = Profile::Quick)]
     pub profile: Profile,
-    /// Data set: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist
+    /// Data set: synthetic, cifar10, cifar100, svhn, mnist, fashion-mnist,
+    /// tiny-imagenet
     #[arg(long)]
     pub dataset: Option<Name>,
     /// Local copy of the data set, in the Hub's or the original's layout

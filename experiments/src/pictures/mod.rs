@@ -3,7 +3,7 @@
 
 pub(crate) mod drawing;
 pub(crate) mod scatter;
-mod sheet;
+pub(crate) mod sheet;
 
 use crate::{
     files,
@@ -34,7 +34,7 @@ const OF_EACH: usize = 20;
 const BATCH: usize = 50;
 
 /// Device pixels per unit, for sharp text on dense screens.
-const SCALE: u32 = 2;
+pub(crate) const SCALE: u32 = 2;
 
 /// The pictures by name; each is a PNG file of that name.
 const NAMES: [&str; 2] = ["examples", "features"];

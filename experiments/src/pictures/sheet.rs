@@ -45,15 +45,20 @@ pub(super) fn draw(scene: &Scene) -> Result<RgbImage> {
         let grey = change(i).map(|d| 0.5 + d / most / 2.).collect();
         for (row, pixels) in [&clean.pixels[i], &adversarial.pixels[i], &grey].into_iter().enumerate() {
             let corner = [LEFT + STEP.0 * column as f64, TOP + STEP.1 * row as f64];
-            paste(&mut sheet, corner.map(|at| at as u32 * SCALE), pixels, *shape);
+            paste(&mut sheet, corner.map(|at| at as u32 * SCALE), TILE as u32 * SCALE, pixels, *shape);
         }
     }
     Ok(sheet)
 }
 
-/// Sets an image into a tile, every pixel as a square of whole device pixels.
-fn paste(sheet: &mut RgbImage, [left, top]: [u32; 2], pixels: &[f32], [channels, height, width]: [usize; 3]) {
-    let side = TILE as u32 * SCALE;
+/// Sets an image into a tile of `side` device pixels, every pixel as a square of whole device pixels.
+pub(crate) fn paste(
+    sheet: &mut RgbImage,
+    [left, top]: [u32; 2],
+    side: u32,
+    pixels: &[f32],
+    [channels, height, width]: [usize; 3],
+) {
     let zoom = (side / height.max(width) as u32).max(1);
     let indent = |length: usize| side.saturating_sub(length as u32 * zoom) / 2;
     for y in 0..height as u32 * zoom {

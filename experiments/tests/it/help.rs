@@ -83,7 +83,7 @@ fn every_flag_of_the_contract_is_explained() {
 
 #[test]
 fn names_are_listed() {
-    let sets = ["synthetic", "cifar10", "cifar100", "svhn", "mnist", "fashion-mnist"];
+    let sets = ["synthetic", "cifar10", "cifar100", "svhn", "mnist", "fashion-mnist", "tiny-imagenet"];
     mentions("table1", &sets);
     mentions("table1", &["quick", "cpu", "gpu", "paper"]);
     mentions(

@@ -5,6 +5,7 @@ mod audit;
 mod checkpoints;
 mod claims;
 mod data;
+mod datasets;
 mod evaluate;
 mod export;
 mod features;

@@ -26,6 +26,7 @@ pub const ALL: [&str; 15] = [
     "throughput",
     "runs",
     "report",
+    "data",
 ];
 
 /// Where the binary called `name` is.
@@ -46,6 +47,7 @@ pub fn path(name: &str) -> &'static str {
         "throughput" => env!("CARGO_BIN_EXE_throughput"),
         "runs" => env!("CARGO_BIN_EXE_runs"),
         "report" => env!("CARGO_BIN_EXE_report"),
+        "data" => env!("CARGO_BIN_EXE_data"),
         _ => panic!("no binary {name}"),
     }
 }

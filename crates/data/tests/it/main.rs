@@ -4,6 +4,8 @@ mod binary;
 mod dataset;
 mod files;
 mod idx;
+mod independent;
+mod originals;
 mod parquet;
 mod real;
 mod synthetic;

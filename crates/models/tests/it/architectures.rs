@@ -136,6 +136,17 @@ fn initial_weights_have_the_documented_spread() -> Result<()> {
 }
 
 #[test]
+fn images_of_twice_the_side_are_taken() -> Result<()> {
+    for name in ["tiny", "resnet8", "resnet18", "preact-resnet18", "wrn-10-1", "mnist-cnn", "lenet5"] {
+        let net = Net::new(arch(name), [3, 64, 64], 200, 0, &Device::Cpu)?;
+        let output = net.frozen().forward(&Tensor::rand(0f32, 1f32, (1, 3, 64, 64), &Device::Cpu)?, Mode::Eval)?;
+        assert_eq!(output.logits.dims(), [1, 200], "{name}");
+        assert!(output.logits.abs()?.max_all()?.to_scalar::<f32>()?.is_finite(), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
 fn images_of_another_shape_are_refused() -> Result<()> {
     for (name, shape) in [("tiny", COLOUR), ("resnet8", COLOUR), ("mnist-cnn", DIGITS), ("lenet5", DIGITS)] {
         let net = net(name, shape, 0)?;

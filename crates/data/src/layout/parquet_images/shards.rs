@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 
 /// The Parquet files of `split` in `dir`, in name order; none is not an error, some missing is.
-pub(crate) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
         let entry = entry.map_err(|e| Error::io(dir, e))?;
         if let Some(name) = entry.file_name().to_str()
-            && let Some(stem) = name.strip_suffix(".parquet")
-            && (stem == split || stem.strip_prefix(split).is_some_and(|rest| rest.starts_with('-')))
+            && let Some(rest) = name.strip_suffix(".parquet").and_then(|stem| stem.strip_prefix(split))
+            && (rest.is_empty() || rest.starts_with('-'))
         {
             names.push(name.to_owned());
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::Reading;
 use crate::{Dataset, Error, Name, Splits};
 
 /// Where torchvision keeps the files below its root.
@@ -13,12 +14,12 @@ fn folder(name: Name) -> Option<&'static str> {
     match name {
         Name::Mnist => Some("MNIST/raw"),
         Name::FashionMnist => Some("FashionMNIST/raw"),
-        Name::Synthetic | Name::Cifar10 | Name::Cifar100 | Name::Svhn => None,
+        _ => None,
     }
 }
 
-/// What [`load`] looks for, for error messages.
-pub(crate) fn layout(name: Name) -> Option<String> {
+/// What [`find`] looks for, for error messages.
+pub(super) fn layout(name: Name) -> Option<String> {
     let folder = folder(name)?;
     Some(format!(
         "the original's {{train,t10k}}-{{images-idx3,labels-idx1}}-ubyte, with or without .gz, \
@@ -27,32 +28,33 @@ pub(crate) fn layout(name: Name) -> Option<String> {
 }
 
 /// The data set in `dir`, or nothing if there are no idx files of it.
-pub(crate) fn load(name: Name, dir: &Path) -> Result<Option<Splits>, Error> {
+pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
     let Some(folder) = folder(name) else {
         return Ok(None);
     };
     for dir in [dir.to_owned(), dir.join(folder)] {
         let names =
             ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
-        let found = names.map(|file| find(&dir, file));
-        if let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = &found {
-            let train = read(name, train_images, train_labels)?;
-            let test = read(name, test_images, test_labels)?;
-            return Ok(Some(Splits { train, test }));
-        }
-        if let Some(missing) = found.iter().any(Option::is_some).then(|| found.iter().position(Option::is_none)) {
-            let file = missing.map_or("", |i| names[i]);
+        let found = names.map(|file| either(&dir, file));
+        if let Some(i) = found.iter().position(Option::is_none).filter(|_| found.iter().any(Option::is_some)) {
+            let file = names[i];
             return Err(Error::Missing {
                 path: dir,
                 what: "one of the four idx files is missing".into(),
                 looked_for: format!("{file} or {file}.gz"),
             });
         }
+        if let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = found {
+            return Ok(Some(Box::new(move || {
+                let train = read(name, &train_images, &train_labels)?;
+                Ok(Splits { train, test: read(name, &test_images, &test_labels)? })
+            })));
+        }
     }
     Ok(None)
 }
 
-fn find(dir: &Path, file: &str) -> Option<PathBuf> {
+fn either(dir: &Path, file: &str) -> Option<PathBuf> {
     [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.exists())
 }
 

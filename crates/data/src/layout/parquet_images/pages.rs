@@ -9,8 +9,9 @@ use std::ops::{Range, RangeInclusive};
 
 use super::thrift::{I32, STRUCT, Walk};
 
-/// Headers are shorter: the longest things in them are a smallest and a largest value.
+/// Headers are shorter: the longest things in them are a smallest and a largest value. Nearly all are far shorter.
 const LONGEST: u64 = 1 << 18;
+const USUAL: u64 = 1 << 10;
 
 /// They nest less than this.
 const DEPTH: usize = 8;
@@ -26,14 +27,19 @@ const DELTA_LENGTHS: RangeInclusive<i32> = 6..=7;
 pub(super) fn overclaim(mut file: &File, chunk: Range<u64>) -> Result<bool> {
     let (mut at, mut bytes) = (chunk.start, Vec::new());
     while at < chunk.end {
-        file.seek(SeekFrom::Start(at))?;
-        bytes.clear();
-        let read = file.take(LONGEST.min(chunk.end - at)).read_to_end(&mut bytes)?;
-        let mut walk = Walk::new(&bytes, false);
-        let Some(content) = header(&mut walk) else {
-            return Ok(walk.overclaims || read as u64 == LONGEST);
+        let mut window = USUAL;
+        let (content, length) = loop {
+            file.seek(SeekFrom::Start(at))?;
+            bytes.clear();
+            let read = file.take(window.min(chunk.end - at)).read_to_end(&mut bytes)?;
+            let mut walk = Walk::new(&bytes, false);
+            match header(&mut walk) {
+                Some(content) => break (content, (read - walk.rest.len()) as u64),
+                None if walk.overclaims || read as u64 == LONGEST => return Ok(true),
+                None if (read as u64) < window => return Ok(false),
+                None => window = LONGEST,
+            }
         };
-        let length = (read - walk.rest.len()) as u64;
         let Some(next) = at.checked_add(length).and_then(|end| end.checked_add(content)) else { break };
         at = next;
     }

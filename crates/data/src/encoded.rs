@@ -1,0 +1,55 @@
+//! One PNG or JPEG image to bytes in (C, H, W) order.
+//!
+//! A PNG has one right answer. JPEG decoders may differ by a grey level here and there, so that pixels of a set
+//! of JPEG images are those of this decoder.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegDecoder;
+use image::codecs::png::PngDecoder;
+use image::{ColorType, ImageDecoder, ImageError};
+
+/// How every JPEG file begins.
+const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Decodes `bytes` into `out`, which holds one image of `shape` = `[channels, height, width]`. A grey JPEG in a
+/// set of colour images gets three equal channels.
+///
+/// # Errors
+/// One phrase saying why this is not an image of that size and 8 bits a channel.
+pub(crate) fn decode(bytes: &[u8], shape: [usize; 3], out: &mut [u8]) -> Result<(), String> {
+    let cursor = Cursor::new(bytes);
+    if bytes.starts_with(&JPEG) {
+        read("JPEG", JpegDecoder::new(cursor), shape, true, out)
+    } else {
+        read("PNG", PngDecoder::new(cursor), shape, false, out)
+    }
+}
+
+fn read(
+    format: &str,
+    decoder: Result<impl ImageDecoder, ImageError>,
+    [channels, height, width]: [usize; 3],
+    may_be_grey: bool,
+    out: &mut [u8],
+) -> Result<(), String> {
+    let decoder = decoder.map_err(|e| format!("not a {format} image ({e})"))?;
+    let (w, h) = decoder.dimensions();
+    if (w as usize, h as usize) != (width, height) {
+        return Err(format!("the image is {w}x{h}, expected {width}x{height}"));
+    }
+    let expected = if channels == 1 { ColorType::L8 } else { ColorType::Rgb8 };
+    let colour = decoder.color_type();
+    if colour != expected && !(may_be_grey && colour == ColorType::L8) {
+        return Err(format!("the image is {colour:?}, expected {expected:?}"));
+    }
+    let depth = usize::from(colour.channel_count());
+    let mut interleaved = vec![0; height * width * depth];
+    decoder.read_image(&mut interleaved).map_err(|e| format!("damaged {format} image ({e})"))?;
+    for (channel, plane) in out.chunks_exact_mut(height * width).enumerate() {
+        for (to, from) in plane.iter_mut().zip(interleaved.chunks_exact(depth)) {
+            *to = from[channel % depth];
+        }
+    }
+    Ok(())
+}
