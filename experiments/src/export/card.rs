@@ -183,6 +183,7 @@ fn hub_name(name: Name) -> Option<&'static str> {
         Name::Svhn => Some("ufldl-stanford/svhn"),
         Name::Mnist => Some("ylecun/mnist"),
         Name::FashionMnist => Some("zalando-datasets/fashion_mnist"),
+        Name::TinyImagenet => Some("zh-plus/tiny-imagenet"),
         Name::Synthetic => None,
     }
 }
