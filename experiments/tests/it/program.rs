@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 16] = [
     "table1",
     "table2",
     "table3",
