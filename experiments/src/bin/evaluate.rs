@@ -14,7 +14,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceChoice, Epsilon, Weights, at_least_one},
+    cli::{DeviceChoice, Epsilon, SourceArgs, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -50,9 +50,9 @@ struct Args {
     /// Data set whose test images are used [default: the checkpoint's, else cifar10]
     #[arg(long)]
     dataset: Option<data::Name>,
-    /// Local copy of the data set
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Where its files are
+    #[command(flatten)]
+    source: SourceArgs,
     /// Norm of the threat model: linf, l2
     #[arg(long, default_value = "linf")]
     norm: Norm,
@@ -111,7 +111,7 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let load = |name| Ok::<_, anyhow::Error>(data::load(name, args.data_dir.as_deref(), 0)?.test);
+    let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
     let (path, stated) = opened(&args.checkpoint).context("--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };

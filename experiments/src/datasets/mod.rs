@@ -3,6 +3,7 @@
 mod contact;
 mod verify;
 
+use crate::cli::SourceArgs;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use data::{Dataset, Name, Splits};
@@ -64,17 +65,18 @@ fn place(name: Name, dir: Option<&Path>) -> String {
     match (name, local, data::cached(name)) {
         (Name::Synthetic, ..) => "embedded".into(),
         (_, Some(local), _) => format!("local: {}", local.display()),
-        (_, None, Some(cached)) => format!("cached: {}", cached.display()),
-        (_, None, None) => format!("to be downloaded: data get {name}"),
+        (_, None, Ok(Some(cached))) => format!("cached: {}", cached.display()),
+        (_, None, Ok(None)) => format!("to be downloaded: data get {name}"),
+        (_, None, Err(e)) => format!("cached, but {e}"),
     }
 }
 
-/// The folder of the Hub's cache that holds `name`, downloaded first unless it is there or `offline`.
+/// The folder of the Hub's cache that holds `name`, downloaded first unless it is there or `source` forbids it.
 ///
 /// # Errors
 /// When it cannot be had, or the user interrupts.
-pub fn get(name: Name, offline: bool) -> anyhow::Result<PathBuf> {
+pub fn get(name: Name, source: &SourceArgs) -> anyhow::Result<PathBuf> {
     ensure!(name != Name::Synthetic, "{name}: embedded, there is nothing to get");
-    data::load(name, None, 0)?;
-    data::cached(name).with_context(|| format!("{offline}"))
+    source.load(name)?;
+    data::cached(name)?.with_context(|| format!("{name}: gone from the cache since it was read; try again"))
 }

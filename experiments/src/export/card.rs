@@ -54,7 +54,7 @@ impl Card<'_> {
                 "name": self.findings.record.id,
                 "results": [{
                     "task": { "type": "image-classification" },
-                    "dataset": { "name": self.about.dataset, "type": hub_name(name).unwrap_or(name.as_str()), "split": "test" },
+                    "dataset": { "name": self.about.dataset, "type": hub_name(name).unwrap_or_else(|| name.to_string()), "split": "test" },
                     "metrics": metrics,
                 }],
             }]);
@@ -176,14 +176,6 @@ impl Card<'_> {
 }
 
 /// What the Hub calls a data set, if it has it.
-fn hub_name(name: Name) -> Option<&'static str> {
-    match name {
-        Name::Cifar10 => Some("uoft-cs/cifar10"),
-        Name::Cifar100 => Some("uoft-cs/cifar100"),
-        Name::Svhn => Some("ufldl-stanford/svhn"),
-        Name::Mnist => Some("ylecun/mnist"),
-        Name::FashionMnist => Some("zalando-datasets/fashion_mnist"),
-        Name::TinyImagenet => Some("zh-plus/tiny-imagenet"),
-        Name::Synthetic => None,
-    }
+fn hub_name(name: Name) -> Option<String> {
+    data::repository(name).map(|(repository, _)| repository.to_string())
 }

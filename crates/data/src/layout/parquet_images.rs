@@ -39,11 +39,15 @@ fn place(name: Name) -> Option<Place> {
     Some(Place { folder, splits: ["train", test], label })
 }
 
-/// The data set's files within the Hub's repository of it.
+/// Whether the file at `path` of the Hub's repository belongs to one of the two splits. (SVHN has a third, which is
+/// larger than both.)
 #[cfg(feature = "hub")]
-pub(crate) fn patterns(name: Name) -> Option<[String; 2]> {
-    let Place { folder, splits, .. } = place(name)?;
-    Some(splits.map(|split| format!("{folder}/{split}-*.parquet")))
+pub(crate) fn belongs(name: Name, path: &str) -> bool {
+    let file = place(name).and_then(|Place { folder, splits, .. }| {
+        let file = path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".parquet")?;
+        splits.iter().find_map(|split| file.strip_prefix(split)?.strip_prefix('-'))
+    });
+    file.is_some_and(|rest| !rest.contains('/'))
 }
 
 /// What [`find`] looks for, for error messages.
