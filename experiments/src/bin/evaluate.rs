@@ -71,7 +71,7 @@ struct Args {
     /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Means the network subtracts, one a channel; of other networks, where they do not say [default: the checkpoint's, else the architecture's]
+    /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
     mean: Vec<f32>,
     /// Deviations the network divides by, one a channel
