@@ -71,7 +71,7 @@ struct Args {
     /// Device: auto, cpu, cuda, cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Means the network subtracts, one a channel; of other networks, where they do not say [default: the checkpoint's, else the architecture's]
+    /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
     mean: Vec<f32>,
     /// Deviations the network divides by, one a channel
@@ -113,7 +113,7 @@ fn evaluate(args: &Args) -> Result<()> {
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
-    let (path, stated) = opened(&args.checkpoint).context("--checkpoint")?;
+    let (path, stated) = opened(&args.checkpoint, "--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };
     let traits = given.or(stated);
     let arch = traits.architecture(&path)?;
@@ -168,10 +168,10 @@ fn evaluate(args: &Args) -> Result<()> {
     score::write(&args.out, &examination, &outcomes, &about)
 }
 
-/// A file of weights once it is on this machine, and what it says of itself.
-fn opened(weights: &Weights) -> Result<(PathBuf, Traits)> {
+/// The file of weights that `option` names, once it is on this machine, and what it says of itself.
+fn opened(weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
     let path = weights.fetch()?;
-    let stated = Traits::stated(&path)?;
+    let stated = Traits::stated(&path).context(option)?;
     Ok((path, stated))
 }
 
@@ -224,9 +224,10 @@ impl<'a> Ground<'a> {
     }
 
     /// Another network than the one under evaluation: as given, else as it says, else as usual.
-    fn other(&self, weights: &Weights, given: Traits, usual: &Traits) -> Result<(PathBuf, Net)> {
-        let (path, stated) = opened(weights)?;
-        let net = network::load(&path, &given.or(stated).or(usual.clone()), self.test, self.device)?;
+    fn other(&self, weights: &Weights, option: &'static str, given: Traits, usual: &Traits) -> Result<(PathBuf, Net)> {
+        let (path, stated) = opened(weights, option)?;
+        let traits = given.or(stated).or(usual.clone());
+        let net = network::load(&path, &traits, self.test, self.device).context(option)?;
         Ok((path, net))
     }
 
@@ -234,14 +235,14 @@ impl<'a> Ground<'a> {
     fn surrogate(&self, usual: &Traits) -> Result<Option<Surrogate>> {
         let Some(weights) = &self.args.surrogate else { return Ok(None) };
         let given = Traits { arch: self.args.surrogate_arch, ..Traits::default() };
-        let (path, net) = self.other(weights, given, usual).context("--surrogate")?;
+        let (path, net) = self.other(weights, "--surrogate", given, usual)?;
         Ok(Some(Surrogate { id: sha256(&std::fs::read(&path)?)[..10].into(), net: Arc::new(net) }))
     }
 
     /// The accuracy of an undefended network under PGD-20.
     fn control(&self, usual: &Traits, examples: usize) -> Result<Option<f64>> {
         let Some(weights) = &self.args.control else { return Ok(None) };
-        let (path, net) = self.other(weights, Traits::default(), usual).context("--control")?;
+        let (path, net) = self.other(weights, "--control", Traits::default(), usual)?;
         let model = net.frozen();
         let ground = Ground { ..*self };
         Ok(Some(ground.examination(&path, &net, &model, None)?.outcome("pgd-20", examples)?.percent()))

@@ -1,5 +1,9 @@
 //! Where weights are: a file on this machine, or one of the Hub.
 
+use crate::{
+    export::CONFIG,
+    interrupt::{self, Interrupted},
+};
 use anyhow::Result;
 use hub::{Hub, Repository};
 use std::{fmt, path::PathBuf, str::FromStr};
@@ -34,15 +38,19 @@ impl Weights {
     /// Where the file is on this machine, once it is there. The `config.json` beside it in a repository comes too.
     ///
     /// # Errors
-    /// When the Hub does not give it.
+    /// When the Hub does not give it, or the user interrupts.
     pub fn fetch(&self) -> Result<PathBuf> {
         match self {
             Self::Local(path) => Ok(path.clone()),
             Self::Hub { repository, path, revision } => {
                 let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
-                let beside = format!("{folder}{}", crate::export::CONFIG);
+                let beside = format!("{folder}{}", CONFIG);
                 let wanted = |other: &str| other == path || other == beside;
-                let snapshot = Hub::from_env(false)?.snapshot(repository, revision, wanted)?;
+                let hub = Hub::from_env(false)?.until(interrupt::check);
+                let snapshot = match hub.snapshot(repository, revision, wanted) {
+                    Err(hub::Error::Interrupted) => return Err(Interrupted.into()),
+                    other => other?,
+                };
                 let file = snapshot.join(path);
                 anyhow::ensure!(file.is_file(), "{self}: {repository} has no such file at {revision}");
                 Ok(file)

@@ -54,7 +54,7 @@ impl Card<'_> {
                 "name": self.findings.record.id,
                 "results": [{
                     "task": { "type": "image-classification" },
-                    "dataset": { "name": self.about.dataset, "type": hub_name(name).unwrap_or_else(|| name.to_string()), "split": "test" },
+                    "dataset": { "name": name.as_str(), "type": hub_name(name).unwrap_or_else(|| name.to_string()), "split": "test" },
                     "metrics": metrics,
                 }],
             }]);
@@ -86,7 +86,8 @@ impl Card<'_> {
         let epoch = self.findings.epoch_of(self.checkpoint);
         let which = match self.checkpoint {
             Checkpoint::Best => format!(
-                "Weights of epoch {epoch}, the best under PGD-10 on {} held-out training images; test images chose nothing.",
+                "Weights of epoch {epoch}, the best under PGD-10 on {} held-out training images; test images chose \
+                 nothing.",
                 config.held_out
             ),
             Checkpoint::Last => format!("Weights of the last epoch, {epoch}."),
@@ -148,7 +149,8 @@ impl Card<'_> {
             format!("It was trained against {} and claims nothing beyond that ball.", self.ball())
         };
         format!(
-            "## Limits\n\n- Trained for {} epochs on {images} ({} of them held out), one seed.{short}\n- {threat} What is not in the table above was not measured.\n- Accuracies hold for test images of {}, \
+            "## Limits\n\n- Trained for {} epochs on {images} ({} of them held out), one seed.{short}\n- {threat} What is not \
+             in the table above was not measured.\n- Accuracies hold for test images of {}, \
              not for images from elsewhere.",
             config.epochs, config.held_out, self.about.dataset
         )

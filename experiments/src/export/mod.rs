@@ -23,18 +23,35 @@ pub use config::{CONFIG, ModelConfig};
 /// What the file of weights is called.
 pub const WEIGHTS: &str = "model.safetensors";
 
+/// What else is in the folder: what is written anew, and what is the run's own, where it has it.
+const BESIDE: [&str; 9] = [
+    CARD,
+    CONFIG,
+    "run.json",
+    "epochs.csv",
+    "evaluations.csv",
+    "audit-best.md",
+    "audit-best.csv",
+    "audit-last.md",
+    "audit-last.csv",
+];
+const CARD: &str = "README.md";
+
 /// Writes the weights of `run` called `checkpoint`, and all that is known of them, into the folder `out`; it may hold
 /// an earlier export. `license` is what the card says of the weights, by the Hub's short name.
 ///
 /// # Errors
 /// When the run is not trained, a file of it is broken, or `out` holds anything else; nothing is changed then.
 pub fn export(run: &Run, checkpoint: Checkpoint, license: &str, out: &Path) -> Result<()> {
-    let taken = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) || out.is_file();
-    let ours = taken && ModelConfig::read(&out.join(CONFIG))?.is_some();
-    ensure!(!taken || ours, "{} holds something else than an export; choose another folder with --out", out.display());
+    let found: Vec<_> = fs::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    // Whatever else lies there, such as a clone's `.git`, would be lost.
+    let ours = |name: &std::ffi::OsString| name.to_str().is_some_and(|name| name == WEIGHTS || BESIDE.contains(&name));
+    let earlier = ModelConfig::read(&out.join(CONFIG))?.is_some() && found.iter().all(ours);
+    let free = found.is_empty() && !out.is_file();
+    ensure!(free || earlier, "{} holds something else than an export; choose another folder with --out", out.display());
     let contents = contents(run, checkpoint, license)?;
     let aside = temporary(out)?;
-    let written = place(&contents, &aside, out, ours);
+    let written = place(&contents, &aside, out, earlier);
     if written.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_dir_all(&aside);
@@ -71,12 +88,11 @@ fn contents(run: &Run, checkpoint: Checkpoint, license: &str) -> Result<BTreeMap
     let mut contents = BTreeMap::from([
         (WEIGHTS.to_owned(), checkpoint::serialize(&path, &weights, &metadata)?),
         (CONFIG.to_owned(), serde_json::to_vec_pretty(&about)?),
-        ("README.md".to_owned(), card::write(&findings, checkpoint, &about, license)?.into_bytes()),
+        (CARD.to_owned(), card::write(&findings, checkpoint, &about, license)?.into_bytes()),
     ]);
-    let audit = format!("audit-{}", checkpoint.name());
-    for name in ["run.json", "epochs.csv", "evaluations.csv", &format!("{audit}.md"), &format!("{audit}.csv")] {
+    for name in BESIDE.iter().filter(|name| **name != CARD && **name != CONFIG) {
         if let Ok(bytes) = fs::read(folder.join(name)) {
-            contents.insert(name.to_owned(), bytes);
+            contents.insert((*name).to_owned(), bytes);
         }
     }
     Ok(contents)

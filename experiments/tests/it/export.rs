@@ -176,6 +176,14 @@ fn what_cannot_be_exported_leaves_no_folder() {
     std::fs::write(other.join("thesis.tex"), "years").unwrap();
     fails("export", &run, &other, &["holds something else", "--out"]);
     assert_eq!(names(&other), ["thesis.tex"]);
+    // An export with something beside it, such as a clone of what was published.
+    let clone = out.path().join("clone");
+    export(&folder, &clone);
+    std::fs::create_dir(clone.join(".git")).unwrap();
+    std::fs::write(clone.join(".git/HEAD"), "ref").unwrap();
+    let output = crate::program::command("export").args(run).arg("--out").arg(&clone).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&clone.join(".git/HEAD")), "ref");
 
     let record = text(&folder.join("run.json"));
     std::fs::write(folder.join("run.json"), record.replace("\"finished\": true", "\"finished\": false")).unwrap();

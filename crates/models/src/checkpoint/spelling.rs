@@ -2,7 +2,8 @@
 //!
 //! One network circulates under several spellings. What wraps it is taken off ([`WRAPPINGS`]), a normalisation among
 //! its buffers is set apart ([`NORMALIZATIONS`]), and what is left is in one of the spellings of the architecture
-//! ([`spellings`]): rows of a table. `PUBLISHED.md` beside this crate lists which published weights load, and which cannot.
+//! ([`spellings`]): rows of a table. `PUBLISHED.md` beside this crate lists which published weights load, and which
+//! cannot.
 
 use super::Published;
 use crate::{Arch, Normalization};
