@@ -1,6 +1,7 @@
 //! Finding a data set and recognising its layout.
 
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use crate::{Dataset, Error, Name, cifar_binary, idx, parquet_images, synthetic};
 
@@ -13,26 +14,49 @@ pub struct Splits {
     pub test: Dataset,
 }
 
-/// Loads a data set.
-///
-/// `dir` is a local copy in the Hub's layout (Parquet files with PNG images) or the original's
-/// (CIFAR binary batches, MNIST idx files, compressed or not); which one is detected. Without it the
-/// Hugging Face cache is searched, then the Hub asked. The synthetic set is drawn from `seed` and
-/// ignores `dir`; the others ignore `seed`.
-///
-/// While images are decoded, a bar is shown on stderr if that is a terminal.
+/// Where a data set may come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// A local copy in the Hub's layout (Parquet files with PNG images) or the original's (CIFAR binary
+    /// batches, MNIST idx files, compressed or not); which one is detected. Without it the Hugging Face
+    /// cache is searched, then the Hub asked.
+    pub dir: Option<PathBuf>,
+    /// Forbids downloads, as a set `HF_HUB_OFFLINE` does.
+    pub offline: bool,
+    /// Asked between two pieces of a download whether to stop; what has arrived is kept.
+    pub stop: fn() -> ControlFlow<()>,
+}
+
+impl Source {
+    /// Loads a data set. The synthetic one is drawn from `seed` and comes from nowhere; the others ignore `seed`.
+    ///
+    /// While files are downloaded and images decoded, a bar is shown on stderr if that is a terminal.
+    ///
+    /// # Errors
+    /// Everything in [`Error`] that names a file, folder or the Hub.
+    pub fn load(&self, name: Name, seed: u64) -> Result<Splits, Error> {
+        match (name, &self.dir) {
+            (Name::Synthetic, _) => Ok(synthetic::splits(seed)),
+            (_, Some(dir)) => from_folder(name, dir),
+            #[cfg(feature = "hub")]
+            (_, None) => {
+                let hub = ::hub::Hub::from_env(self.offline).map_err(|cause| Error::hub(name, cause))?;
+                crate::hub::load(name, &hub.until(self.stop))
+            }
+            #[cfg(not(feature = "hub"))]
+            (_, None) => Err(Error::NoHub { name }),
+        }
+    }
+}
+
+/// Loads a data set from `dir`, or else from the Hub's cache or the Hub: [`Source::load`] of someone who
+/// waits for downloads.
 ///
 /// # Errors
-/// Everything in [`Error`] that names a file, folder or the Hub.
+/// Those of [`Source::load`].
 pub fn load(name: Name, dir: Option<&Path>, seed: u64) -> Result<Splits, Error> {
-    match (name, dir) {
-        (Name::Synthetic, _) => Ok(synthetic::splits(seed)),
-        (_, Some(dir)) => from_folder(name, dir),
-        #[cfg(feature = "hub")]
-        (_, None) => crate::hub::load(name),
-        #[cfg(not(feature = "hub"))]
-        (_, None) => Err(Error::NoHub { name }),
-    }
+    let stop = || ControlFlow::Continue(());
+    Source { dir: dir.map(Path::to_path_buf), offline: false, stop }.load(name, seed)
 }
 
 /// Loads `name` from `dir` in whichever layout is there.

@@ -11,7 +11,7 @@ use reqwest::blocking::Response;
 use crate::cache::Folder;
 use crate::checksum::{Checksum, Sums};
 use crate::patience::{Failure, Failures, Patience};
-use crate::remote::Remote;
+use crate::remote::{Remote, innermost};
 use crate::{Error, Repository};
 
 /// What a download needs to know.
@@ -46,38 +46,34 @@ impl Download<'_> {
         }
         let blobs = blob.parent().unwrap_or(&blob);
         fs::create_dir_all(blobs).map_err(Error::written(blobs))?;
-        let promised = Checksum::promised(&etag);
+        let (promised, start) = (Checksum::promised(&etag), self.bar.position());
         let mut wrong = String::new();
         // What an earlier process left may be of no use, and a byte may flip on the way: a second attempt is fair.
         for _ in 0..2 {
-            let excess = self.fetch(&place, path, size, &partial)?;
-            wrong = match excess.map_or_else(|| difference(&partial, promised.as_ref()), |excess| Ok(Some(excess)))? {
-                Some(wrong) => wrong,
+            self.complete(&place, path, size, &partial, start)?;
+            match difference(&partial, size, promised.as_ref())? {
                 None => {
                     fs::rename(&partial, &blob).map_err(Error::written(&blob))?;
                     return Ok(etag);
                 }
-            };
+                Some(difference) => wrong = difference,
+            }
             tracing::warn!(place, wrong, "what arrived is thrown away");
             fs::remove_file(&partial).map_err(Error::written(&partial))?;
         }
         Err(Error::Corrupt { place, endpoint: self.remote.name(), what: wrong })
     }
 
-    /// Completes the file at `partial` to `size` bytes; says so if more came.
-    fn fetch(&self, place: &str, path: &str, size: u64, partial: &Path) -> Result<Option<String>, Error> {
+    /// Asks for what the file at `partial` lacks until it has `size` bytes or more; the bar stands at `start`
+    /// without any.
+    fn complete(&self, place: &str, path: &str, size: u64, partial: &Path, start: u64) -> Result<(), Error> {
         let mut file = File::options().create(true).append(true).open(partial).map_err(Error::written(partial))?;
-        let start = self.bar.position();
         let mut failures = Failures::new(self.patience, self.stop);
         loop {
             let have = file.seek(SeekFrom::End(0)).map_err(Error::read(partial))?;
             self.bar.set_position(start + have);
-            if have > size {
-                return Ok(Some(format!("it is longer than {} bytes", size)));
-            }
-            if have == size {
-                file.sync_all().map_err(Error::written(partial))?;
-                return Ok(None);
+            if have >= size {
+                return file.sync_all().map_err(Error::written(partial));
             }
             let came = self.remote.body(place, self.repository, self.commit, path, have);
             let ended = came.and_then(|(begin, body)| self.append(begin, body, size, &mut file, partial));
@@ -103,7 +99,7 @@ impl Download<'_> {
         if begin != have {
             // The whole file comes though a part was asked for: it is as good.
             file.set_len(0).map_err(Error::written(partial))?;
-            self.bar.set_position(self.bar.position() - have);
+            self.bar.set_position(self.bar.position().saturating_sub(have));
             if begin != 0 {
                 return Err(Failure::Passing("another part of the file came than was asked for".into(), None));
             }
@@ -122,7 +118,7 @@ impl Download<'_> {
                 Ok(count) => count,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
-                    let reason = format!("the connection broke after {length} of {size} bytes: {}", reason(&e));
+                    let reason = format!("the connection broke after {length} of {size} bytes: {}", innermost(&e));
                     return Err(Failure::Passing(reason, None));
                 }
             };
@@ -136,17 +132,12 @@ impl Download<'_> {
     }
 }
 
-/// How the content of `file` differs from what its name promised.
-fn difference(file: &Path, promised: Option<&Checksum>) -> Result<Option<String>, Error> {
+/// How `file` differs from a content of `size` bytes with the checksum that its name promised.
+fn difference(file: &Path, size: u64, promised: Option<&Checksum>) -> Result<Option<String>, Error> {
+    if fs::metadata(file).map_err(Error::read(file))?.len() > size {
+        return Ok(Some(format!("it is longer than {size} bytes")));
+    }
     let Some(promised) = promised else { return Ok(None) };
     let sums = Sums::of(file)?;
     Ok(sums.differing(promised).map(|found| format!("its checksum is {found}, not {}", promised.digits())))
-}
-
-fn reason(error: &io::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

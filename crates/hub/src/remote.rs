@@ -19,7 +19,7 @@ use crate::{Error, Kind, Patience, Repository};
 /// Redirections in a row that are followed.
 const HOPS: usize = 8;
 
-/// The largest answer to wait for in vain while a connection is made.
+/// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// One endpoint of the Hub.
@@ -255,7 +255,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The innermost cause: the outer ones only repeat the address.
-fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+pub(crate) fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

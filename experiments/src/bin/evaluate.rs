@@ -14,7 +14,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceChoice, Epsilon, Weights, at_least_one},
+    cli::{DeviceChoice, Epsilon, SourceArgs, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -50,9 +50,9 @@ struct Args {
     /// Data set whose test images are used [default: the checkpoint's, else cifar10]
     #[arg(long)]
     dataset: Option<data::Name>,
-    /// Local copy of the data set
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Where its files are
+    #[command(flatten)]
+    source: SourceArgs,
     /// Norm of the threat model: linf, l2
     #[arg(long, default_value = "linf")]
     norm: Norm,
@@ -111,9 +111,9 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let load = |name| Ok::<_, anyhow::Error>(data::load(name, args.data_dir.as_deref(), 0)?.test);
+    let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
-    let (path, stated) = opened(&args.checkpoint, "--checkpoint")?;
+    let (path, stated) = args.opened(&args.checkpoint, "--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };
     let traits = given.or(stated);
     let arch = traits.architecture(&path)?;
@@ -168,14 +168,14 @@ fn evaluate(args: &Args) -> Result<()> {
     score::write(&args.out, &examination, &outcomes, &about)
 }
 
-/// The file of weights that `option` names, once it is on this machine, and what it says of itself.
-fn opened(weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
-    let path = weights.fetch()?;
-    let stated = Traits::stated(&path).context(option)?;
-    Ok((path, stated))
-}
-
 impl Args {
+    /// The file of weights that `option` names, once it is on this machine, and what it says of itself.
+    fn opened(&self, weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
+        let path = weights.fetch(self.source.offline)?;
+        let stated = Traits::stated(&path).context(option)?;
+        Ok((path, stated))
+    }
+
     fn normalization(&self) -> Option<Normalization> {
         let given = Normalization { mean: self.mean.clone(), std: self.std.clone() };
         if given.mean.is_empty() { None } else { Some(given) }
@@ -225,7 +225,7 @@ impl<'a> Ground<'a> {
 
     /// Another network than the one under evaluation: as given, else as it says, else as usual.
     fn other(&self, weights: &Weights, option: &'static str, given: Traits, usual: &Traits) -> Result<(PathBuf, Net)> {
-        let (path, stated) = opened(weights, option)?;
+        let (path, stated) = self.args.opened(weights, option)?;
         let traits = given.or(stated).or(usual.clone());
         let net = network::load(&path, &traits, self.test, self.device).context(option)?;
         Ok((path, net))
