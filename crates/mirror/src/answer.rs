@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::repositories::{Files, LARGE, git, sha256};
+use crate::repositories::{Content, Files, sha256};
 use crate::{Request, Shared, State};
 
 /// How many files a page of a listing has: few, so that tests see more than one page.
@@ -35,8 +35,8 @@ impl Answer {
         Self::new(200, value.to_string().into()).with("Content-Type", "application/json")
     }
 
-    fn file(bytes: &[u8]) -> Self {
-        Self { file: true, ..Self::new(200, bytes.into()) }.with("Content-Type", "application/octet-stream")
+    fn file(content: &Content) -> Self {
+        Self { file: true, ..Self::new(200, content.bytes.clone()) }.with("Content-Type", "application/octet-stream")
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn to(request: &Request, own: &str, shared: &Shared, state: &State) -
     if own.is_empty() {
         return match state.repositories.content(parts.get(1).unwrap_or(&"")) {
             // What a content's own server calls it is nothing that anybody knows it by.
-            Some(bytes) => Answer::file(bytes).with("ETag", "\"of-the-store\""),
+            Some(content) => Answer::file(content).with("ETag", "\"of-the-store\""),
             None => Answer::error(404, "EntryNotFound"),
         };
     }
@@ -83,10 +83,11 @@ pub(crate) fn to(request: &Request, own: &str, shared: &Shared, state: &State) -
 fn page(files: &Files, own: &str, path: &str, query: &str) -> Answer {
     let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor="));
     let begin: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-    let entries = files.iter().skip(begin).take(PAGE).map(|(path, bytes)| {
-        let mut entry = json!({"type": "file", "oid": git(bytes), "size": bytes.len(), "path": path});
-        if bytes.len() >= LARGE {
-            entry["lfs"] = json!({"oid": sha256(bytes), "size": bytes.len(), "pointerSize": 130});
+    let entries = files.iter().skip(begin).take(PAGE).map(|(path, content)| {
+        let Content { bytes, sha256: sum, git } = &**content;
+        let mut entry = json!({"type": "file", "oid": git, "size": bytes.len(), "path": path});
+        if content.large() {
+            entry["lfs"] = json!({"oid": sum, "size": bytes.len(), "pointerSize": 130});
             entry["xetHash"] = json!(sha256(path.as_bytes()));
         }
         entry
@@ -103,16 +104,16 @@ fn page(files: &Files, own: &str, path: &str, query: &str) -> Answer {
 /// A file's address: a small content at once, a large one from the store.
 fn resolve((commit, files): (&str, &Files), path: &[&str], shared: &Shared) -> Answer {
     let path = path.join("/");
-    let Some(bytes) = files.get(&path) else { return Answer::error(404, "EntryNotFound") };
-    let answer = if bytes.len() >= LARGE {
-        let sum = sha256(bytes);
+    let Some(content) = files.get(&path) else { return Answer::error(404, "EntryNotFound") };
+    let sum = &content.sha256;
+    let answer = if content.large() {
         Answer::new(302, Vec::new())
             .with("Location", format!("{}/store/{sum}/{path}", shared.store))
             .with("X-Linked-Etag", format!("\"{sum}\""))
-            .with("X-Linked-Size", bytes.len().to_string())
+            .with("X-Linked-Size", content.bytes.len().to_string())
             .with("X-Xet-Hash", sha256(path.as_bytes()))
     } else {
-        Answer::file(bytes).with("ETag", format!("\"{}\"", git(bytes)))
+        Answer::file(content).with("ETag", format!("\"{}\"", content.git))
     };
     answer.with("X-Repo-Commit", commit)
 }

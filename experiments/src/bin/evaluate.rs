@@ -113,7 +113,7 @@ fn evaluate(args: &Args) -> Result<()> {
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
-    let (path, stated) = opened(&args.checkpoint, "--checkpoint")?;
+    let (path, stated) = args.opened(&args.checkpoint, "--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };
     let traits = given.or(stated);
     let arch = traits.architecture(&path)?;
@@ -168,14 +168,14 @@ fn evaluate(args: &Args) -> Result<()> {
     score::write(&args.out, &examination, &outcomes, &about)
 }
 
-/// The file of weights that `option` names, once it is on this machine, and what it says of itself.
-fn opened(weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
-    let path = weights.fetch()?;
-    let stated = Traits::stated(&path).context(option)?;
-    Ok((path, stated))
-}
-
 impl Args {
+    /// The file of weights that `option` names, once it is on this machine, and what it says of itself.
+    fn opened(&self, weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
+        let path = weights.fetch(self.source.offline)?;
+        let stated = Traits::stated(&path).context(option)?;
+        Ok((path, stated))
+    }
+
     fn normalization(&self) -> Option<Normalization> {
         let given = Normalization { mean: self.mean.clone(), std: self.std.clone() };
         if given.mean.is_empty() { None } else { Some(given) }
@@ -225,7 +225,7 @@ impl<'a> Ground<'a> {
 
     /// Another network than the one under evaluation: as given, else as it says, else as usual.
     fn other(&self, weights: &Weights, option: &'static str, given: Traits, usual: &Traits) -> Result<(PathBuf, Net)> {
-        let (path, stated) = opened(weights, option)?;
+        let (path, stated) = self.args.opened(weights, option)?;
         let traits = given.or(stated).or(usual.clone());
         let net = network::load(&path, &traits, self.test, self.device).context(option)?;
         Ok((path, net))

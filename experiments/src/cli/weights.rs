@@ -35,18 +35,19 @@ impl Weights {
         }
     }
 
-    /// Where the file is on this machine, once it is there. The `config.json` beside it in a repository comes too.
+    /// Where the file is on this machine, once it is there. The `config.json` beside it in a repository comes too;
+    /// `offline` leaves both to the Hub's cache.
     ///
     /// # Errors
     /// When the Hub does not give it, or the user interrupts.
-    pub fn fetch(&self) -> Result<PathBuf> {
+    pub fn fetch(&self, offline: bool) -> Result<PathBuf> {
         match self {
             Self::Local(path) => Ok(path.clone()),
             Self::Hub { repository, path, revision } => {
                 let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
                 let beside = format!("{folder}{}", CONFIG);
                 let wanted = |other: &str| other == path || other == beside;
-                let hub = Hub::from_env(false)?.until(interrupt::check);
+                let hub = Hub::from_env(offline)?.until(interrupt::check);
                 let snapshot = match hub.snapshot(repository, revision, wanted) {
                     Err(hub::Error::Interrupted) => return Err(Interrupted.into()),
                     other => other?,
