@@ -65,27 +65,17 @@ pub enum Error {
         path: PathBuf,
     },
     /// Neither the Hub's cache nor the Hub itself gave the data set.
-    #[error("{name}: not in the Hugging Face cache {}, and the Hub's {repository} cannot be reached \
-             ({reason}); pass --data-dir DIR with a local copy, or connect to the network",
-            cache.display())]
+    #[cfg(feature = "hub")]
+    #[error("{name}: {cause}; or pass --data-dir DIR with a local copy")]
     Hub {
         /// The data set.
         name: Name,
-        /// Its repository on the Hub.
-        repository: String,
-        /// The cache that was searched.
-        cache: PathBuf,
-        /// Why the download failed.
-        reason: String,
+        /// Why; part of the message, and so no source.
+        cause: Box<hub::Error>,
     },
-    /// The Hub's client could not be set up.
-    #[error("{name}: the Hub's client cannot start ({reason}); check the HF_* variables or pass --data-dir DIR")]
-    HubClient {
-        /// The data set.
-        name: Name,
-        /// Why.
-        reason: String,
-    },
+    /// The caller stopped a download; what has arrived is kept.
+    #[error("the download was interrupted; run the same command again to go on")]
+    Interrupted,
     /// No folder was given, and this build cannot use the Hub.
     #[error("{name}: pass --data-dir DIR; this build has no Hub support (cargo feature `hub`)")]
     NoHub {
@@ -126,6 +116,14 @@ pub enum Error {
 }
 
 impl Error {
+    #[cfg(feature = "hub")]
+    pub(crate) fn hub(name: Name, cause: hub::Error) -> Self {
+        match cause {
+            hub::Error::Interrupted => Self::Interrupted,
+            cause => Self::Hub { name, cause: Box::new(cause) },
+        }
+    }
+
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.into(), source }
     }

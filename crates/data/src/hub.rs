@@ -1,157 +1,66 @@
-//! The Hugging Face Hub: its local cache first, then a download into that cache.
+//! Where each data set is on the Hugging Face Hub.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::path::PathBuf;
 
-use hf_hub::progress::{DownloadEvent, Progress, ProgressEvent, ProgressHandler};
-use hf_hub::{HFClient, HFClientBuilder, HFClientSync, HFError};
-use indicatif::ProgressBar;
+use hub::{Hub, Repository};
 
-use crate::layout::parquet_images;
-use crate::load::from_folder;
-use crate::{Error, Name, Splits, progress};
+use crate::layout::parquet_images::wanted;
+use crate::load::holds;
+use crate::{Error, Name};
 
-/// Setting this to anything but 0 forbids downloads, as in Hugging Face's own libraries.
-const OFFLINE: &str = "HF_HUB_OFFLINE";
-
-/// Owner and name of the repository.
-fn repository(name: Name) -> Option<(&'static str, &'static str)> {
-    match name {
-        Name::Synthetic => None,
-        Name::Cifar10 => Some(("uoft-cs", "cifar10")),
-        Name::Cifar100 => Some(("uoft-cs", "cifar100")),
-        Name::Svhn => Some(("ufldl-stanford", "svhn")),
-        Name::Mnist => Some(("ylecun", "mnist")),
-        Name::FashionMnist => Some(("zalando-datasets", "fashion_mnist")),
-        Name::TinyImagenet => Some(("zh-plus", "tiny-imagenet")),
-    }
-}
-
-/// The folder of the Hugging Face cache that holds `name`, if there is one.
-pub fn cached(name: Name) -> Option<std::path::PathBuf> {
-    let (owner, repo) = repository(name)?;
-    let client = HFClientSync::from_inner(HFClientBuilder::new().build().ok()?).ok()?;
-    let snapshot = client.dataset(owner, repo).snapshot_download().local_files_only(true).send().ok()?;
-    crate::holds(name, &snapshot).then_some(snapshot)
-}
-
-/// The data set from the cache, or from the Hub.
-pub(crate) fn load(name: Name) -> Result<Splits, Error> {
-    let client = HFClientBuilder::new().retry_max_attempts(2).build();
-    let client = client.map_err(|e| Error::HubClient { name, reason: reason(&e) })?;
-    let offline = std::env::var_os(OFFLINE).is_some_and(|value| !value.is_empty() && value != "0");
-    load_with(name, client, offline)
-}
-
-fn load_with(name: Name, client: HFClient, offline: bool) -> Result<Splits, Error> {
-    let (Some((owner, repo)), Some(patterns)) = (repository(name), parquet_images::patterns(name)) else {
-        return Err(Error::HubClient { name, reason: "this set is not on the Hub".into() });
+/// Owner, name and commit of the repository: what a name means must not change under a run.
+fn place(name: Name) -> Option<(Repository, &'static str)> {
+    let (owner, repository, commit) = match name {
+        Name::Synthetic => return None,
+        Name::Cifar10 => ("uoft-cs", "cifar10", "0b2714987fa478483af9968de7c934580d0bb9a2"),
+        Name::Cifar100 => ("uoft-cs", "cifar100", "aadb3af77e9048adbea6b47c21a81e47dd092ae5"),
+        Name::Svhn => ("ufldl-stanford", "svhn", "f9e1717d73324ebbc1ece84267ccd80d0aca0690"),
+        Name::Mnist => ("ylecun", "mnist", "77f3279092a1c1579b2250db8eafed0ad422088c"),
+        Name::FashionMnist => ("zalando-datasets", "fashion_mnist", "531be5e2ccc9dba0c201ad3ae567a4f3d16ecdd2"),
+        Name::TinyImagenet => ("zh-plus", "tiny-imagenet", "5a77092c28e51558c5586e9c5eb71a7e17a5e43f"),
     };
-    let cache = client.cache_dir().to_owned();
-    let client = HFClientSync::from_inner(client).map_err(|e| Error::HubClient { name, reason: reason(&e) })?;
-    let dataset = client.dataset(owner, repo);
-    let failed =
-        |reason: String| Error::Hub { name, repository: format!("{owner}/{repo}"), cache: cache.clone(), reason };
-    let cached = dataset.snapshot_download().local_files_only(true).send();
-    if let Ok(snapshot) = cached {
-        match from_folder(name, &snapshot) {
-            Err(Error::Missing { .. }) => {} // an incomplete snapshot: fetch the rest
-            result => return result,
-        }
-    }
-    if offline {
-        return Err(failed(format!("{OFFLINE} is set")));
-    }
-    let bar = Bar { message: format!("downloading {name}"), ..Bar::default() };
-    let snapshot = dataset
-        .snapshot_download()
-        .allow_patterns(patterns.into())
-        .progress(Progress::new(bar))
-        .send()
-        .map_err(|e| failed(reason(&e)))?;
-    from_folder(name, &snapshot)
+    Some((Repository::dataset(owner, repository), commit))
 }
 
-/// The innermost cause: the outer layers only repeat the address.
-fn reason(error: &HFError) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
+/// The folder in the cache of `hub` that holds the whole data set, or nothing.
+pub(crate) fn cached(name: Name, hub: &Hub) -> Result<Option<PathBuf>, Error> {
+    let Some((repository, commit)) = place(name) else {
+        return Ok(None);
+    };
+    let snapshot = hub.cached(&repository, commit, |path| wanted(name, path));
+    // What another program left may lack a file.
+    Ok(snapshot.map_err(|cause| Error::hub(name, cause))?.filter(|snapshot| holds(name, snapshot)))
 }
 
-/// Shows the bytes of all files together.
-#[derive(Default)]
-struct Bar {
-    message: String,
-    state: Mutex<(Option<ProgressBar>, BTreeMap<String, u64>)>,
-}
-
-impl ProgressHandler for Bar {
-    fn on_progress(&self, event: &ProgressEvent) {
-        let ProgressEvent::Download(event) = event else {
-            return;
-        };
-        let Ok(mut state) = self.state.lock() else {
-            return;
-        };
-        let (bar, files) = &mut *state;
-        match event {
-            DownloadEvent::Start { total_bytes, .. } => {
-                *bar = Some(progress::bar(*total_bytes, self.message.clone(), true));
-            }
-            DownloadEvent::Progress { files: changed } => {
-                files.extend(changed.iter().map(|file| (file.filename.clone(), file.bytes_completed)));
-                bar.iter().for_each(|bar| bar.set_position(files.values().sum()));
-            }
-            DownloadEvent::AggregateProgress { bytes_completed, .. } => {
-                bar.iter().for_each(|bar| bar.set_position(*bytes_completed));
-            }
-            DownloadEvent::Complete => bar.iter().for_each(ProgressBar::finish_and_clear),
-        }
+/// That folder, after a download if the data set is not there.
+pub(crate) fn fetch(name: Name, hub: &Hub) -> Result<PathBuf, Error> {
+    if let Some(snapshot) = cached(name, hub)? {
+        return Ok(snapshot);
     }
+    let (repository, commit) = place(name).ok_or(Error::NoHub { name })?;
+    hub.snapshot(&repository, commit, |path| wanted(name, path)).map_err(|cause| Error::hub(name, cause))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A client whose cache is `dir` and whose Hub refuses every connection.
-    fn client(dir: &std::path::Path) -> HFClient {
-        let builder = HFClientBuilder::new().cache_dir(dir).endpoint("http://127.0.0.1:9");
-        builder.retry_max_attempts(0).build().unwrap()
-    }
-
     #[test]
-    fn without_cache_and_network_the_error_says_what_to_do() {
-        let dir = tempfile::tempdir().unwrap();
-        let message = load_with(Name::Cifar10, client(dir.path()), false).unwrap_err().to_string();
-        assert!(message.starts_with("cifar10: not in the Hugging Face cache"), "{message}");
-        assert!(message.contains(&dir.path().display().to_string()), "{message}");
-        assert!(message.contains("uoft-cs/cifar10"), "{message}");
-        assert!(message.ends_with("pass --data-dir DIR with a local copy, or connect to the network"), "{message}");
-        let message = load_with(Name::Cifar10, client(dir.path()), true).unwrap_err().to_string();
-        assert!(message.contains("HF_HUB_OFFLINE is set"), "{message}");
-    }
-
-    #[test]
-    fn the_cache_is_enough() {
-        let dir = tempfile::tempdir().unwrap();
-        let repo = dir.path().join("datasets--ylecun--mnist");
-        let commit = "77f3279092a1c1579b2250db8eafed0ad422088c";
-        let snapshot = repo.join("snapshots").join(commit);
-        std::fs::create_dir_all(&snapshot).unwrap();
-        std::fs::create_dir_all(repo.join("refs")).unwrap();
-        std::fs::write(repo.join("refs/main"), commit).unwrap();
-        // The snapshot folder is read with the same detection as a local copy; idx files are shortest.
-        for (part, label) in [("train", 3), ("t10k", 4)] {
-            let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[7; 784]].concat();
-            std::fs::write(snapshot.join(format!("{part}-images-idx3-ubyte")), images).unwrap();
-            let labels = [0, 0, 8, 1, 0, 0, 0, 1, label];
-            std::fs::write(snapshot.join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
+    fn every_set_but_the_embedded_one_has_a_place_and_a_commit() {
+        for name in Name::ALL {
+            assert_eq!(place(name).is_some(), name != Name::Synthetic, "{name}");
+            assert!(place(name).is_none_or(|(_, commit)| commit.len() == 40), "{name}");
         }
-        let splits = load_with(Name::Mnist, client(dir.path()), true).unwrap();
-        assert_eq!((splits.train.label(0), splits.test.label(0)), (3, 4));
+    }
+
+    #[test]
+    fn only_the_splits_that_are_read_are_wanted() {
+        assert!(wanted(Name::Svhn, "cropped_digits/train-00000-of-00001.parquet"));
+        assert!(wanted(Name::TinyImagenet, "data/valid-00000-of-00001-70d52db3c749a935.parquet"));
+        for path in
+            ["cropped_digits/extra-00000-of-00002.parquet", "full_numbers/train-00000-of-00006.parquet", "README.md"]
+        {
+            assert!(!wanted(Name::Svhn, path), "{path}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Image-classification data as tensors in [0, 1].
 //!
-//! [`load`] finds a data set in a local folder, in the Hugging Face cache or on the Hub, or draws
+//! A [`Source`] finds a data set in a local folder, in the Hugging Face cache or on the Hub, or draws
 //! the embedded synthetic one, and gives its [`Splits`]: two [`Dataset`]s of 8-bit images in memory.
 //! A [`Batch`] is what leaves this crate: f32 images `(N, C, H, W)`, u32 labels `(N,)` and the
 //! examples' positions in the original split, which key every random number drawn for them.
@@ -24,6 +24,6 @@ pub use batch::Batch;
 pub use dataset::Dataset;
 pub use error::Error;
 #[cfg(feature = "hub")]
-pub use hub::cached;
-pub use load::{Splits, holds, load};
+pub use load::cached;
+pub use load::{Source, Splits, holds, load};
 pub use name::Name;

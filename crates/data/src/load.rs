@@ -1,6 +1,10 @@
 //! Finding a data set and recognising its layout.
 
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+#[cfg(feature = "hub")]
+use ::hub::Hub;
 
 use crate::layout::{self, Reading};
 use crate::{Dataset, Error, Name, synthetic};
@@ -14,27 +18,67 @@ pub struct Splits {
     pub test: Dataset,
 }
 
-/// Loads a data set.
-///
-/// `dir` is a local copy in the Hub's layout (Parquet files of PNG or JPEG images) or the original's (CIFAR
-/// pickles or binary batches, SVHN MATLAB files, MNIST idx files, Tiny-ImageNet folders), or the folder around
-/// it; which one is detected. Without it the
-/// Hugging Face cache is searched, then the Hub asked. The synthetic set is drawn from `seed` and
-/// ignores `dir`; the others ignore `seed`.
-///
-/// While images are decoded, a bar is shown on stderr if that is a terminal.
+/// Where a data set may come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// A local copy in the Hub's layout (Parquet files of PNG or JPEG images) or the original's (CIFAR
+    /// pickles or binary batches, SVHN's MATLAB files, MNIST's idx files, Tiny-ImageNet's folders), or the
+    /// folder around it; which one is detected. Without it the Hugging Face cache is searched, then the Hub
+    /// asked.
+    pub dir: Option<PathBuf>,
+    /// Forbids downloads, as a set `HF_HUB_OFFLINE` does.
+    pub offline: bool,
+    /// Asked between two pieces of a download whether to stop; what has arrived is kept.
+    pub stop: fn() -> ControlFlow<()>,
+}
+
+impl Source {
+    /// Loads a data set. The synthetic one is drawn from `seed` and comes from nowhere; the others ignore `seed`.
+    ///
+    /// While files are downloaded and images decoded, a bar is shown on stderr if that is a terminal.
+    ///
+    /// # Errors
+    /// Everything in [`Error`] that names a file, folder or the Hub.
+    pub fn load(&self, name: Name, seed: u64) -> Result<Splits, Error> {
+        match (name, &self.dir) {
+            (Name::Synthetic, _) => Ok(synthetic::splits(seed)),
+            (_, Some(dir)) => from_folder(name, dir),
+            #[cfg(feature = "hub")]
+            (_, None) => from_folder(name, &self.fetch(name)?),
+            #[cfg(not(feature = "hub"))]
+            (_, None) => Err(Error::NoHub { name }),
+        }
+    }
+
+    /// The folder of the Hub's cache with the files of `name`, downloaded first unless they are there.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] when they are not to be had, [`Error::Interrupted`] when the download was stopped.
+    #[cfg(feature = "hub")]
+    pub fn fetch(&self, name: Name) -> Result<PathBuf, Error> {
+        let hub = Hub::from_env(self.offline).map_err(|cause| Error::hub(name, cause))?;
+        crate::hub::fetch(name, &hub.until(self.stop))
+    }
+}
+
+/// The folder of the Hub's cache with the files of `name`, or nothing if they are not there.
 ///
 /// # Errors
-/// Everything in [`Error`] that names a file, folder or the Hub.
+/// [`Error::Hub`] when they are not what they were.
+#[cfg(feature = "hub")]
+pub fn cached(name: Name) -> Result<Option<PathBuf>, Error> {
+    let hub = Hub::from_env(true).map_err(|cause| Error::hub(name, cause))?;
+    crate::hub::cached(name, &hub)
+}
+
+/// Loads a data set from `dir`, or else from the Hub's cache or the Hub: [`Source::load`] of someone who
+/// waits for downloads.
+///
+/// # Errors
+/// Those of [`Source::load`].
 pub fn load(name: Name, dir: Option<&Path>, seed: u64) -> Result<Splits, Error> {
-    match (name, dir) {
-        (Name::Synthetic, _) => Ok(synthetic::splits(seed)),
-        (_, Some(dir)) => from_folder(name, dir),
-        #[cfg(feature = "hub")]
-        (_, None) => crate::hub::load(name),
-        #[cfg(not(feature = "hub"))]
-        (_, None) => Err(Error::NoHub { name }),
-    }
+    let stop = || ControlFlow::Continue(());
+    Source { dir: dir.map(Path::to_path_buf), offline: false, stop }.load(name, seed)
 }
 
 /// Whether `dir` holds `name` in a layout that [`load`] reads. Nothing is decoded, so files may still be damaged.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use clap::{Args as Options, Parser, Subcommand};
 use data::{Name, Splits};
 use experiments::{
-    cli::at_least_one,
+    cli::{SourceArgs, at_least_one},
     datasets::{self, Choice, Split},
 };
 use std::{path::PathBuf, process::ExitCode};
@@ -68,18 +68,8 @@ enum What {
 struct Place {
     /// The data set
     name: Name,
-    /// Local copy, in the Hub's or the original's layout [default: the Hub's cache, then a download]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Download nothing
-    #[arg(long)]
-    offline: bool,
-}
-
-impl Place {
-    fn load(&self) -> Result<Splits> {
-        Ok(data::load(self.name, self.data_dir.as_deref(), 0)?)
-    }
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 fn main() -> ExitCode {
@@ -88,12 +78,12 @@ fn main() -> ExitCode {
 
 fn work(args: &Args) -> Result<()> {
     match &args.what {
-        What::List { data_dir } => print!("{}", datasets::list(data_dir.as_deref())),
+        What::List { data_dir } => print!("{}", datasets::list(data_dir.as_deref())?),
         What::Get { name, offline } => println!("{}", datasets::get(*name, *offline)?.display()),
-        What::Verify(place) => verify(&place.load()?)?,
+        What::Verify(place) => verify(&place.source.load(place.name)?)?,
         What::Show { place, out, images, split, seed } => {
             let choice = Choice { images: *images, seed: *seed };
-            datasets::show(split.of(&place.load()?), choice, out)?;
+            datasets::show(split.of(&place.source.load(place.name)?), choice, out)?;
         }
     }
     Ok(())

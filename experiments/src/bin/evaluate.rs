@@ -13,7 +13,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceChoice, Epsilon, at_least_one},
+    cli::{DeviceChoice, Epsilon, SourceArgs, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -48,9 +48,9 @@ struct Args {
     /// Data set whose test images are used
     #[arg(long, default_value = "cifar10")]
     dataset: data::Name,
-    /// Local copy of the data set
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    /// Where its files are
+    #[command(flatten)]
+    source: SourceArgs,
     /// Norm of the threat model: linf, l2
     #[arg(long, default_value = "linf")]
     norm: Norm,
@@ -109,7 +109,7 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let all = data::load(args.dataset, args.data_dir.as_deref(), 0)?.test;
+    let all = args.source.load(args.dataset)?.test;
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
     let net = load(&args.checkpoint, args.arch, args, &all, &device).context("--checkpoint")?;
     let surrogate = args.surrogate.as_deref().map(|path| surrogate(path, args, &all, &device)).transpose()?;

@@ -1,6 +1,7 @@
 //! The command line that every binary shares.
 
 mod i2fr;
+mod source;
 
 use crate::profile::Profile;
 use attacks::{Ball, Norm};
@@ -11,6 +12,7 @@ use models::Arch;
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 pub use i2fr::{ClassReference, Features, I2frArgs};
+pub use source::SourceArgs;
 
 /// A radius as it was written, and what it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,9 +175,9 @@ pub struct TrainingArgs {
     /// tiny-imagenet
     #[arg(long)]
     pub dataset: Option<Name>,
-    /// Local copy of the data set, in the Hub's or the original's layout
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Where its files are
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Architecture: tiny, resnet8..56, resnet18, preact-resnet18, wrn-D-K, mnist-cnn, lenet5
     #[arg(long)]
     pub arch: Option<Arch>,

@@ -90,7 +90,7 @@ pub(super) fn each(
 
 pub(super) fn load(args: &TableArgs) -> Result<Splits> {
     let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
-    Ok(data::load(dataset, args.training.data_dir.as_deref(), 0)?)
+    args.training.source.load(dataset)
 }
 
 /// How many test images `attack` attacks.

@@ -27,7 +27,7 @@ pub fn binary(train: &[u8], test: &[u8]) -> TempDir {
 }
 
 /// A Parquet file in the Hub's layout whose images are `images`.
-fn parquet(path: &Path, images: &[&[u8]]) {
+pub fn parquet(path: &Path, images: &[&[u8]]) {
     let schema = "message schema { required group img { required binary bytes; } required int64 label; }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = Arc::new(WriterProperties::builder().build());

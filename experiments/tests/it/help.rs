@@ -2,10 +2,11 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 30] = [
+const TRAINING: [&str; 31] = [
     "--profile",
     "--dataset",
     "--data-dir",
+    "--offline",
     "--arch",
     "--device",
     "--seeds",
@@ -63,6 +64,7 @@ fn every_flag_of_the_contract_is_explained() {
             "--arch",
             "--dataset",
             "--data-dir",
+            "--offline",
             "--norm",
             "--eps",
             "--attack",

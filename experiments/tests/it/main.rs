@@ -12,6 +12,7 @@ mod figure1;
 mod generation;
 mod help;
 mod house_rules;
+mod hub;
 mod interrupted;
 mod locks;
 mod options;

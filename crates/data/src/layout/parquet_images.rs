@@ -39,11 +39,13 @@ fn place(name: Name) -> Option<Place> {
     Some(Place { folder, splits: ["train", test], label })
 }
 
-/// The data set's files within the Hub's repository of it.
+/// Whether `path`, within the Hub's repository of `name`, is one of the files that [`find`] reads.
 #[cfg(feature = "hub")]
-pub(crate) fn patterns(name: Name) -> Option<[String; 2]> {
-    let Place { folder, splits, .. } = place(name)?;
-    Some(splits.map(|split| format!("{folder}/{split}-*.parquet")))
+pub(crate) fn wanted(name: Name, path: &str) -> bool {
+    place(name).is_some_and(|Place { folder, splits, .. }| {
+        let file = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+        file.is_some_and(|file| splits.iter().any(|split| shards::belongs(file, split)))
+    })
 }
 
 /// What [`find`] looks for, for error messages.
