@@ -1,4 +1,5 @@
-//! How fast data sets become bytes in memory, and what that takes, on the copies in `I2FR_DATA`:
+//! How fast data sets become bytes in memory, what that takes, and how fast bytes become a batch, on the copies in
+//! `I2FR_DATA`:
 //!
 //! ```sh
 //! I2FR_DATA=DIR cargo bench -p data --bench decode
@@ -8,8 +9,9 @@
 
 use std::path::PathBuf;
 
+use candle::Device;
 use criterion::{Criterion, SamplingMode, Throughput};
-use data::{Name, Splits, load};
+use data::{Augment, Name, Splits, load};
 
 const SETS: [(Name, &str); 3] = [(Name::Cifar10, "cifar10"), (Name::Cifar10, "cifar10-small"), (Name::Mnist, "mnist")];
 
@@ -28,6 +30,12 @@ fn main() {
         group.bench_function(folder, |bencher| bencher.iter(|| read(name, folder)));
     }
     group.finish();
+
+    let train = read(Name::Cifar10, "cifar10-small").train;
+    let positions: Vec<usize> = (0..128).collect();
+    criterion.bench_function("batch of 128, cropped and flipped", |bencher| {
+        bencher.iter(|| train.augmented(&positions, Augment::CIFAR, 0, 1, &Device::Cpu).expect("a batch"));
+    });
     criterion.final_summary();
 }
 

@@ -47,8 +47,9 @@ fn read(
     let mut interleaved = vec![0; height * width * depth];
     decoder.read_image(&mut interleaved).map_err(|e| format!("damaged {format} image ({e})"))?;
     for (channel, plane) in out.chunks_exact_mut(height * width).enumerate() {
-        for (to, from) in plane.iter_mut().zip(interleaved.chunks_exact(depth)) {
-            *to = from[channel % depth];
+        match depth {
+            1 => plane.copy_from_slice(&interleaved),
+            _ => plane.iter_mut().zip(interleaved.as_chunks::<3>().0).for_each(|(to, from)| *to = from[channel]),
         }
     }
     Ok(())

@@ -4,54 +4,41 @@ use std::path::PathBuf;
 
 use hub::{Hub, Repository};
 
-use crate::layout::parquet_images;
-use crate::load::from_folder;
-use crate::{Error, Name, Splits};
+use crate::layout::parquet_images::wanted;
+use crate::load::holds;
+use crate::{Error, Name};
 
-/// Owner, name and commit of the repository: what a name means must not change under a run. Where we know no commit, it
-/// is the one that `main` stands for on first use.
-fn place(name: Name) -> Option<(&'static str, &'static str, &'static str)> {
-    match name {
-        Name::Synthetic => None,
-        Name::Cifar10 => Some(("uoft-cs", "cifar10", "0b2714987fa478483af9968de7c934580d0bb9a2")),
-        Name::Cifar100 => Some(("uoft-cs", "cifar100", "aadb3af77e9048adbea6b47c21a81e47dd092ae5")),
-        Name::Svhn => Some(("ufldl-stanford", "svhn", "f9e1717d73324ebbc1ece84267ccd80d0aca0690")),
-        Name::Mnist => Some(("ylecun", "mnist", "77f3279092a1c1579b2250db8eafed0ad422088c")),
-        Name::FashionMnist => Some(("zalando-datasets", "fashion_mnist", "531be5e2ccc9dba0c201ad3ae567a4f3d16ecdd2")),
-        Name::TinyImagenet => Some(("zh-plus", "tiny-imagenet", "main")),
-    }
-}
-
-/// The repository of a data set on the Hub, and the revision of it that is read.
+/// The repository of a data set on the Hub, and the commit that is read: what a name means must not change under a run.
 pub fn repository(name: Name) -> Option<(Repository, &'static str)> {
-    place(name).map(|(owner, repository, revision)| (Repository::dataset(owner, repository), revision))
+    let (owner, repository, commit) = match name {
+        Name::Synthetic => return None,
+        Name::Cifar10 => ("uoft-cs", "cifar10", "0b2714987fa478483af9968de7c934580d0bb9a2"),
+        Name::Cifar100 => ("uoft-cs", "cifar100", "aadb3af77e9048adbea6b47c21a81e47dd092ae5"),
+        Name::Svhn => ("ufldl-stanford", "svhn", "f9e1717d73324ebbc1ece84267ccd80d0aca0690"),
+        Name::Mnist => ("ylecun", "mnist", "77f3279092a1c1579b2250db8eafed0ad422088c"),
+        Name::FashionMnist => ("zalando-datasets", "fashion_mnist", "531be5e2ccc9dba0c201ad3ae567a4f3d16ecdd2"),
+        Name::TinyImagenet => ("zh-plus", "tiny-imagenet", "5a77092c28e51558c5586e9c5eb71a7e17a5e43f"),
+    };
+    Some((Repository::dataset(owner, repository), commit))
 }
 
-/// The folder of the Hub's cache that holds `name`, if there is one.
-///
-/// # Errors
-/// When a file of it cannot be read or is not what it was on first use.
-pub fn cached(name: Name) -> Result<Option<PathBuf>, Error> {
-    let Some((repository, revision)) = repository(name) else { return Ok(None) };
-    let failed = |cause| Error::hub(name, cause);
-    let hub = Hub::from_env(true).map_err(failed)?;
-    let snapshot = hub.cached(&repository, revision, |path| parquet_images::belongs(name, path)).map_err(failed)?;
-    Ok(snapshot.filter(|snapshot| crate::holds(name, snapshot)))
+/// The folder in the cache of `hub` that holds the whole data set, or nothing.
+pub(crate) fn cached(name: Name, hub: &Hub) -> Result<Option<PathBuf>, Error> {
+    let Some((repository, commit)) = repository(name) else {
+        return Ok(None);
+    };
+    let snapshot = hub.cached(&repository, commit, |path| wanted(name, path));
+    // What another program left may lack a file.
+    Ok(snapshot.map_err(|cause| Error::hub(name, cause))?.filter(|snapshot| holds(name, snapshot)))
 }
 
-/// The data set from the cache of `hub`, or from the Hub.
-pub(crate) fn load(name: Name, hub: &Hub) -> Result<Splits, Error> {
-    let Some((repository, revision)) = repository(name) else { return Err(Error::NoHub { name }) };
-    let wanted = |path: &str| parquet_images::belongs(name, path);
-    let failed = |cause| Error::hub(name, cause);
-    if let Some(snapshot) = hub.cached(&repository, revision, wanted).map_err(failed)? {
-        match from_folder(name, &snapshot) {
-            // What another program left may lack a file.
-            Err(Error::Missing { .. }) => {}
-            result => return result,
-        }
+/// That folder, after a download if the data set is not there.
+pub(crate) fn fetch(name: Name, hub: &Hub) -> Result<PathBuf, Error> {
+    if let Some(snapshot) = cached(name, hub)? {
+        return Ok(snapshot);
     }
-    from_folder(name, &hub.snapshot(&repository, revision, wanted).map_err(failed)?)
+    let (repository, commit) = repository(name).ok_or(Error::NoHub { name })?;
+    hub.snapshot(&repository, commit, |path| wanted(name, path)).map_err(|cause| Error::hub(name, cause))
 }
 
 #[cfg(test)]
@@ -61,8 +48,19 @@ mod tests {
     #[test]
     fn every_set_but_the_embedded_one_has_a_place_and_a_commit() {
         for name in Name::ALL {
-            assert_eq!(place(name).is_none(), name == Name::Synthetic, "{name}");
-            assert!(place(name).is_none_or(|(.., commit)| commit.len() == 40 || commit == "main"), "{name}");
+            assert_eq!(repository(name).is_some(), name != Name::Synthetic, "{name}");
+            assert!(repository(name).is_none_or(|(_, commit)| commit.len() == 40), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_the_splits_that_are_read_are_wanted() {
+        assert!(wanted(Name::Svhn, "cropped_digits/train-00000-of-00001.parquet"));
+        assert!(wanted(Name::TinyImagenet, "data/valid-00000-of-00001-70d52db3c749a935.parquet"));
+        for path in
+            ["cropped_digits/extra-00000-of-00002.parquet", "full_numbers/train-00000-of-00006.parquet", "README.md"]
+        {
+            assert!(!wanted(Name::Svhn, path), "{path}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub use augment::Augment;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use error::Error;
-#[cfg(feature = "hub")]
-pub use hub::{cached, repository};
 pub use load::{Source, Splits, holds, load};
 pub use name::Name;
+#[cfg(feature = "hub")]
+pub use {hub::repository, load::cached};

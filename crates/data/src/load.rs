@@ -3,6 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "hub")]
+use ::hub::Hub;
+
 use crate::layout::{self, Reading};
 use crate::{Dataset, Error, Name, synthetic};
 
@@ -18,9 +21,10 @@ pub struct Splits {
 /// Where a data set may come from.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// A local copy in the Hub's layout (Parquet files of PNG or JPEG images) or the original's (CIFAR pickles or
-    /// binary batches, SVHN MATLAB files, MNIST idx files, Tiny-ImageNet folders), or the folder around it; which one
-    /// is detected. Without it the Hugging Face cache is searched, then the Hub asked.
+    /// A local copy in the Hub's layout (Parquet files of PNG or JPEG images) or the original's (CIFAR
+    /// pickles or binary batches, SVHN's MATLAB files, MNIST's idx files, Tiny-ImageNet's folders), or the
+    /// folder around it; which one is detected. Without it the Hugging Face cache is searched, then the Hub
+    /// asked.
     pub dir: Option<PathBuf>,
     /// Forbids downloads, as a set `HF_HUB_OFFLINE` does.
     pub offline: bool,
@@ -40,14 +44,31 @@ impl Source {
             (Name::Synthetic, _) => Ok(synthetic::splits(seed)),
             (_, Some(dir)) => from_folder(name, dir),
             #[cfg(feature = "hub")]
-            (_, None) => {
-                let hub = ::hub::Hub::from_env(self.offline).map_err(|cause| Error::hub(name, cause))?;
-                crate::hub::load(name, &hub.until(self.stop))
-            }
+            (_, None) => from_folder(name, &self.fetch(name)?),
             #[cfg(not(feature = "hub"))]
             (_, None) => Err(Error::NoHub { name }),
         }
     }
+
+    /// The folder of the Hub's cache with the files of `name`, downloaded first unless they are there.
+    ///
+    /// # Errors
+    /// [`Error::Hub`] when they are not to be had, [`Error::Interrupted`] when the download was stopped.
+    #[cfg(feature = "hub")]
+    pub fn fetch(&self, name: Name) -> Result<PathBuf, Error> {
+        let hub = Hub::from_env(self.offline).map_err(|cause| Error::hub(name, cause))?;
+        crate::hub::fetch(name, &hub.until(self.stop))
+    }
+}
+
+/// The folder of the Hub's cache with the files of `name`, or nothing if they are not there.
+///
+/// # Errors
+/// [`Error::Hub`] when they are not what they were.
+#[cfg(feature = "hub")]
+pub fn cached(name: Name) -> Result<Option<PathBuf>, Error> {
+    let hub = Hub::from_env(true).map_err(|cause| Error::hub(name, cause))?;
+    crate::hub::cached(name, &hub)
 }
 
 /// Loads a data set from `dir`, or else from the Hub's cache or the Hub: [`Source::load`] of someone who

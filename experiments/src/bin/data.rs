@@ -68,15 +68,8 @@ enum What {
 struct Place {
     /// The data set
     name: Name,
-    /// Where its files are
     #[command(flatten)]
     source: SourceArgs,
-}
-
-impl Place {
-    fn load(&self) -> Result<Splits> {
-        self.source.load(self.name)
-    }
 }
 
 fn main() -> ExitCode {
@@ -85,15 +78,12 @@ fn main() -> ExitCode {
 
 fn work(args: &Args) -> Result<()> {
     match &args.what {
-        What::List { data_dir } => print!("{}", datasets::list(data_dir.as_deref())),
-        What::Get { name, offline } => {
-            let source = SourceArgs { data_dir: None, offline: *offline };
-            println!("{}", datasets::get(*name, &source)?.display());
-        }
-        What::Verify(place) => verify(&place.load()?)?,
+        What::List { data_dir } => print!("{}", datasets::list(data_dir.as_deref())?),
+        What::Get { name, offline } => println!("{}", datasets::get(*name, *offline)?.display()),
+        What::Verify(place) => verify(&place.source.load(place.name)?)?,
         What::Show { place, out, images, split, seed } => {
             let choice = Choice { images: *images, seed: *seed };
-            datasets::show(split.of(&place.load()?), choice, out)?;
+            datasets::show(split.of(&place.source.load(place.name)?), choice, out)?;
         }
     }
     Ok(())

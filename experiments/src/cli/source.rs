@@ -1,6 +1,7 @@
 //! Where data comes from.
 
 use crate::interrupt::{self, Interrupted};
+use anyhow::Result;
 use clap::Args;
 use data::{Name, Source, Splits};
 use std::path::PathBuf;
@@ -21,11 +22,27 @@ impl SourceArgs {
     ///
     /// # Errors
     /// When it is nowhere or damaged, and [`Interrupted`] when the user stopped its download.
-    pub fn load(&self, name: Name) -> anyhow::Result<Splits> {
-        let source = Source { dir: self.data_dir.clone(), offline: self.offline, stop: interrupt::check };
-        source.load(name, 0).map_err(|e| match e {
-            data::Error::Interrupted => Interrupted.into(),
-            e => e.into(),
-        })
+    pub fn load(&self, name: Name) -> Result<Splits> {
+        self.source().load(name, 0).map_err(said)
+    }
+
+    /// The folder of the Hub's cache with the files of `name`, downloaded first unless they are there.
+    ///
+    /// # Errors
+    /// When they are not to be had, and [`Interrupted`] when the user stopped the download.
+    pub fn fetch(&self, name: Name) -> Result<PathBuf> {
+        self.source().fetch(name).map_err(said)
+    }
+
+    fn source(&self) -> Source {
+        Source { dir: self.data_dir.clone(), offline: self.offline, stop: interrupt::check }
+    }
+}
+
+/// As the programs report it.
+fn said(error: data::Error) -> anyhow::Error {
+    match error {
+        data::Error::Interrupted => Interrupted.into(),
+        error => error.into(),
     }
 }

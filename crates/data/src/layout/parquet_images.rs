@@ -39,15 +39,13 @@ fn place(name: Name) -> Option<Place> {
     Some(Place { folder, splits: ["train", test], label })
 }
 
-/// Whether the file at `path` of the Hub's repository belongs to one of the two splits. (SVHN has a third, which is
-/// larger than both.)
+/// Whether `path`, within the Hub's repository of `name`, is one of the files that [`find`] reads.
 #[cfg(feature = "hub")]
-pub(crate) fn belongs(name: Name, path: &str) -> bool {
-    let file = place(name).and_then(|Place { folder, splits, .. }| {
-        let file = path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".parquet")?;
-        splits.iter().find_map(|split| file.strip_prefix(split)?.strip_prefix('-'))
-    });
-    file.is_some_and(|rest| !rest.contains('/'))
+pub(crate) fn wanted(name: Name, path: &str) -> bool {
+    place(name).is_some_and(|Place { folder, splits, .. }| {
+        let file = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+        file.is_some_and(|file| splits.iter().any(|split| shards::belongs(file, split)))
+    })
 }
 
 /// What [`find`] looks for, for error messages.

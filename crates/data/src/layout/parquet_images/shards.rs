@@ -9,12 +9,7 @@ pub(super) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
         let entry = entry.map_err(|e| Error::io(dir, e))?;
-        if let Some(name) = entry.file_name().to_str()
-            && let Some(rest) = name.strip_suffix(".parquet").and_then(|stem| stem.strip_prefix(split))
-            && (rest.is_empty() || rest.starts_with('-'))
-        {
-            names.push(name.to_owned());
-        }
+        names.extend(entry.file_name().to_str().filter(|name| belongs(name, split)).map(str::to_owned));
     }
     names.sort_unstable();
     if let Some((_, total)) = names.first().and_then(|name| numbers(name))
@@ -27,6 +22,12 @@ pub(super) fn of(dir: &Path, split: &str) -> Result<Vec<PathBuf>, Error> {
         });
     }
     Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
+
+/// Whether the file `name` is a part of `split`.
+pub(super) fn belongs(name: &str, split: &str) -> bool {
+    let rest = name.strip_suffix(".parquet").and_then(|stem| stem.strip_prefix(split));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// `(i, total)` of a name that ends in `-i-of-total.parquet`.
