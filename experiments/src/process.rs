@@ -6,7 +6,13 @@ use crate::{
 };
 use clap::Parser;
 use std::{error, fmt as text, fs::OpenOptions, io::Write, path::Path, process::ExitCode, sync::Mutex};
-use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// The error of arguments that each parse but make no sense here.
 #[derive(Debug)]
@@ -73,7 +79,11 @@ fn log_to(out: Option<&Path>) {
     // A log that cannot grow on a full disk is no reason to say so at every line.
     let layer = |file| fmt::layer().with_writer(Mutex::new(file)).with_ansi(false).log_internal_errors(false);
     let file = file.map(|file| layer(file).with_target(false));
-    let level = LevelFilter::INFO;
+    // That library calls an error what is tried again; ours says what came of it.
+    let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("hf_hub", LevelFilter::OFF);
     // A subscriber that is there already (in tests) stays.
-    let _ = tracing_subscriber::registry().with(screen.with_filter(level)).with(file.with_filter(level)).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(screen.with_filter(wanted.clone()))
+        .with(file.with_filter(wanted))
+        .try_init();
 }

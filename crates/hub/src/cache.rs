@@ -92,7 +92,7 @@ impl Folder {
                 Err(TryLockError::WouldBlock) => {}
             }
             if !said {
-                tracing::info!(lock = %path.display(), "another process downloads this file; waiting for it");
+                tracing::info!("another process downloads the same file; waiting for {}", path.display());
                 said = true;
             }
             patience::sleep(Duration::from_millis(200), stop)?;

@@ -58,7 +58,7 @@ impl Download<'_> {
                 }
                 Some(difference) => wrong = difference,
             }
-            tracing::warn!(place, wrong, "what arrived is thrown away");
+            tracing::warn!("{place}: what arrived is thrown away: {wrong}");
             fs::remove_file(&partial).map_err(Error::written(&partial))?;
         }
         Err(Error::Corrupt { place, endpoint: self.remote.name(), what: wrong })

@@ -73,7 +73,7 @@ impl<'a> Failures<'a> {
         }
         let pause = pause.saturating_mul(1 << (self.count - 1).min(16)).min(longest);
         let pause = asked.map_or(pause, |asked| asked.max(pause));
-        tracing::debug!(reason, ?pause, "asking the Hub again");
+        tracing::info!("{reason}; asking again in {:.1} s", pause.as_secs_f64());
         sleep(pause, self.stop)
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Visit<'a> {
         }
         if first && let Err(e) = self.keep(commit, path, about.len(), &sums) {
             // A cache may be shared and not ours to write to.
-            tracing::warn!(error = %e, "the file's checksum is not recorded");
+            tracing::warn!("its checksum is not recorded: {e}");
         }
         if let Ok(mut verified) = VERIFIED.lock() {
             verified.insert(file, state);
@@ -168,8 +168,8 @@ impl<'a> Visit<'a> {
         for (path, _) in present {
             self.verify(commit, path)?;
         }
-        let total = missing.iter().map(|(_, known)| known.size).sum();
-        tracing::info!(repository = %self.repository, commit, files = missing.len(), bytes = total, "downloading");
+        let total: u64 = missing.iter().map(|(_, known)| known.size).sum();
+        tracing::info!("downloading {} files of {} ({} bytes)", missing.len(), self.place(), total);
         let bar = progress::bar(total, format!("downloading {}", self.repository));
         let Hub { remote, patience, stop, .. } = self.hub;
         let (folder, repository) = (&self.folder, self.repository);
@@ -179,7 +179,7 @@ impl<'a> Visit<'a> {
             self.folder.point(commit, path, &etag)?;
             self.verify(commit, path)?;
         }
-        tracing::info!(repository = %self.repository, snapshot = %snapshot.display(), "downloaded and verified");
+        tracing::info!("downloaded and verified: {}", snapshot.display());
         Ok(snapshot)
     }
 }

@@ -158,6 +158,14 @@ fn a_hub_that_is_none_is_told_apart() {
     mirror.fault("/store/", 2, Fault::Wrong);
     fails(train(mirror.endpoint(), &home, &out, &[]), &["plain_text/", "checksum"]);
     fails(train("nonsense", &home, &out, &[]), &["HF_ENDPOINT"]);
+    // What passes is no error.
+    mirror.fault("/api/", 1, Fault::Status(503, None));
+    let output = train(mirror.endpoint(), &place.path().join("other"), &out, &[]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && errors.contains("HTTP 503; asking again") && !errors.contains("exhausted"),
+        "{errors}"
+    );
     // `--data-dir` asks nobody.
     let output = command("train").args(SETTINGS).args(["--data-dir", "nowhere", "--out"]).arg(&out).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere: no such folder"));
