@@ -38,13 +38,14 @@ pub(super) fn write(findings: &Findings, checkpoint: Checkpoint, about: &ModelCo
 impl Card<'_> {
     fn front(&self, license: &str) -> Result<Value> {
         let name: Name = self.about.dataset.parse()?;
+        let id = hub_name(name);
         let mut front = json!({
             "license": license,
             "library_name": "i2fr",
             "pipeline_tag": "image-classification",
             "tags": ["image-classification", "adversarial-robustness", "adversarial-training"],
         });
-        if let Some(id) = hub_name(name) {
+        if let Some(id) = &id {
             front["datasets"] = json!([id]);
         }
         let metrics: Vec<Value> = self.trusted().map(|score| self.metric(score)).collect();
@@ -54,7 +55,7 @@ impl Card<'_> {
                 "name": self.findings.record.id,
                 "results": [{
                     "task": { "type": "image-classification" },
-                    "dataset": { "name": name.as_str(), "type": hub_name(name).unwrap_or_else(|| name.to_string()), "split": "test" },
+                    "dataset": { "name": name.as_str(), "type": id.as_deref().unwrap_or(name.as_str()), "split": "test" },
                     "metrics": metrics,
                 }],
             }]);
@@ -142,16 +143,15 @@ impl Card<'_> {
             0 => "all training images".to_owned(),
             n => format!("the first {n} training images"),
         };
-        let short = if config.epochs < 100 { " Published recipes train for 100 epochs and more." } else { "" };
         let threat = if config.framework == CONTROL {
             "It was not trained to resist attacks.".to_owned()
         } else {
             format!("It was trained against {} and claims nothing beyond that ball.", self.ball())
         };
         format!(
-            "## Limits\n\n- Trained for {} epochs on {images} ({} of them held out), one seed.{short}\n- {threat} What is not \
-             in the table above was not measured.\n- Accuracies hold for test images of {}, \
-             not for images from elsewhere.",
+            "## Limits\n\n- Trained for {} epochs on {images} ({} of them held out), one seed.\n- {threat} What neither the \
+             table above nor `evaluations.csv` has was not measured.\n- Accuracies hold for test images of {}, not for \
+             images from elsewhere.",
             config.epochs, config.held_out, self.about.dataset
         )
     }

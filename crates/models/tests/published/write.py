@@ -257,4 +257,5 @@ def main():
         Path(__file__).with_name(f"{case}.txt").write_text("\n".join(lines) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
