@@ -19,6 +19,15 @@ pub(super) struct Found {
     pub(super) test: PathBuf,
 }
 
+/// An empty buffer with room for what `files` hold: one that grew would take twice that while it is moved.
+pub(super) fn room(files: &[PathBuf]) -> Vec<u8> {
+    let sizes = files.iter().filter_map(|path| path.metadata().ok()).map(|data| data.len());
+    let mut room = Vec::new();
+    // Without it the files are read all the same, or an error says why not.
+    let _ = usize::try_from(sizes.sum::<u64>()).map(|size| room.try_reserve_exact(size));
+    room
+}
+
 impl Batches {
     /// What is looked for, for error messages; `version` says which original.
     pub(super) fn describe(&self, version: &str) -> String {

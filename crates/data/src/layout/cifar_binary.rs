@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Reading;
-use super::batches::Batches;
+use super::batches::{Batches, room};
 use crate::{Dataset, Error, Name, Splits};
 
 const PIXELS: usize = 3 * 32 * 32;
@@ -46,7 +46,7 @@ pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
 
 fn read(name: Name, files: &[PathBuf], label_bytes: usize) -> Result<Dataset, Error> {
     let size = label_bytes + PIXELS;
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    let (mut pixels, mut labels) = (room(files), Vec::new());
     for path in files {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         if bytes.is_empty() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use self::machine::{Pickle, Value};
 use super::Reading;
-use super::batches::Batches;
+use super::batches::{Batches, room};
 use crate::{Dataset, Error, Name, Splits};
 
 const PIXELS: usize = 3 * 32 * 32;
@@ -48,7 +48,7 @@ pub(super) fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
 }
 
 fn read(name: Name, files: &[PathBuf], key: &str) -> Result<Dataset, Error> {
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    let (mut pixels, mut labels) = (room(files), Vec::new());
     for path in files {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let damaged = |what: String| Error::damaged(path, format!("truncated or not a CIFAR pickle: {what}"));

@@ -114,7 +114,8 @@ fn body(path: &Path, magic: [u8; 4], shape: &[usize], most: usize) -> Result<(us
         }
     }
     let expected = n as u64 * shape.iter().product::<usize>() as u64;
-    let mut bytes = Vec::new();
+    // One byte more shows that there are too many. Growing on the way would take twice the memory.
+    let mut bytes = Vec::with_capacity(expected as usize + 1);
     reader.take(expected + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 != expected {
         let than = if (bytes.len() as u64) < expected { "truncated: fewer" } else { "more" };
