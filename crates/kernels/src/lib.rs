@@ -17,6 +17,7 @@
 
 mod bias;
 mod conv;
+pub mod cuda;
 mod descent;
 mod distance;
 mod edge;
