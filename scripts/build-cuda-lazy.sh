@@ -10,7 +10,7 @@ folder=$1
 mkdir -p "$folder"
 
 # The names are those of cudarc's bindings, through which candle calls the libraries.
-bindings=$(cargo metadata --format-version 1 --locked --all-features --manifest-path experiments/Cargo.toml |
+bindings=$(cargo metadata --format-version 1 --locked --features cuda --manifest-path experiments/Cargo.toml |
     python3 -c 'import json, os, sys
 print(*(os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == "cudarc"))')
 

@@ -188,8 +188,12 @@ fn control(path: &Path, args: &Args, test: &Dataset, examples: usize, device: &c
 fn place(path: &Path, args: &Args, net: &Net, test: &Dataset) -> Result<Place> {
     let Args { dataset, seed, arch, .. } = args;
     let weights = sha256(&std::fs::read(path)?);
-    let mut of =
-        format!("1 {weights} {arch} {:?} {dataset} {} {seed} {:?}", net.normalization(), test.sha256(), kernels::isa());
+    // What computes, as its bits are its own.
+    let device = match args.device.kind() {
+        "cpu" => format!("{:?}", kernels::isa()),
+        card => card.into(),
+    };
+    let mut of = format!("1 {weights} {arch} {:?} {dataset} {} {seed} {device}", net.normalization(), test.sha256());
     if net.head() != Head::Linear {
         of += &format!(" {}", net.head());
     }
