@@ -170,7 +170,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         // Mirrored digits and letters are other digits and letters.
         flip: !grey && dataset != Name::Svhn,
         seed: 0,
-        device: "cpu".into(),
+        device: args.device.kind().into(),
         precision: "f32".into(),
     }
 }

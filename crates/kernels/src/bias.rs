@@ -1,16 +1,17 @@
 //! One number added per channel.
 
+use crate::cuda::{self, Launch};
 use crate::host::{check, floats, produce, tensor, view};
 use crate::memory::Out;
 use crate::parallel::{ranges, tasks};
 use crate::relu::{mask, rectify};
-use candle::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 /// `act(x + b)` for `x` (..., C) and `b` (C,), where act is the rectifier if `relu`, else nothing.
 /// Differentiable in both.
 ///
 /// # Errors
-/// Not f32 on the CPU, or `b` not one number per channel.
+/// Not f32 on one device, or `b` not one number per channel.
 pub fn bias(x: &Tensor, b: &Tensor, relu: bool) -> Result<Tensor> {
     check("bias", &[x, b])?;
     match (x.dims().last(), b.dims()) {
@@ -45,6 +46,11 @@ impl CustomOp2 for Bias {
         }))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, lx: &Layout, b: &CudaStorage, lb: &Layout) -> Result<(CudaStorage, Shape)> {
+        let c = lb.shape().elem_count();
+        Launch::each("bias", lx.shape()).ints([c, self.relu.into()]).run(&[(x, lx), (b, lb)])
+    }
+
     fn bwd(&self, x: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let dx = if self.relu { mask(y, dy)? } else { dy.clone() };
         let db = if b.track_op() { Some(column_sums(&dx, b.elem_count())?) } else { None };
@@ -55,6 +61,9 @@ impl CustomOp2 for Bias {
 /// The sum of all rows of `c` numbers, in a fixed order.
 fn column_sums(t: &Tensor, c: usize) -> Result<Tensor> {
     let t = t.contiguous()?;
+    if t.device().is_cuda() {
+        return cuda::column_sums(&t, c);
+    }
     let x = view("bias", &t)?;
     let x: &[f32] = &x;
     let rows = x.len() / c;

@@ -1,9 +1,10 @@
 //! Squared distances between the rows of two matrices.
 
+use crate::cuda::Launch;
 use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::tasks;
-use candle::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
 /// `||a_i - b_j||^2` of all rows of `a` (N, D) and `b` (M, D), as (N, M); gradients to both.
 ///
@@ -11,7 +12,7 @@ use candle::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 /// broadcasting would need N M D floats.
 ///
 /// # Errors
-/// Not f32 on the CPU, not matrices, or rows of different lengths.
+/// Not f32 on one device, not matrices, or rows of different lengths.
 pub fn squared_distances(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     check("squared_distances", &[a, b])?;
     let ((_, d), (_, e)) = (a.dims2()?, b.dims2()?);
@@ -54,6 +55,12 @@ impl CustomOp2 for SquaredDistances {
                 }
             });
         }))
+    }
+
+    fn cuda_fwd(&self, a: &CudaStorage, la: &Layout, b: &CudaStorage, lb: &Layout) -> Result<(CudaStorage, Shape)> {
+        let ((n, d), (m, _)) = (la.shape().dims2()?, lb.shape().dims2()?);
+        // 32 threads for each distance.
+        Launch::threads(self.name(), (n, m), 32 * n * m).ints([m, d]).run(&[(a, la), (b, lb)])
     }
 
     /// `da_i = 2 sum_j g_ij (a_i - b_j)`, and the mirror image for b.

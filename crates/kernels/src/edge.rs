@@ -1,15 +1,16 @@
 //! Into the channels-last world and out of it.
 
-use crate::host::{check, floats, produce, tensor, view};
+use crate::cuda::Launch;
+use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// Images (N, C, H, W) to activations (N, H, W, C), each channel as `(x - mean[c]) / std[c]`.
 /// Differentiable.
 ///
 /// # Errors
-/// Not f32 on the CPU, not four dimensions, or `mean` and `std` without one number per channel.
+/// Not f32 on one device, not four dimensions, or `mean` and `std` without one number per channel.
 pub fn enter(images: &Tensor, mean: &[f32], std: &[f32]) -> Result<Tensor> {
     let shape = entered(images, mean, std)?;
     images.contiguous()?.apply_op1(Enter { shape, mean: mean.to_vec(), std: std.to_vec() })
@@ -35,8 +36,9 @@ pub(crate) fn normalise_grad(dy: &[f32], &[_, h, w, c]: &[usize; 4], std: &[f32]
     transpose_each(dy, dx, h * w, c, |v, _, channel| v / std[channel]);
 }
 
+#[derive(Clone)]
 struct Enter {
-    /// Of the result.
+    /// Channels last.
     shape: [usize; 4],
     mean: Vec<f32>,
     std: Vec<f32>,
@@ -53,13 +55,40 @@ impl CustomOp1 for Enter {
         Ok(produce((n, h, w, c), |y| normalise(x, &self.shape, &self.mean, &self.std, y)))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.launch("enter", &self.shape).run(&[(x, l)])
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        if !x.track_op() {
-            return Ok(None);
-        }
-        let dy = dy.contiguous()?;
-        let dy = view("enter", &dy)?;
-        Ok(Some(tensor(x.shape(), |dx| normalise_grad(&dy, &self.shape, &self.std, dx))?))
+        let grad = || dy.contiguous()?.apply_op1_no_bwd(&EnterGrad(self));
+        x.track_op().then(grad).transpose()
+    }
+}
+
+impl Enter {
+    fn launch(&self, kernel: &'static str, result: &[usize]) -> Launch {
+        let [_, h, w, c] = self.shape;
+        Launch::each(kernel, result).table(&[&*self.mean, &self.std].concat()).ints([c, h * w])
+    }
+}
+
+struct EnterGrad<'a>(&'a Enter);
+
+impl CustomOp1 for EnterGrad<'_> {
+    fn name(&self) -> &'static str {
+        "enter's gradient"
+    }
+
+    fn cpu_fwd(&self, dy: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
+        let dy = floats("enter", dy, l)?;
+        let Enter { shape, std, .. } = self.0;
+        let [n, h, w, c] = *shape;
+        Ok(produce((n, c, h, w), |dx| normalise_grad(dy, shape, std, dx)))
+    }
+
+    fn cuda_fwd(&self, dy: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        let [n, h, w, c] = self.0.shape;
+        self.0.launch("enter_grad", &[n, c, h, w]).run(&[(dy, l)])
     }
 }
 
@@ -67,37 +96,38 @@ impl CustomOp1 for Enter {
 /// (N, C, H, W), so that weights of a following linear layer mean the same. Differentiable.
 ///
 /// # Errors
-/// Not f32 on the CPU, or not four dimensions.
+/// Not f32 on one device, or not four dimensions.
 pub fn flatten(x: &Tensor) -> Result<Tensor> {
     check("flatten", &[x])?;
-    let &[_, h, w, c] = x.dims() else { bail!("flatten: expected (N, H, W, C), got {:?}", x.shape()) };
-    x.contiguous()?.apply_op1(Flatten { c, pixels: h * w })
+    let &[n, h, w, c] = x.dims() else { bail!("flatten: expected (N, H, W, C), got {:?}", x.shape()) };
+    x.contiguous()?.apply_op1(Transpose { rows: h * w, columns: c, shape: (n, h * w * c).into() })
 }
 
-struct Flatten {
-    c: usize,
-    pixels: usize,
+/// Each example, a (rows, columns) matrix, to (columns, rows), seen as `shape`.
+struct Transpose {
+    rows: usize,
+    columns: usize,
+    shape: Shape,
 }
 
-impl CustomOp1 for Flatten {
+impl CustomOp1 for Transpose {
     fn name(&self) -> &'static str {
         "flatten"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats("flatten", x, l)?;
-        let shape = (l.shape().dims()[0], self.c * self.pixels);
-        Ok(produce(shape, |y| transpose_each(x, y, self.pixels, self.c, |v, _, _| v)))
+        Ok(produce(&self.shape, |y| transpose_each(x, y, self.rows, self.columns, |v, _, _| v)))
+    }
+
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        Launch::each("transpose_each", &self.shape).ints([self.rows, self.columns]).run(&[(x, l)])
     }
 
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        if !x.track_op() {
-            return Ok(None);
-        }
-        let dy = dy.contiguous()?;
-        let dy = view("flatten", &dy)?;
-        let dx = tensor(x.shape(), |dx| transpose_each(&dy, dx, self.c, self.pixels, |v, _, _| v))?;
-        Ok(Some(dx))
+        let back = Self { rows: self.columns, columns: self.rows, shape: x.shape().clone() };
+        let grad = || dy.contiguous()?.apply_op1_no_bwd(&back);
+        x.track_op().then(grad).transpose()
     }
 }
 

@@ -5,8 +5,9 @@
 //! [`global_avg_pool`] leave. A residual network is written against [`Flow`] and run by [`Fused`] as
 //! *one* operation, which saves most passes over memory; [`performance`] says where time goes.
 //!
-//! All are for 32-bit floats on the CPU, give the same bits for any number of threads, and answer a
-//! wrong shape, type or device with an error that names them.
+//! All are for 32-bit floats, give the same bits for any number of threads, and answer a wrong shape,
+//! type or device with an error that names them. With the feature `cuda` they are also for NVIDIA
+//! cards ([`cuda::status`]); the fused network is for the CPU only.
 //!
 //! | variable | effect |
 //! |---|---|
@@ -17,6 +18,7 @@
 
 mod bias;
 mod conv;
+pub mod cuda;
 mod descent;
 mod distance;
 mod edge;

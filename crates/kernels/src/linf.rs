@@ -1,17 +1,18 @@
 //! One step of an attack inside a box.
 
+use crate::cuda::Launch;
 use crate::host::{check, floats, produce};
 use crate::isa::isa;
 use crate::memory::Out;
 use crate::parallel::ranges;
 use crate::simd::{Kernel, Simd, dispatch};
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// `clip(centre + clip(adv + step * sign(grad) - centre, -eps, eps), 0, 1)` in this order and in
 /// 32 bits, as PyTorch does it; sign(0) = 0. All three of one shape. Records no graph.
 ///
 /// # Errors
-/// Not f32 on the CPU, or different shapes.
+/// Not f32 on one device, or different shapes.
 pub fn linf_step(adv: &Tensor, grad: &Tensor, centre: &Tensor, step: f32, eps: f32) -> Result<Tensor> {
     check("linf_step", &[adv, grad, centre])?;
     if adv.shape() != grad.shape() || adv.shape() != centre.shape() {
@@ -53,6 +54,19 @@ impl CustomOp3 for Step {
                 }
             });
         }))
+    }
+
+    fn cuda_fwd(
+        &self,
+        adv: &CudaStorage,
+        la: &Layout,
+        grad: &CudaStorage,
+        lg: &Layout,
+        centre: &CudaStorage,
+        lc: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let launch = Launch::each("linf_step", la.shape()).float(self.step).float(self.eps);
+        launch.run(&[(adv, la), (grad, lg), (centre, lc)])
     }
 }
 

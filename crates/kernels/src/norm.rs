@@ -1,5 +1,6 @@
 //! Batch normalisation, with the rectifier behind it.
 
+use crate::cuda;
 use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::isa;
 use crate::memory::Buffer;
@@ -41,7 +42,7 @@ pub struct Moments {
 /// `Some` with [`Statistics::Batch`] only. One value per channel is not an error: its variance is 0.
 ///
 /// # Errors
-/// Not f32 on the CPU, no values, or shapes that do not fit.
+/// Not f32 on one device, no values, or shapes that do not fit.
 pub fn batch_norm(
     x: &Tensor,
     gamma: &Tensor,
@@ -52,12 +53,35 @@ pub fn batch_norm(
 ) -> Result<(Tensor, Option<Moments>)> {
     check(NAME, &[x])?;
     let x = x.contiguous()?;
+    if x.device().is_cuda() {
+        fitting(x.dims(), gamma, beta, &statistics)?;
+        return cuda::batch_norm(&x, gamma, beta, eps, statistics, relu);
+    }
     let c = x.dims().last().copied().unwrap_or(0);
     let moments = || Ok(rows::moments(isa(), &view(NAME, &x)?, c));
     let (affine, moments) = Affine::new(x.dims(), gamma, beta, eps, statistics, moments)?;
     let parameters = Tensor::stack(&[gamma, beta], 0)?;
     let y = x.apply_op2(&parameters, BatchNorm(Arc::new(Saved { affine, relu })))?;
     Ok((y, moments))
+}
+
+/// The channels of `x`, of this shape; an error unless all else has one number for each.
+fn fitting(x: &[usize], gamma: &Tensor, beta: &Tensor, statistics: &Statistics<'_>) -> Result<usize> {
+    check(NAME, &[gamma, beta])?;
+    let c = x.last().copied().unwrap_or(0);
+    if x.is_empty() || x.contains(&0) {
+        bail!("{NAME}: expected values (..., C), got {x:?}")
+    }
+    if gamma.dims() != [c] || beta.dims() != [c] {
+        bail!("{NAME}: gamma {:?} and beta {:?} do not fit x {x:?}", gamma.shape(), beta.shape())
+    }
+    if let Statistics::Running { mean, var } = statistics {
+        check(NAME, &[mean, var])?;
+        if mean.dims() != [c] || var.dims() != [c] {
+            bail!("{NAME}: mean {:?} and variance {:?} do not fit x {x:?}", mean.shape(), var.shape())
+        }
+    }
+    Ok(c)
 }
 
 /// Batch norm as one multiplication and one addition per value, and what its derivative needs.
@@ -84,28 +108,16 @@ impl Affine {
         statistics: Statistics<'_>,
         batch_moments: impl FnOnce() -> Result<(Vec<f32>, Vec<f32>)>,
     ) -> Result<(Self, Option<Moments>)> {
-        check(NAME, &[gamma, beta])?;
-        let (c, len) = (x.last().copied().unwrap_or(0), x.iter().product::<usize>());
-        if x.is_empty() || len == 0 {
-            bail!("{NAME}: expected values (..., C), got {x:?}")
-        }
-        if gamma.dims() != [c] || beta.dims() != [c] {
-            bail!("{NAME}: gamma {:?} and beta {:?} do not fit x {x:?}", gamma.shape(), beta.shape())
-        }
+        let c = fitting(x, gamma, beta, &statistics)?;
         let (mean, var, moments) = match statistics {
             Statistics::Batch => {
                 let (mean, var) = batch_moments()?;
                 let tensor = |v: &[f32]| Tensor::from_slice(v, c, &Device::Cpu);
-                let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count: len / c };
+                let count = x.iter().product::<usize>() / c;
+                let moments = Moments { mean: tensor(&mean)?, var: tensor(&var)?, count };
                 (mean, var, Some(moments))
             }
-            Statistics::Running { mean, var } => {
-                check(NAME, &[mean, var])?;
-                if mean.dims() != [c] || var.dims() != [c] {
-                    bail!("{NAME}: mean {:?} and variance {:?} do not fit x {x:?}", mean.shape(), var.shape())
-                }
-                (mean.to_vec1()?, var.to_vec1()?, None)
-            }
+            Statistics::Running { mean, var } => (mean.to_vec1()?, var.to_vec1()?, None),
         };
         let (gamma, beta) = (gamma.to_vec1::<f32>()?, beta.to_vec1::<f32>()?);
         let inverse: Vec<f32> = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();

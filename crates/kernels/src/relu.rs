@@ -1,14 +1,15 @@
 //! The rectifier.
 
-use crate::host::{check, floats, produce, tensor, view};
+use crate::cuda::Launch;
+use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
 /// `max(x, 0)` of any shape. The derivative at 0 is 0, as in PyTorch (candle's own has 1 there).
 ///
 /// # Errors
-/// Not f32 on the CPU.
+/// Not f32 on one device.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     check("relu", &[x])?;
     x.contiguous()?.apply_op1(Relu)
@@ -35,6 +36,10 @@ impl CustomOp1 for Relu {
         }))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        Launch::each("relu", l.shape()).run(&[(x, l)])
+    }
+
     fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         if !x.track_op() {
             return Ok(None);
@@ -51,17 +56,31 @@ pub(crate) fn rectify(x: f32) -> f32 {
 
 /// `dy` where `y > 0`, else 0.
 pub(crate) fn mask(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
-    let (y, dy) = (y.contiguous()?, dy.contiguous()?);
-    let (y, grad) = (view("relu", &y)?, view("relu", &dy)?);
-    let (y, grad): (&[f32], &[f32]) = (&y, &grad);
-    tensor(dy.shape(), |dx| {
-        let out = Out::new(dx);
-        ranges(grad.len(), 1 << 12, grad.len() / 8, |a, b| {
-            // SAFETY: all three are equally long; a..b is this task's alone.
-            let dx = unsafe { core::slice::from_raw_parts_mut(out.at(a), b - a) };
-            for ((dx, &y), &g) in dx.iter_mut().zip(&y[a..b]).zip(&grad[a..b]) {
-                *dx = if y > 0.0 { g } else { 0.0 };
-            }
-        });
-    })
+    y.contiguous()?.apply_op2_no_bwd(&dy.contiguous()?, &Mask)
+}
+
+struct Mask;
+
+impl CustomOp2 for Mask {
+    fn name(&self) -> &'static str {
+        "relu's gradient"
+    }
+
+    fn cpu_fwd(&self, y: &CpuStorage, ly: &Layout, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (y, grad) = (floats("relu", y, ly)?, floats("relu", dy, ld)?);
+        Ok(produce(ld.shape(), |dx| {
+            let out = Out::new(dx);
+            ranges(grad.len(), 1 << 12, grad.len() / 8, |a, b| {
+                // SAFETY: all three are equally long; a..b is this task's alone.
+                let dx = unsafe { core::slice::from_raw_parts_mut(out.at(a), b - a) };
+                for ((dx, &y), &g) in dx.iter_mut().zip(&y[a..b]).zip(&grad[a..b]) {
+                    *dx = if y > 0.0 { g } else { 0.0 };
+                }
+            });
+        }))
+    }
+
+    fn cuda_fwd(&self, y: &CudaStorage, ly: &Layout, dy: &CudaStorage, ld: &Layout) -> Result<(CudaStorage, Shape)> {
+        Launch::each("mask", ld.shape()).run(&[(y, ly), (dy, ld)])
+    }
 }

@@ -1,15 +1,16 @@
 //! The parameter-free shortcut of CIFAR ResNets ("option A").
 
-use crate::host::{check, floats, produce, tensor, view};
+use crate::cuda::Launch;
+use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// Every `stride`-th row and column of `x` (N, H, W, C), with `(channels - C) / 2` channels of zeros
 /// on both sides: (N, ceil(H / stride), ceil(W / stride), channels). Differentiable.
 ///
 /// # Errors
-/// Not f32 on the CPU, not four dimensions, stride 0, fewer `channels` than `x` has, or an odd
+/// Not f32 on one device, not four dimensions, stride 0, fewer `channels` than `x` has, or an odd
 /// number more.
 pub fn shortcut_a(x: &Tensor, stride: usize, channels: usize) -> Result<Tensor> {
     check("shortcut_a", &[x])?;
@@ -36,6 +37,16 @@ impl Shortcut {
             bail!("shortcut_a: stride {stride} and {channels} channels do not fit {x:?}")
         }
         Ok(Self { n, h, w, c, oh: h.div_ceil(stride), ow: w.div_ceil(stride), channels, stride })
+    }
+
+    /// (N, H, W, C)
+    fn input(&self) -> [usize; 4] {
+        [self.n, self.h, self.w, self.c]
+    }
+
+    fn launch(&self, kernel: &'static str, result: &[usize]) -> Launch {
+        let &Self { h, w, c, oh, ow, channels, stride, .. } = self;
+        Launch::each(kernel, result).ints([h, w, c, oh, ow, channels, stride])
     }
 
     /// (N, H', W', channels)
@@ -96,12 +107,29 @@ impl CustomOp1 for Shortcut {
         Ok(produce(&self.output()[..], |y| self.forward(x, y)))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.launch("shortcut_a", &self.output()).run(&[(x, l)])
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        if !x.track_op() {
-            return Ok(None);
-        }
-        let dy = dy.contiguous()?;
-        let dy = view("shortcut_a", &dy)?;
-        Ok(Some(tensor(x.shape(), |dx| self.input_grad(&dy, dx))?))
+        let grad = || dy.contiguous()?.apply_op1_no_bwd(&ShortcutGrad(*self));
+        x.track_op().then(grad).transpose()
+    }
+}
+
+struct ShortcutGrad(Shortcut);
+
+impl CustomOp1 for ShortcutGrad {
+    fn name(&self) -> &'static str {
+        "shortcut_a's gradient"
+    }
+
+    fn cpu_fwd(&self, dy: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
+        let dy = floats("shortcut_a", dy, l)?;
+        Ok(produce(&self.0.input()[..], |dx| self.0.input_grad(dy, dx)))
+    }
+
+    fn cuda_fwd(&self, dy: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.0.launch("shortcut_a_grad", &self.0.input()).run(&[(dy, l)])
     }
 }

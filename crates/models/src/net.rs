@@ -7,7 +7,7 @@ use crate::{
     parameters::{Parameters, Scope},
 };
 use candle::{Device, Result, Tensor};
-use kernels::{Flow, Fused};
+use kernels::{Flow, Fused, Stepwise};
 use std::collections::BTreeMap;
 
 /// A network but for its name and weights: images `(N, C, H, W)` to features and logits.
@@ -26,12 +26,19 @@ pub(crate) trait Trunk: Send + Sync {
 
 impl<T: Trunk> Layers for T {
     fn forward(&self, images: &Tensor, Normalization { mean, std }: &Normalization, pass: Pass) -> Result<Output> {
-        let (flow, x) = Fused::enter(images, mean, std, pass.mode != Mode::Eval)?;
-        let last = self.run(&flow, x, pass)?;
-        let features = flow.features(&last)?;
+        let features = if images.device().is_cpu() {
+            features(self, Fused::enter(images, mean, std, pass.mode != Mode::Eval)?, pass)?
+        } else {
+            features(self, Stepwise::enter(images, mean, std)?, pass)?
+        };
         let logits = self.head().forward(&features, pass)?;
         Ok(Output { features, logits })
     }
+}
+
+fn features<F: Flow>(trunk: &impl Trunk, (flow, x): (F, F::Value), pass: Pass) -> Result<Tensor> {
+    let last = trunk.run(&flow, x, pass)?;
+    flow.features(&last)
 }
 
 /// A classifier with its weights.

@@ -214,7 +214,12 @@ impl<'a> Ground<'a> {
         let Args { seed, norm, eps, .. } = self.args;
         let (weights, arch, dataset) = (sha256(&std::fs::read(path)?), net.arch(), self.test.name());
         let (normalization, images) = (net.normalization(), self.test.sha256());
-        let mut of = format!("1 {weights} {arch} {normalization:?} {dataset} {images} {seed} {:?}", kernels::isa());
+        // What computes, as its bits are its own.
+        let device = match self.args.device.kind() {
+            "cpu" => format!("{:?}", kernels::isa()),
+            card => card.into(),
+        };
+        let mut of = format!("1 {weights} {arch} {normalization:?} {dataset} {images} {seed} {device}");
         if net.head() != Head::Linear {
             of += &format!(" {}", net.head());
         }

@@ -95,6 +95,8 @@ fn steps(args: &Args) -> Result<()> {
         let began = Instant::now();
         let (_, grads) = game.gradients(&mut net, &images, &labels, &keys)?;
         optimizer.step(&mut net, &grads, 0.1, i + 1)?;
+        // A card works behind the program's back.
+        device.synchronize()?;
         if i >= args.warmup {
             seconds.push(began.elapsed().as_secs_f64());
         }
@@ -106,7 +108,7 @@ fn steps(args: &Args) -> Result<()> {
         arch: args.arch.to_string(),
         batch: args.batch,
         attack_steps: args.attack_steps,
-        device: "cpu",
+        device: args.device.kind(),
         precision: args.precision.clone(),
         isa: format!("{:?}", kernels::isa()),
         threads: rayon::current_num_threads(),

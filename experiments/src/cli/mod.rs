@@ -4,13 +4,15 @@ mod i2fr;
 mod source;
 mod weights;
 
-use crate::profile::Profile;
+use crate::{process::one_line, profile::Profile};
+use anyhow::{anyhow, bail};
 use attacks::{Ball, Norm};
+use candle::{Device, utils::cuda_is_available};
 use clap::{Args, ValueEnum};
 use data::Name;
 use frameworks::{Averaging, Schedule};
 use models::Arch;
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, sync::OnceLock, time::Duration};
 
 pub use i2fr::{ClassReference, Features, I2frArgs};
 pub use source::SourceArgs;
@@ -69,7 +71,7 @@ pub(crate) fn ball(norm: &str, epsilon: &str) -> anyhow::Result<Ball> {
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best there is.
+    /// The first graphics card where the build has CUDA and a driver answers; else the processor.
     Auto,
     /// The processor.
     Cpu,
@@ -95,13 +97,35 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// When the device is not available in this build.
-    pub fn open(self) -> anyhow::Result<candle::Device> {
+    /// When it was asked for and this build has no CUDA, or there is no such card.
+    pub fn open(self) -> anyhow::Result<Device> {
         match self {
-            Self::Auto | Self::Cpu => Ok(candle::Device::Cpu),
-            Self::Cuda(_) => anyhow::bail!("this build has no CUDA support yet; use --device cpu"),
+            Self::Auto => Ok(first_card().unwrap_or(Device::Cpu)),
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(_) if !cuda_is_available() => {
+                bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
+            }
+            Self::Cuda(n) => Device::new_cuda(n)
+                .map_err(|e| anyhow!("cuda:{n} does not answer ({e}); `nvidia-smi` lists cards; or use --device cpu")),
         }
     }
+
+    /// What a run's configuration calls it: `cpu` or `cuda`, as their bits differ.
+    pub fn kind(self) -> &'static str {
+        let card = matches!(self, Self::Cuda(_)) || self == Self::Auto && first_card().is_some();
+        if card { "cuda" } else { "cpu" }
+    }
+}
+
+/// The card that `auto` takes. Opened once: two openings are two devices, whose tensors do not mix.
+fn first_card() -> Option<Device> {
+    static CARD: OnceLock<Option<Device>> = OnceLock::new();
+    let open = || {
+        // A build without CUDA need not say that it uses the processor.
+        let found = cuda_is_available().then(|| Device::new_cuda(0))?;
+        found.inspect_err(|e| tracing::info!("on the processor: {}", one_line(&e.to_string()))).ok()
+    };
+    CARD.get_or_init(open).clone()
 }
 
 /// One of several parts of a grid, counted from 1.

@@ -18,6 +18,7 @@ mod weight_grad;
 mod window;
 mod winograd;
 
+use crate::cuda;
 use crate::host::{check, floats, produce, tensor, view};
 use crate::isa::{Isa, direct_only, isa};
 use crate::memory::{Buffer, Out, made_once};
@@ -29,7 +30,7 @@ pub use passes::ConvPasses;
 use std::sync::Arc;
 use window::Window;
 
-const NAME: &str = "conv2d";
+pub(crate) const NAME: &str = "conv2d";
 
 /// What a convolution has besides its weights: the same stride and zero padding on both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +49,15 @@ pub struct Conv2d {
 /// rearranged copies until [`Packing::clear`].
 ///
 /// # Errors
-/// Tensors that are not f32 on the CPU, shapes that do not fit, a padding of the kernel's size or
+/// Tensors that are not f32 on one device, shapes that do not fit, a padding of the kernel's size or
 /// more, a packing made for another shape of weight.
 pub fn conv2d(x: &Tensor, weight: &Tensor, geometry: Conv2d, packing: &Packing) -> Result<Tensor> {
     check(NAME, &[x, weight])?;
-    x.contiguous()?
-        .apply_op2(&weight.contiguous()?, Convolution::new(isa(), x.dims(), weight.dims(), geometry, packing)?)
+    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
+    if x.device().is_cuda() {
+        return cuda::conv2d(&x, &weight, Shape::new(x.dims(), weight.dims(), geometry)?, packing);
+    }
+    x.apply_op2(&weight, Convolution::new(isa(), x.dims(), weight.dims(), geometry, packing)?)
 }
 
 /// How a convolution is computed.
@@ -69,19 +73,30 @@ impl Algorithm {
     }
 }
 
+/// What is computed of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Pass {
+    /// The output, from input and weight.
+    Forward,
+    /// The gradient of the input, from the output's and the weight.
+    InputGrad,
+    /// The gradient of the weight, from the input and the output's.
+    WeightGrad,
+}
+
 /// All sizes of one convolution, checked: N images (h, w, i) to (oh, ow, o).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shape {
-    n: usize,
-    h: usize,
-    w: usize,
-    i: usize,
-    o: usize,
-    k: usize,
-    stride: usize,
-    padding: usize,
-    oh: usize,
-    ow: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    pub(crate) n: usize,
+    pub(crate) h: usize,
+    pub(crate) w: usize,
+    pub(crate) i: usize,
+    pub(crate) o: usize,
+    pub(crate) k: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) oh: usize,
+    pub(crate) ow: usize,
 }
 
 impl Shape {
@@ -97,6 +112,16 @@ impl Shape {
         }
         let out = |size: usize| (size + 2 * padding - k) / stride + 1;
         Ok(Self { n, h, w, i, o, k, stride, padding, oh: out(h), ow: out(w) })
+    }
+
+    /// Values that a pass makes.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn len_of_result(&self, pass: Pass) -> usize {
+        match pass {
+            Pass::Forward => self.n * self.oh * self.ow * self.o,
+            Pass::InputGrad => self.n * self.h * self.w * self.i,
+            Pass::WeightGrad => self.o * self.i * self.k * self.k,
+        }
     }
 
     fn suits_winograd(&self) -> bool {

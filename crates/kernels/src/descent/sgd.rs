@@ -1,8 +1,9 @@
 //! The update of stochastic gradient descent, in place.
 
 use super::update;
+use crate::cuda::Launch;
 use crate::host::check;
-use candle::{CpuStorage, InplaceOp3, Layout, Result, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, InplaceOp3, Layout, Result, Tensor, bail};
 
 /// The constants of one step of SGD, named as in PyTorch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +23,7 @@ pub struct SgdStep {
 /// `w -= lr * (g + momentum * v)`. `v` is zero before the first step.
 ///
 /// # Errors
-/// Not f32 on the CPU, different shapes, non-contiguous `w` or `v`, or tensors that share storage.
+/// Not f32 on one device, different shapes, non-contiguous `w` or `v`, or tensors that share storage.
 pub fn sgd_step(w: &Tensor, v: &Tensor, grad: &Tensor, step: SgdStep) -> Result<()> {
     check("sgd_step", &[w, v, grad])?;
     if w.shape() != v.shape() || w.shape() != grad.shape() {
@@ -54,6 +55,20 @@ impl InplaceOp3 for Velocity {
         let (momentum, decay) = (self.0.momentum as f32, self.0.weight_decay as f32);
         update("sgd_step", (v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
     }
+
+    fn cuda_fwd(
+        &self,
+        v: &mut CudaStorage,
+        lv: &Layout,
+        w: &CudaStorage,
+        lw: &Layout,
+        g: &CudaStorage,
+        lg: &Layout,
+    ) -> Result<()> {
+        let SgdStep { momentum, weight_decay, .. } = self.0;
+        let launch = Launch::each("sgd_velocity", lv.shape()).float(momentum as f32).float(weight_decay as f32);
+        launch.update((v, lv), &[(w, lw), (g, lg)])
+    }
 }
 
 impl InplaceOp3 for Descend {
@@ -77,5 +92,20 @@ impl InplaceOp3 for Descend {
         } else {
             update("sgd_step", (w, lw), (v, lv), (g, lg), |w, v, _| w - lr * v)
         }
+    }
+
+    fn cuda_fwd(
+        &self,
+        w: &mut CudaStorage,
+        lw: &Layout,
+        v: &CudaStorage,
+        lv: &Layout,
+        g: &CudaStorage,
+        lg: &Layout,
+    ) -> Result<()> {
+        let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
+        let launch = Launch::each("sgd_descend", lw.shape()).float(lr as f32).float(momentum as f32);
+        let launch = launch.float(weight_decay as f32).int(nesterov.into());
+        launch.update((w, lw), &[(v, lv), (g, lg)])
     }
 }

@@ -1,25 +1,27 @@
 //! The mean over all pixels.
 
-use crate::host::{check, floats, produce, tensor, view};
+use crate::cuda::Launch;
+use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// The mean over rows and columns: (N, H, W, C) to (N, C). Differentiable.
 ///
 /// # Errors
-/// Not f32 on the CPU, not four dimensions, or no pixels.
+/// Not f32 on one device, not four dimensions, or no pixels.
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     check("global_avg_pool", &[x])?;
     match *x.dims() {
-        [n, h, w, c] if h * w * c > 0 => x.contiguous()?.apply_op1(Average { n, pixels: h * w, c }),
+        [n, h, w, c] if h * w * c > 0 => x.contiguous()?.apply_op1(Average { n, h, w, c }),
         _ => bail!("global_avg_pool: expected (N, H, W, C), got {:?}", x.shape()),
     }
 }
 
 struct Average {
     n: usize,
-    pixels: usize,
+    h: usize,
+    w: usize,
     c: usize,
 }
 
@@ -30,7 +32,8 @@ impl CustomOp1 for Average {
 
     fn cpu_fwd(&self, x: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = floats("global_avg_pool", x, l)?;
-        let (c, size) = (self.c, self.pixels * self.c);
+        let (c, pixels) = (self.c, self.h * self.w);
+        let size = pixels * c;
         Ok(produce((self.n, c), |y| {
             let out = Out::new(y);
             ranges(self.n, 1, x.len() / 4, |first, end| {
@@ -44,37 +47,54 @@ impl CustomOp1 for Average {
                         }
                     }
                     for y in y {
-                        *y /= self.pixels as f32;
+                        *y /= pixels as f32;
                     }
                 }
             });
         }))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        Launch::each("average", (self.n, self.c)).ints([self.h * self.w, self.c]).run(&[(x, l)])
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        if !x.track_op() {
-            return Ok(None);
-        }
-        let (c, size) = (self.c, self.pixels * self.c);
-        let dy = dy.contiguous()?;
-        let dy = view("global_avg_pool", &dy)?;
-        let dy: &[f32] = &dy;
-        let dx = tensor(x.shape(), |dx| {
+        let grad = || dy.contiguous()?.apply_op1_no_bwd(&AverageGrad(self));
+        x.track_op().then(grad).transpose()
+    }
+}
+
+struct AverageGrad<'a>(&'a Average);
+
+impl CustomOp1 for AverageGrad<'_> {
+    fn name(&self) -> &'static str {
+        "global_avg_pool's gradient"
+    }
+
+    fn cpu_fwd(&self, dy: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
+        let dy = floats("global_avg_pool", dy, l)?;
+        let &Average { n, h, w, c } = self.0;
+        let (pixels, size) = (h * w, h * w * c);
+        Ok(produce((n, h, w, c), |dx| {
             let (out, len) = (Out::new(dx), dx.len());
-            ranges(self.n, 1, len / 8, |first, end| {
+            ranges(n, 1, len / 8, |first, end| {
                 for n in first..end {
                     // SAFETY: image n of dx is this task's alone.
                     let dx = unsafe { core::slice::from_raw_parts_mut(out.at(n * size), size) };
                     let (first, rest) = dx.split_at_mut(c);
                     for (dx, dy) in first.iter_mut().zip(&dy[n * c..]) {
-                        *dx = dy / self.pixels as f32;
+                        *dx = dy / pixels as f32;
                     }
                     for pixel in rest.chunks_exact_mut(c) {
                         pixel.copy_from_slice(first);
                     }
                 }
             });
-        })?;
-        Ok(Some(dx))
+        }))
+    }
+
+    fn cuda_fwd(&self, dy: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        let &Average { n, h, w, c } = self.0;
+        Launch::each("average_grad", (n, h, w, c)).ints([h * w, c]).run(&[(dy, l)])
     }
 }

@@ -1,16 +1,17 @@
 //! The largest of each 2x2 square.
 
-use crate::host::{check, floats, produce, tensor, view};
+use crate::cuda::Launch;
+use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 /// The maximum of each 2x2 square: (N, H, W, C) to (N, H / 2, W / 2, C); an odd last row or column
 /// is dropped. Differentiable; of equal maxima the first in row-major order gets the gradient, as in
 /// PyTorch. (Flat backgrounds make ties frequent, and candle's own derivative is wrong.)
 ///
 /// # Errors
-/// Not f32 on the CPU, not four dimensions, or fewer than two rows or columns.
+/// Not f32 on one device, not four dimensions, or fewer than two rows or columns.
 pub fn max_pool2(x: &Tensor) -> Result<Tensor> {
     check("max_pool2", &[x])?;
     match *x.dims() {
@@ -71,23 +72,40 @@ impl CustomOp1 for Max {
         }))
     }
 
+    fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
+        let &Self { n, h, w, c } = self;
+        Launch::each("max_pool2", (n, h / 2, w / 2, c)).ints([h, w, c]).run(&[(x, l)])
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        if !x.track_op() {
-            return Ok(None);
-        }
-        let back = |x: &[f32], dy: &[f32], dx: &mut [f32]| {
-            let (oh, ow, c, line) = (self.h / 2, self.w / 2, self.c, self.w * self.c);
+        let grad = || x.apply_op2_no_bwd(&dy.contiguous()?, &MaxGrad(self));
+        x.track_op().then(grad).transpose()
+    }
+}
+
+struct MaxGrad<'a>(&'a Max);
+
+impl CustomOp2 for MaxGrad<'_> {
+    fn name(&self) -> &'static str {
+        "max_pool2's gradient"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (x, dy) = (floats("max_pool2", x, lx)?, floats("max_pool2", dy, ld)?);
+        let max = self.0;
+        Ok(produce(lx.shape(), |dx| {
+            let (oh, ow, c, line) = (max.h / 2, max.w / 2, max.c, max.w * max.c);
             let out = Out::new(dx);
-            ranges(self.n * self.h, 8, x.len() / 4, |first, end| {
+            ranges(max.n * max.h, 8, x.len() / 4, |first, end| {
                 for r in first..end {
                     // SAFETY: row r of dx is this task's alone.
                     let dx = unsafe { core::slice::from_raw_parts_mut(out.at(r * line), line) };
                     dx.fill(0.0);
-                    let (n, y) = (r / self.h, r % self.h);
+                    let (n, y) = (r / max.h, r % max.h);
                     if y / 2 == oh {
                         continue;
                     }
-                    let (top, bottom) = self.rows(x, n * oh + y / 2);
+                    let (top, bottom) = max.rows(x, n * oh + y / 2);
                     let dy = &dy[(n * oh + y / 2) * ow * c..][..ow * c];
                     for ox in 0..ow {
                         for i in 0..c {
@@ -104,9 +122,11 @@ impl CustomOp1 for Max {
                     }
                 }
             });
-        };
-        let dy = dy.contiguous()?;
-        let (values, dy) = (view("max_pool2", x)?, view("max_pool2", &dy)?);
-        Ok(Some(tensor(x.shape(), |dx| back(&values, &dy, dx))?))
+        }))
+    }
+
+    fn cuda_fwd(&self, x: &CudaStorage, lx: &Layout, dy: &CudaStorage, ld: &Layout) -> Result<(CudaStorage, Shape)> {
+        let &Max { h, w, c, .. } = self.0;
+        Launch::each("max_pool2_grad", lx.shape()).ints([h, w, c]).run(&[(x, lx), (dy, ld)])
     }
 }

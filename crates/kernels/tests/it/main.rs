@@ -2,6 +2,8 @@
 //! algebra.
 
 mod convolution;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod flow;
 mod near;
 mod normalisation;

@@ -1,0 +1,243 @@
+//! The three passes of a convolution by cuDNN.
+//!
+//! Activations are channels-last, filters (O, K, K, I). What cuDNN has to be told about a convolution is told once per
+//! shape; of its algorithms only those are taken that give the same bits every time, and that compute in true 32 bits.
+//! cudarc's safe types show only the algorithm ranked first, hence its `result` module here.
+
+use super::launch::Input;
+use super::present::view;
+use crate::conv::{NAME, Pass, Shape};
+use candle::cuda_backend::cudarc::cudnn::result::{self, CudnnError};
+use candle::cuda_backend::cudarc::cudnn::sys;
+use candle::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut};
+use candle::cuda_backend::{CudaDType, CudaDevice, CudaStorage, DeviceId, WrapErr};
+use candle::{Error, Result, bail};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// Workspaces beyond this are not worth the speed.
+const LARGEST_WORKSPACE: usize = 1 << 30;
+/// More algorithms than cuDNN has for any pass.
+const ALGORITHMS: usize = 16;
+
+/// What is known of each card. Never dropped: at exit the driver may be gone before a destructor runs.
+static CARDS: LazyLock<Mutex<HashMap<DeviceId, Card>>> = LazyLock::new(Mutex::default);
+
+/// `a` and `b` are what [`Pass`] says, contiguous and of the shape's sizes.
+pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) -> Result<CudaStorage> {
+    let device = a.0.device.clone();
+    // SAFETY: cuDNN writes every value of its output, as nothing is added to what is there.
+    let mut out = unsafe { device.alloc::<f32>(shape.len_of_result(pass).max(1))? };
+    if shape.n > 0 {
+        // What a panicking thread leaves behind is whole: plans are put there when they are made.
+        let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
+        let card = match cards.entry(device.id()) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
+        };
+        card.run(pass, shape, &device, [a, b], &mut out)?;
+    }
+    Ok(f32::wrap_cuda_slice(out, device))
+}
+
+fn said(e: CudnnError) -> Error {
+    Error::msg(format!("{NAME}: cuDNN answers {e}"))
+}
+
+/// A card with what cuDNN knows of it.
+struct Card {
+    handle: sys::cudnnHandle_t,
+    /// For one pass at a time: they follow each other in the card's stream.
+    workspace: CudaSlice<u8>,
+    plans: HashMap<(Pass, Shape), Plan>,
+}
+
+// SAFETY: a handle and its descriptors may be used by any thread, but by one at a time: `CARDS` is locked meanwhile.
+unsafe impl Send for Card {}
+
+/// One pass of convolutions of one shape.
+struct Plan {
+    x: sys::cudnnTensorDescriptor_t,
+    y: sys::cudnnTensorDescriptor_t,
+    filter: sys::cudnnFilterDescriptor_t,
+    geometry: sys::cudnnConvolutionDescriptor_t,
+    /// The best first.
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    algorithm: Algorithm,
+    /// Of workspace.
+    bytes: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Algorithm {
+    Forward(sys::cudnnConvolutionFwdAlgo_t),
+    InputGrad(sys::cudnnConvolutionBwdDataAlgo_t),
+    WeightGrad(sys::cudnnConvolutionBwdFilterAlgo_t),
+}
+
+impl Card {
+    fn new(device: &CudaDevice) -> Result<Self> {
+        let stream = device.cuda_stream();
+        stream.context().bind_to_thread().w()?;
+        let handle = result::create_handle().map_err(said)?;
+        // SAFETY: the handle was just made; candle keeps the stream as long as the device, which tensors keep.
+        unsafe { result::set_stream(handle, stream.cu_stream().cast()) }.map_err(said)?;
+        Ok(Self { handle, workspace: device.alloc_zeros::<u8>(1)?, plans: HashMap::new() })
+    }
+
+    fn run(
+        &mut self,
+        pass: Pass,
+        shape: &Shape,
+        device: &CudaDevice,
+        [a, b]: [Input<'_>; 2],
+        out: &mut CudaSlice<f32>,
+    ) -> Result<()> {
+        let stream = device.cuda_stream();
+        stream.context().bind_to_thread().w()?;
+        let plan = match self.plans.entry((pass, *shape)) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                // SAFETY: the handle lives.
+                new.insert(unsafe { Plan::new(self.handle, pass, shape) }.map_err(said)?)
+            }
+        };
+        let (a, b) = (view(NAME, a)?, view(NAME, b)?);
+        let ((a, _reads_a), (b, _reads_b), (out, _writes)) =
+            (a.device_ptr(&stream), b.device_ptr(&stream), out.device_ptr_mut(&stream));
+        while let Some(&Candidate { algorithm, bytes }) = plan.candidates.first() {
+            if self.workspace.len() < bytes {
+                // SAFETY: cuDNN writes what it reads there.
+                self.workspace = unsafe { device.alloc::<u8>(bytes)? };
+            }
+            let (workspace, _writes) = self.workspace.device_ptr_mut(&stream);
+            // SAFETY: sizes are those of the shape, the workspace is large enough, all lives until it is enqueued.
+            match unsafe { plan.start(self.handle, algorithm, a as _, b as _, out as _, workspace as _, bytes) } {
+                Ok(()) => return Ok(()),
+                // It was ranked, but is not there: the next one, from now on.
+                Err(CudnnError(sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED)) => plan.candidates.remove(0),
+                Err(e) => return Err(said(e)),
+            };
+        }
+        bail!("{NAME}: cuDNN has no algorithm for {pass:?} of {shape:?} that gives the same bits every time")
+    }
+}
+
+/// The algorithms of one pass: ranked by cuDNN, and what counts here.
+macro_rules! ranked {
+    ($kind:ident, $perf:ty, $rank:ident, $size:ident, $handle:expr, $descriptors:tt) => {{
+        // All zeros are valid values of the fields: numbers and enums that begin at 0.
+        let mut found = [std::mem::zeroed::<$perf>(); ALGORITHMS];
+        let mut count = 0;
+        ranked!(@call result::$rank, $handle, $descriptors, ALGORITHMS as _, &raw mut count, found.as_mut_ptr())?;
+        let found = found.iter().take(count as usize).filter(|p| {
+            p.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
+                && p.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
+        });
+        // Asked again, as the ranking may have had another kind of arithmetic in mind.
+        found
+            .filter_map(|p| {
+                let bytes = ranked!(@call result::$size, $handle, $descriptors, p.algo).ok()?;
+                Some(Candidate { algorithm: Algorithm::$kind(p.algo), bytes })
+            })
+            .filter(|c| c.bytes <= LARGEST_WORKSPACE)
+            .collect()
+    }};
+    (@call $f:path, $handle:expr, ($($descriptor:expr),+), $($rest:expr),+) => { $f($handle, $($descriptor),+, $($rest),+) };
+}
+
+impl Plan {
+    /// # Safety
+    /// `handle` lives.
+    unsafe fn new(handle: sys::cudnnHandle_t, pass: Pass, shape: &Shape) -> std::result::Result<Self, CudnnError> {
+        let int = |size: usize| size as i32;
+        let Shape { n, h, w, i, o, k, stride, padding, oh, ow } = *shape;
+        let (layout, float) = (sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC, sys::cudnnDataType_t::CUDNN_DATA_FLOAT);
+        // SAFETY: each descriptor is made before it is used, and none is destroyed.
+        unsafe {
+            let tensor = |sizes: [usize; 4]| {
+                let descriptor = result::create_tensor_descriptor()?;
+                result::set_tensor4d_descriptor(descriptor, layout, float, sizes.map(int))?;
+                Ok(descriptor)
+            };
+            // Sizes are named in this order whatever the layout.
+            let (x, y) = (tensor([n, i, h, w])?, tensor([n, o, oh, ow])?);
+            let filter = result::create_filter_descriptor()?;
+            result::set_filter4d_descriptor(filter, float, layout, [o, i, k, k].map(int))?;
+            let geometry = result::create_convolution_descriptor()?;
+            let (p, s) = (int(padding), int(stride));
+            let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
+            result::set_convolution2d_descriptor(geometry, p, p, s, s, 1, 1, mode, float)?;
+            // cuDNN's default may round the factors of products to 10 bits (TF32).
+            result::set_convolution_math_type(geometry, sys::cudnnMathType_t::CUDNN_FMA_MATH)?;
+            let candidates = match pass {
+                Pass::Forward => ranked!(
+                    Forward,
+                    sys::cudnnConvolutionFwdAlgoPerf_t,
+                    get_convolution_forward_algorithm,
+                    get_convolution_forward_workspace_size,
+                    handle,
+                    (x, filter, geometry, y)
+                ),
+                Pass::InputGrad => ranked!(
+                    InputGrad,
+                    sys::cudnnConvolutionBwdDataAlgoPerf_t,
+                    get_convolution_backward_data_algorithm,
+                    get_convolution_backward_data_workspace_size,
+                    handle,
+                    (filter, y, geometry, x)
+                ),
+                Pass::WeightGrad => ranked!(
+                    WeightGrad,
+                    sys::cudnnConvolutionBwdFilterAlgoPerf_t,
+                    get_convolution_backward_filter_algorithm,
+                    get_convolution_backward_filter_workspace_size,
+                    handle,
+                    (x, y, geometry, filter)
+                ),
+            };
+            Ok(Self { x, y, filter, geometry, candidates })
+        }
+    }
+
+    /// # Safety
+    /// `handle` lives; `a`, `b` and `out` are what the pass reads and writes, of the plan's sizes; the workspace has
+    /// `bytes`.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn start(
+        &self,
+        handle: sys::cudnnHandle_t,
+        algorithm: Algorithm,
+        a: *const c_void,
+        b: *const c_void,
+        out: *mut c_void,
+        workspace: *mut c_void,
+        bytes: usize,
+    ) -> std::result::Result<(), CudnnError> {
+        let Self { x, y, filter, geometry, .. } = *self;
+        // out = one * result + none * out
+        let (one, none) = ((&raw const ONE).cast(), (&raw const NONE).cast());
+        // SAFETY: the caller's promise.
+        unsafe {
+            match algorithm {
+                Algorithm::Forward(algorithm) => result::convolution_forward(
+                    handle, one, x, a, filter, b, geometry, algorithm, workspace, bytes, none, y, out,
+                ),
+                Algorithm::InputGrad(algorithm) => result::convolution_backward_data(
+                    handle, one, filter, b, y, a, geometry, algorithm, workspace, bytes, none, x, out,
+                ),
+                Algorithm::WeightGrad(algorithm) => result::convolution_backward_filter(
+                    handle, one, x, a, y, b, geometry, algorithm, workspace, bytes, none, filter, out,
+                ),
+            }
+        }
+    }
+}
+
+static ONE: f32 = 1.0;
+static NONE: f32 = 0.0;
