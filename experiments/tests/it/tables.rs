@@ -56,7 +56,7 @@ fn comparators_are_trained_and_evaluated_from_their_files() {
         "evaluate",
         &linear.iter().map(String::as_str).collect::<Vec<_>>(),
         other.path(),
-        &["linear.bias is missing"],
+        &["missing: linear.bias"],
     );
 }
 
