@@ -3,6 +3,7 @@
 use crate::{Keys, Probe, Victim, candidate::misclassified};
 use candle::{Device, Result, Tensor};
 use data::{Batch, Dataset};
+use kernels::out_of_memory;
 use models::{Mode, Model};
 use std::ops::ControlFlow;
 
@@ -53,11 +54,16 @@ impl Evaluation<'_> {
     pub fn verdicts(&self, probe: Option<&Probe>, positions: &[usize], seed: u64) -> Result<Correct> {
         let Batch { images, labels, examples } =
             self.data.batch(positions, self.device).map_err(candle::Error::wrap)?;
-        let Some(probe) = probe else { return self.correct(&images, &labels) };
+        let verdicts = || self.standing(probe, &images, &labels, &Keys { seed, epoch: 0, examples: &examples });
+        verdicts().map_err(|e| out_of_memory(e, positions.len()))
+    }
+
+    fn standing(&self, probe: Option<&Probe>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Correct> {
+        let Some(probe) = probe else { return self.correct(images, labels) };
         let victim = Victim { model: self.model, mode: Mode::Eval, objective: &probe.objective };
-        let adv = probe.attack.perturb(victim, &images, &labels, &Keys { seed, epoch: 0, examples: &examples })?;
-        probe.ball.check(&adv, &images)?;
-        self.correct(&adv, &labels)
+        let adv = probe.attack.perturb(victim, images, labels, keys)?;
+        probe.ball.check(&adv, images)?;
+        self.correct(&adv, labels)
     }
 
     fn all(

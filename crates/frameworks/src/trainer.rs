@@ -4,6 +4,7 @@ use crate::{Epoch, Framework, Optimizer, Resume, Step, TrainingConfig, average::
 use attacks::{Evaluation, Keys};
 use candle::{Device, Result, Tensor};
 use data::{Batch, Dataset};
+use kernels::out_of_memory;
 use models::Net;
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -179,7 +180,8 @@ impl Trainer {
         let Batch { images, labels, examples } = batch.map_err(candle::Error::wrap)?;
         // Evaluation draws with epoch 0.
         let keys = Keys { seed, epoch: epoch + 1, examples: &examples };
-        let (loss, grads) = self.framework.gradients(&mut self.net, &images, &labels, &keys)?;
+        let passed = self.framework.gradients(&mut self.net, &images, &labels, &keys);
+        let (loss, grads) = passed.map_err(|e| out_of_memory(e, positions.len()))?;
         self.optimizer.step(&mut self.net, &grads, lr, number)?;
         if let Some(average) = &mut self.average {
             average.step(&self.net)?;

@@ -36,7 +36,6 @@ pub(crate) fn normalise_grad(dy: &[f32], &[_, h, w, c]: &[usize; 4], std: &[f32]
     transpose_each(dy, dx, h * w, c, |v, _, channel| v / std[channel]);
 }
 
-#[derive(Clone)]
 struct Enter {
     /// Channels last.
     shape: [usize; 4],

@@ -93,7 +93,8 @@ fn steps(args: &Args) -> Result<()> {
             return Err(Interrupted.into());
         }
         let began = Instant::now();
-        let (_, grads) = game.gradients(&mut net, &images, &labels, &keys)?;
+        let passed = game.gradients(&mut net, &images, &labels, &keys);
+        let (_, grads) = passed.map_err(|e| kernels::out_of_memory(e, args.batch))?;
         optimizer.step(&mut net, &grads, 0.1, i + 1)?;
         // A card works behind the program's back.
         device.synchronize()?;

@@ -105,8 +105,9 @@ impl DeviceChoice {
             Self::Cuda(_) if !cuda_is_available() => {
                 bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
             }
-            Self::Cuda(n) => Device::new_cuda(n)
-                .map_err(|e| anyhow!("cuda:{n} does not answer ({e}); `nvidia-smi` lists cards; or use --device cpu")),
+            Self::Cuda(n) => Device::new_cuda(n).map_err(|e| {
+                anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists cards; or use --device cpu", reason(&e))
+            }),
         }
     }
 
@@ -123,9 +124,16 @@ fn first_card() -> Option<Device> {
     let open = || {
         // A build without CUDA need not say that it uses the processor.
         let found = cuda_is_available().then(|| Device::new_cuda(0))?;
-        found.inspect_err(|e| tracing::info!("on the processor: {}", one_line(&e.to_string()))).ok()
+        found.inspect_err(|e| tracing::info!("no card answers ({}): on the processor", reason(e))).ok()
     };
     CARD.get_or_init(open).clone()
+}
+
+/// Why a card does not answer: CUDA's word for it, if there is one.
+fn reason(e: &candle::Error) -> String {
+    let said = one_line(&e.to_string());
+    let mut words = said.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.find(|word| word.starts_with("CUDA_ERROR_")).map_or(said.clone(), str::to_owned)
 }
 
 /// One of several parts of a grid, counted from 1.

@@ -52,12 +52,7 @@ fn comparators_are_trained_and_evaluated_from_their_files() {
     let measured: f64 = summary.iter().next().unwrap()[0].parse().unwrap();
     assert!((measured - accuracy.parse::<f64>().unwrap()).abs() < 1e-6, "{measured}, not {accuracy}");
     let linear = evaluate(&["--head", "linear"]);
-    fails(
-        "evaluate",
-        &linear.iter().map(String::as_str).collect::<Vec<_>>(),
-        other.path(),
-        &["missing: linear.bias"],
-    );
+    fails("evaluate", &linear.iter().map(String::as_str).collect::<Vec<_>>(), other.path(), &["missing: linear.bias"]);
 }
 
 #[test]

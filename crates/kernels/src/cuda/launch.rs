@@ -5,6 +5,8 @@ use candle::op::BackpropOp;
 use candle::{CudaStorage, Layout, Result, Shape, Storage, Tensor, bail};
 
 const BLOCK: usize = 256;
+/// A kernel counts its threads, those beyond the last value included, in 31 bits.
+const LARGEST: usize = i32::MAX as usize - BLOCK;
 
 /// A kernel, what it makes, and the numbers it takes after its inputs and its output.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ impl Launch {
 
     /// One more number. One that is too large for the kernels becomes -1, which [`Self::check`] refuses.
     pub(crate) fn int(mut self, number: usize) -> Self {
-        self.numbers.push(Number::Int(i32::try_from(number).unwrap_or(-1)));
+        self.numbers.push(Number::Int(if number <= LARGEST { number as i32 } else { -1 }));
         self
     }
 
@@ -106,7 +108,11 @@ impl Launch {
 
     fn check(&self) -> Result<()> {
         if self.numbers.iter().any(|n| matches!(n, Number::Int(n) if *n < 0)) {
-            bail!("{}: {:?} has more values than the kernels count (2^31 - 1)", self.function, self.shape)
+            bail!(
+                "{}: {:?} has more values than the kernels count ({LARGEST}); take a smaller batch",
+                self.function,
+                self.shape
+            )
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod absent;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cudnn;
+mod exhausted;
 mod launch;
 mod norm;
 #[cfg(feature = "cuda")]
@@ -21,6 +22,7 @@ pub mod status {}
 #[cfg(not(feature = "cuda"))]
 use absent as device;
 pub(crate) use conv::conv2d;
+pub use exhausted::out_of_memory;
 pub(crate) use launch::Launch;
 pub(crate) use norm::batch_norm;
 #[cfg(feature = "cuda")]

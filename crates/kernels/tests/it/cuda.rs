@@ -122,17 +122,17 @@ fn moments() -> Result<()> {
 
 #[test]
 fn small_operators() -> Result<()> {
-    let x = normal(1, &[3, 5, 7, 6])?;
-    same("relu", &[x.clone()], |t| kernels::relu(t[0]))?;
+    let x = [normal(1, &[3, 5, 7, 6])?];
+    same("relu", &x, |t| kernels::relu(t[0]))?;
     for relu in [false, true] {
-        same("bias", &[x.clone(), normal(2, &[6])?], |t| kernels::bias(t[0], t[1], relu))?;
+        same("bias", &[x[0].clone(), normal(2, &[6])?], |t| kernels::bias(t[0], t[1], relu))?;
     }
     same("bias of many rows", &[normal(1, &[5000, 3])?, normal(2, &[3])?], |t| kernels::bias(t[0], t[1], false))?;
-    same("average", &[x.clone()], |t| kernels::global_avg_pool(t[0]))?;
-    same("max", &[x.clone()], |t| kernels::max_pool2(t[0]))?;
-    same("flatten", &[x.clone()], |t| kernels::flatten(t[0]))?;
+    same("average", &x, |t| kernels::global_avg_pool(t[0]))?;
+    same("max", &x, |t| kernels::max_pool2(t[0]))?;
+    same("flatten", &x, |t| kernels::flatten(t[0]))?;
     for (stride, channels) in [(1, 6), (2, 6), (2, 12), (3, 8)] {
-        same("shortcut", &[x.clone()], |t| kernels::shortcut_a(t[0], stride, channels))?;
+        same("shortcut", &x, |t| kernels::shortcut_a(t[0], stride, channels))?;
     }
     same("enter", &[normal(1, &[3, 2, 5, 7])?], |t| kernels::enter(t[0], &[0.5, 0.25], &[0.25, 2.]))?;
     for (n, m, d) in [(5, 3, 19), (1, 1, 1), (33, 10, 512)] {
@@ -146,7 +146,7 @@ fn small_operators() -> Result<()> {
 #[test]
 fn inputs_that_lie_elsewhere() -> Result<()> {
     let x = normal(1, &[4, 6, 6, 8])?;
-    same("a piece", &[x.clone()], |t| kernels::global_avg_pool(&t[0].narrow(0, 1, 2)?))?;
+    same("a piece", std::slice::from_ref(&x), |t| kernels::global_avg_pool(&t[0].narrow(0, 1, 2)?))?;
     same("transposed", &[x.clone(), normal(2, &[3, 8, 3, 3])?], |t| {
         let x = t[0].narrow(0, 1, 2)?.transpose(1, 2)?;
         kernels::conv2d(&x, t[1], Conv2d { stride: 1, padding: 1 }, &Packing::default())

@@ -1,0 +1,29 @@
+//! A card whose memory is full.
+
+use candle::Error;
+
+/// The error `e` of a pass over `images` images; where it means that a card's memory is full, one line that says so and
+/// how many images were tried.
+pub fn out_of_memory(e: Error, images: usize) -> Error {
+    // Three libraries allocate, each with an error of its own, and candle keeps their words only.
+    let words = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"];
+    let said = e.to_string();
+    if words.iter().any(|word| said.contains(word)) {
+        Error::msg(format!("the card's memory is full with {images} images at once; take fewer (in training: --batch)"))
+    } else {
+        e
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_full_memory_is_told_otherwise() {
+        let full = Error::msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
+        let told = out_of_memory(full, 512).to_string();
+        assert!(told.contains("512 images") && told.contains("--batch"), "{told}");
+        assert_eq!(out_of_memory(Error::msg("another"), 512).to_string(), "another");
+    }
+}
