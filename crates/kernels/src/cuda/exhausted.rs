@@ -24,6 +24,8 @@ mod tests {
         let full = Error::msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
         let told = out_of_memory(full, 512).to_string();
         assert!(told.contains("512 images") && told.contains("--batch"), "{told}");
-        assert_eq!(out_of_memory(Error::msg("another"), 512).to_string(), "another");
+        let other = out_of_memory(Error::msg("another"), 512).to_string();
+        // candle may append a backtrace.
+        assert!(other.starts_with("another"), "{other}");
     }
 }
