@@ -1,8 +1,8 @@
 //! The operators on NVIDIA cards.
 //!
 //! An operator of this crate is one candle operation with two forward passes; here is what the second one calls. A
-//! [`Launch`] is one run of one kernel of `kernels/`; convolutions go to cuDNN. Without the feature `cuda` no tensor
-//! can be on a card, and what would reach one is refused ([`absent`]).
+//! `Launch` is one run of one kernel of `kernels/`; convolutions go to cuDNN. Without the feature `cuda` no tensor
+//! can be on a card, and what would reach one is refused (`absent`).
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
