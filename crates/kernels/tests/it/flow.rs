@@ -1,12 +1,16 @@
 //! The fused way to run a network against the plain one.
 
-use crate::near::{assert_near, floats};
+use crate::near::{assert_near, fixed_normal, fixed_uniform, floats};
 use candle::{DType, Device, Result, Tensor, Var};
 use kernels::{Conv2d, Flow, Fused, Isa, Packing, Statistics, Stepwise, isa};
 use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
+
+/// Numbers of the draws beside weights, which count from 0.
+const IMAGES: u64 = 1_000;
+const GRADIENT: u64 = 1_001;
 
 /// Weights drawn once, by the order in which a network asks for them.
 struct Weights {
@@ -25,7 +29,7 @@ impl Weights {
         let i = self.next.fetch_add(1, Relaxed);
         let mut vars = self.vars.lock().expect("vars");
         if i == vars.len() {
-            vars.push(Var::randn(mean, 0.3f32, shape, &Device::Cpu)?);
+            vars.push(Var::from_tensor(&(fixed_normal(i as u64, 0.3, shape)? + f64::from(mean))?)?);
         }
         assert_eq!(vars[i].dims(), shape);
         Ok(if self.live { vars[i].as_tensor().clone() } else { vars[i].as_detached_tensor() })
@@ -194,10 +198,10 @@ fn fused_is_stepwise() -> Result<()> {
         ] {
             let what = format!("{name} {shape:?}, live {live}, batch {batch}, tracked {tracked}");
             let w = Weights::new(live, batch);
-            let images = Var::rand(0f32, 1f32, shape, &Device::Cpu)?;
+            let images = Var::from_tensor(&fixed_uniform(IMAGES, shape)?)?;
             let x = if tracked { images.as_tensor().clone() } else { images.as_detached_tensor() };
             let plain = network(&w, Runner::Stepwise(&x))?;
-            let dy = Tensor::randn(0f32, 1f32, plain.shape(), &Device::Cpu)?;
+            let dy = fixed_normal(GRADIENT, 1., plain.shape())?;
             let want = results(&plain, &dy, &x, &w)?;
             let fused = network(&w, Runner::Fused(&x, isa()))?;
             assert_eq!((fused.dims(), fused.track_op()), (plain.dims(), tracked || live), "{what}");
@@ -221,9 +225,9 @@ fn fused_is_stepwise() -> Result<()> {
 fn instruction_sets_agree() -> Result<()> {
     for (name, network) in NETWORKS {
         let w = Weights::new(true, true);
-        let images = Var::rand(0f32, 1f32, (3, 3, 12, 9), &Device::Cpu)?;
+        let images = Var::from_tensor(&fixed_uniform(IMAGES, (3, 3, 12, 9))?)?;
         let plain = network(&w, Runner::Fused(&images, Isa::Portable))?;
-        let dy = Tensor::randn(0f32, 1f32, plain.shape(), &Device::Cpu)?;
+        let dy = fixed_normal(GRADIENT, 1., plain.shape())?;
         let want = results(&plain, &dy, &images, &w)?;
         for isa in [Isa::Avx512, Isa::Avx2] {
             let got = results(&network(&w, Runner::Fused(&images, isa))?, &dy, &images, &w)?;
@@ -240,7 +244,7 @@ fn instruction_sets_agree() -> Result<()> {
 fn same_bits_for_any_number_of_threads() -> Result<()> {
     for (name, network) in NETWORKS {
         let w = Weights::new(true, true);
-        let images = Var::rand(0f32, 1f32, (8, 3, 32, 32), &Device::Cpu)?;
+        let images = Var::from_tensor(&fixed_uniform(IMAGES, (8, 3, 32, 32))?)?;
         let dy = Tensor::randn(0f32, 1f32, network(&w, Runner::Fused(&images, isa()))?.shape(), &Device::Cpu)?;
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");

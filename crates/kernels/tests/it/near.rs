@@ -1,6 +1,7 @@
 //! Comparisons.
 
-use candle::{Device, Result, Tensor, Var};
+use candle::{Device, Result, Shape, Tensor, Var};
+use kernels::Key;
 
 /// Floats of a tensor in row-major order.
 pub fn floats(t: &Tensor) -> Vec<f32> {
@@ -18,6 +19,28 @@ pub fn assert_near(what: &str, a: &[f32], b: &[f64], tolerance: f64) {
             "{what}: entry {i} is {a}, not {b} ({off:e} off, largest {largest})"
         );
     }
+}
+
+fn drawn(shape: impl Into<Shape>, fill: impl FnOnce(&mut [f32])) -> Result<Tensor> {
+    let shape = shape.into();
+    let mut numbers = vec![0.; shape.elem_count()];
+    fill(&mut numbers);
+    Tensor::from_vec(numbers, shape, &Device::Cpu)
+}
+
+fn key(number: u64) -> Key {
+    Key { seed: 0, epoch: 0, example: number, restart: 0 }
+}
+
+/// The `number`-th draw of normal numbers, the same in every run: a rectifier whose input happens to be zero up to
+/// rounding lets one way of computing pass what another stops.
+pub fn fixed_normal(number: u64, std: f32, shape: impl Into<Shape>) -> Result<Tensor> {
+    drawn(shape, |out| kernels::fill_normal(key(number), std, out))
+}
+
+/// The `number`-th draw of numbers between 0 and 1, the same in every run.
+pub fn fixed_uniform(number: u64, shape: impl Into<Shape>) -> Result<Tensor> {
+    drawn(shape, |out| kernels::fill_uniform(key(number), 0., 1., out))
 }
 
 /// Normal numbers that can be differentiated.
