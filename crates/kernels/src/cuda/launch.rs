@@ -101,9 +101,9 @@ impl Launch {
     ///
     /// # Errors
     /// As [`Self::run`].
-    pub(crate) fn update(self, target: (&mut CudaStorage, &Layout), inputs: &[Input<'_>]) -> Result<()> {
+    pub(crate) fn update(&self, target: (&mut CudaStorage, &Layout), inputs: &[Input<'_>]) -> Result<()> {
         self.check()?;
-        device::update(&self, target, inputs)
+        device::update(self, target, inputs)
     }
 
     fn check(&self) -> Result<()> {

@@ -1,9 +1,11 @@
 //! The update of stochastic gradient descent, in place.
 
-use super::update;
+use super::Update;
 use crate::cuda::Launch;
 use crate::host::check;
-use candle::{CpuStorage, CudaStorage, InplaceOp3, Layout, Result, Tensor, bail};
+use candle::{Result, Tensor, bail};
+
+const NAME: &str = "sgd_step";
 
 /// The constants of one step of SGD, named as in PyTorch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,87 +27,21 @@ pub struct SgdStep {
 /// # Errors
 /// Not f32 on one device, different shapes, non-contiguous `w` or `v`, or tensors that share storage.
 pub fn sgd_step(w: &Tensor, v: &Tensor, grad: &Tensor, step: SgdStep) -> Result<()> {
-    check("sgd_step", &[w, v, grad])?;
+    check(NAME, &[w, v, grad])?;
     if w.shape() != v.shape() || w.shape() != grad.shape() {
-        bail!("sgd_step: shapes {:?}, {:?}, {:?} differ", w.shape(), v.shape(), grad.shape())
+        bail!("{NAME}: shapes {:?}, {:?}, {:?} differ", w.shape(), v.shape(), grad.shape())
     }
     let grad = grad.contiguous()?;
+    let SgdStep { lr, momentum, weight_decay, nesterov } = step;
+    let (lr, momentum, decay) = (lr as f32, momentum as f32, weight_decay as f32);
     // The velocity first: it needs the old weights, and Nesterov's rule can be told from both.
-    v.inplace_op3(w, &grad, &Velocity(step))?;
-    w.inplace_op3(v, &grad, &Descend(step))
-}
-
-struct Velocity(SgdStep);
-struct Descend(SgdStep);
-
-impl InplaceOp3 for Velocity {
-    fn name(&self) -> &'static str {
-        "sgd_step"
-    }
-
-    fn cpu_fwd(
-        &self,
-        v: &mut CpuStorage,
-        lv: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<()> {
-        let (momentum, decay) = (self.0.momentum as f32, self.0.weight_decay as f32);
-        update("sgd_step", (v, lv), (w, lw), (g, lg), |v, w, g| momentum * v + (g + decay * w))
-    }
-
-    fn cuda_fwd(
-        &self,
-        v: &mut CudaStorage,
-        lv: &Layout,
-        w: &CudaStorage,
-        lw: &Layout,
-        g: &CudaStorage,
-        lg: &Layout,
-    ) -> Result<()> {
-        let SgdStep { momentum, weight_decay, .. } = self.0;
-        let launch = Launch::each("sgd_velocity", lv.shape()).float(momentum as f32).float(weight_decay as f32);
-        launch.update((v, lv), &[(w, lw), (g, lg)])
-    }
-}
-
-impl InplaceOp3 for Descend {
-    fn name(&self) -> &'static str {
-        "sgd_step"
-    }
-
-    fn cpu_fwd(
-        &self,
-        w: &mut CpuStorage,
-        lw: &Layout,
-        v: &CpuStorage,
-        lv: &Layout,
-        g: &CpuStorage,
-        lg: &Layout,
-    ) -> Result<()> {
-        let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
-        let (lr, momentum, decay) = (lr as f32, momentum as f32, weight_decay as f32);
-        if nesterov {
-            update("sgd_step", (w, lw), (v, lv), (g, lg), |w, v, g| w - lr * ((g + decay * w) + momentum * v))
-        } else {
-            update("sgd_step", (w, lw), (v, lv), (g, lg), |w, v, _| w - lr * v)
-        }
-    }
-
-    fn cuda_fwd(
-        &self,
-        w: &mut CudaStorage,
-        lw: &Layout,
-        v: &CudaStorage,
-        lv: &Layout,
-        g: &CudaStorage,
-        lg: &Layout,
-    ) -> Result<()> {
-        let SgdStep { lr, momentum, weight_decay, nesterov } = self.0;
-        let launch = Launch::each("sgd_descend", lw.shape()).float(lr as f32).float(momentum as f32);
-        let launch = launch.float(weight_decay as f32).int(nesterov.into());
-        launch.update((w, lw), &[(v, lv), (g, lg)])
+    let kernel = Launch::each("sgd_velocity", v.shape()).float(momentum).float(decay);
+    v.inplace_op3(w, &grad, &Update { name: NAME, rule: |v, w, g| momentum * v + (g + decay * w), kernel })?;
+    let kernel = Launch::each("sgd_descend", w.shape()).float(lr).float(momentum).float(decay).int(nesterov.into());
+    if nesterov {
+        let rule = |w, v, g| w - lr * ((g + decay * w) + momentum * v);
+        w.inplace_op3(v, &grad, &Update { name: NAME, rule, kernel })
+    } else {
+        w.inplace_op3(v, &grad, &Update { name: NAME, rule: |w, v, _| w - lr * v, kernel })
     }
 }
