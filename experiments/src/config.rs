@@ -139,8 +139,8 @@ impl RunConfig {
     /// # Errors
     /// When a name is unknown or a weight is impossible.
     pub fn game(&self) -> Result<Framework> {
-        let (ball, warm_up) = (self.ball()?, self.warm_up.unwrap_or(0));
-        let setting = Setting { ball, steps: self.attack_steps, epochs: self.epochs, seed: self.seed, warm_up };
+        let (ball, epochs, warm_up) = (self.ball()?, self.epochs, self.warm_up.unwrap_or(0));
+        let setting = Setting { ball, steps: self.attack_steps, epochs, seed: self.seed, warm_up };
         let mut game = frameworks::named(&self.framework, setting)?;
         if let Some(gamma) = self.awp {
             game = game.with_awp(Awp { gamma });

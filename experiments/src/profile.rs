@@ -23,7 +23,7 @@ const GREY_WARM_UP: usize = 2;
 pub enum Profile {
     /// Embedded synthetic images, a whole grid in minutes on two cores; no network, no files.
     Quick,
-    /// Real MNIST at full scale, a night a row and seed on two cores.
+    /// Real MNIST at full scale, a small network.
     Mnist,
     /// Real CIFAR-10, a small network, an evening on two cores.
     Cpu,
@@ -141,6 +141,10 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     let grey = dataset.shape()[0] == 1;
     // A colour profile's network does not suit grey digits, and their literature has its own radius.
     let arch = args.arch.unwrap_or(if grey { Arch::MnistCnn } else { preset.arch });
+    let epochs = args.epochs.unwrap_or(preset.epochs);
+    // A short training is still to reach the whole radius.
+    let usual = if grey { GREY_WARM_UP.min(epochs / 2) } else { 0 };
+    let warm_up = args.eps_warm_up.unwrap_or(usual);
     // Nor does its optimiser leave the constant prediction at their radius.
     let adam = args.optimizer.map_or(grey, |optimizer| optimizer == Optimizer::Adam);
     let eps = args.eps.clone().unwrap_or_else(|| default_eps(args.norm, grey));
@@ -156,8 +160,8 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         norm: args.norm.to_string(),
         epsilon: eps.to_string(),
         attack_steps: args.attack_steps.unwrap_or(preset.attack_steps),
-        warm_up: Some(args.warm_up.unwrap_or(if grey { GREY_WARM_UP } else { 0 })).filter(|epochs| *epochs > 0),
-        epochs: args.epochs.unwrap_or(preset.epochs),
+        warm_up: Some(warm_up).filter(|epochs| *epochs > 0),
+        epochs,
         train_examples: args.train_examples.unwrap_or(preset.train_examples),
         held_out: preset.held_out,
         batch: args.batch.unwrap_or(preset.batch),

@@ -12,7 +12,7 @@ use clap::{Args as Options, Parser, Subcommand};
 use data::{Name, Splits};
 use experiments::{
     cli::{SourceArgs, at_least_one},
-    datasets::{self, Choice, Split},
+    datasets::{self, Choice, Part},
 };
 use std::{path::PathBuf, process::ExitCode};
 
@@ -56,8 +56,8 @@ enum What {
         #[arg(long, value_name = "N", value_parser = at_least_one, default_value = "10")]
         images: usize,
         /// Which split
-        #[arg(long, value_enum, default_value_t = Split::Train)]
-        split: Split,
+        #[arg(long, value_enum, default_value_t = Part::Train)]
+        split: Part,
         /// Draw the images by lot instead of taking the first ones
         #[arg(long, value_name = "SEED")]
         seed: Option<u64>,

@@ -256,7 +256,7 @@ pub struct TrainingArgs {
     pub attack_steps: Option<usize>,
     /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]
     #[arg(long, value_name = "N")]
-    pub warm_up: Option<usize>,
+    pub eps_warm_up: Option<usize>,
     /// Adversarial weight perturbation: move weights against training by this share of their length (0.01, 0.005)
     #[arg(long, value_name = "GAMMA", value_parser = gamma, allow_negative_numbers = true)]
     pub awp: Option<f64>,

@@ -12,7 +12,7 @@ pub struct SourceArgs {
     /// Local copy of the data set, in the Hub's or the original's layout [default: the Hub's cache, then a download]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Download nothing: the data set must be in the Hub's cache or in --data-dir
+    /// Download nothing: data sets and weights must be on this machine or in the Hub's cache
     #[arg(long)]
     pub offline: bool,
 }

@@ -14,14 +14,14 @@ pub use verify::{Findings, verify};
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Split {
+pub enum Part {
     /// What networks are trained on.
     Train,
     /// What figures are taken from.
     Test,
 }
 
-impl Split {
+impl Part {
     /// That part of `splits`.
     pub fn of(self, splits: &Splits) -> &Dataset {
         match self {

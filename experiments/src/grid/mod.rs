@@ -124,6 +124,10 @@ impl Grid {
             return Err(Usage(conflict.into()).into());
         }
         let base = profile::resolve(&args.training);
+        if let Some(warm_up) = base.warm_up.filter(|warm_up| *warm_up >= base.epochs) {
+            let what = format!("--eps-warm-up {warm_up} leaves no epoch of {} at the whole radius", base.epochs);
+            return Err(Usage(what).into());
+        }
         let mut seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
         let mut seen = BTreeSet::new();
         seeds.retain(|seed| seen.insert(*seed));

@@ -57,6 +57,7 @@ fn other_numbers_are_in_their_range() {
     refuses("table1", &["--seeds", "0,,1"], &["--seeds"]);
     refuses("table1", &["--lr=-0.1"], &["--lr", "above 0"]);
     refuses("table1", &["--lr", "nan"], &["--lr", "above 0"]);
+    refuses("table1", &["--epochs", "2", "--eps-warm-up", "2"], &["--eps-warm-up 2", "epoch of 2"]);
     for value in ["-1", "nan", "inf", "ten", "1e300"] {
         refuses("table1", &["--save-minutes", value], &[value, "--save-minutes", "minutes, at least 0"]);
     }

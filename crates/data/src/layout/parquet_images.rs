@@ -94,7 +94,7 @@ fn read(name: Name, dir: &Path, files: &[PathBuf], label: &'static str) -> Resul
         let path = if let [file] = files { file } else { dir };
         return Err(Error::damaged(path, format!("claims {rows} rows; {name} has fewer")));
     };
-    let bar = progress::bar(rows as u64, format!("decoding {name}"), false);
+    let bar = progress::bar(rows as u64, format!("decoding {name}"));
     let size: usize = name.shape().iter().product();
     let (mut pixels, mut labels) = (vec![0; rows * size], vec![0; rows]);
     let (mut pixels_left, mut labels_left) = (&mut pixels[..], &mut labels[..]);

@@ -84,7 +84,7 @@ fn decode(name: Name, dir: &Path, images: Vec<(PathBuf, u8)>) -> Result<Dataset,
     }
     let size: usize = name.shape().iter().product();
     let mut pixels = vec![0; images.len() * size];
-    let bar = progress::bar(images.len() as u64, format!("decoding {name}"), false);
+    let bar = progress::bar(images.len() as u64, format!("decoding {name}"));
     let failure = pixels.par_chunks_exact_mut(size).zip(&images).find_map_first(|(out, (path, _))| {
         bar.inc(1);
         match std::fs::read(path) {
