@@ -126,6 +126,17 @@ impl Affine {
         Ok((Self { mean, inverse, scale, shift, batch: moments.is_some() }, moments))
     }
 
+    /// `x + shift`
+    pub(crate) fn shift(shift: Vec<f32>) -> Self {
+        let c = shift.len();
+        Self { mean: vec![0.0; c], inverse: vec![1.0; c], scale: vec![1.0; c], shift, batch: false }
+    }
+
+    /// Whether gradients pass unchanged.
+    pub(crate) fn is_shift(&self) -> bool {
+        !self.batch && self.scale.iter().all(|s| *s == 1.0)
+    }
+
     pub(crate) fn of<'a>(&'a self, x: &'a [f32], relu: bool) -> Source<'a> {
         Source::Normed(Normed { x, scale: &self.scale, shift: &self.shift, relu })
     }

@@ -7,7 +7,7 @@ use crate::{
     parameters::{Init, Parameter, Scope},
 };
 use candle::{D, Result, Tensor};
-use kernels::{Conv2d, Flow, Moments, Packing, Statistics, Stepwise};
+use kernels::{Conv2d, Flow, Moments, Packing, Statistics};
 use std::sync::Arc;
 
 /// How one forward pass treats weights and batch statistics.
@@ -64,8 +64,35 @@ impl BiasedConv {
         Ok(Self { conv, bias: at.weight("bias", channels[1], init)? })
     }
 
-    pub(crate) fn forward_relu(&self, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        kernels::bias(&self.conv.forward(&Stepwise, x, pass)?, &self.bias.seen_by(pass), true)
+    pub(crate) fn forward_relu<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        flow.bias(&self.conv.forward(flow, x, pass)?, &self.bias.seen_by(pass), true)
+    }
+}
+
+/// A fully connected layer with bias on a whole square activation, followed by ReLU.
+///
+/// Stored as PyTorch's `Linear` behind `Flatten`, (O, I * S * S), which is the memory of a convolution's weight
+/// (O, I, S, S): so it runs as one, inside the flow and on weights that are packed once per update.
+pub(crate) struct WholeImage {
+    weight: Parameter,
+    bias: Parameter,
+    kernel: [usize; 4],
+    packing: Arc<Packing>,
+}
+
+impl WholeImage {
+    pub(crate) fn new(mut at: Scope<'_>, [i, o]: [usize; 2], side: usize) -> Result<Self> {
+        let fan_in = i * side * side;
+        let init = Init::Uniform { fan_in };
+        let (weight, bias) = (at.weight("weight", (o, fan_in), init)?, at.weight("bias", o, init)?);
+        Ok(Self { weight, bias, kernel: [o, i, side, side], packing: at.packing() })
+    }
+
+    /// From (N, S, S, I) to (N, 1, 1, O).
+    pub(crate) fn forward_relu<F: Flow>(&self, flow: &F, x: &F::Value, pass: Pass) -> Result<F::Value> {
+        let weight = self.weight.seen_by(pass).reshape(&self.kernel)?;
+        let x = flow.conv(x, &weight, Conv2d { stride: 1, padding: 0 }, &self.packing, None)?;
+        flow.bias(&x, &self.bias.seen_by(pass), true)
     }
 }
 

@@ -22,12 +22,18 @@ pub(crate) trait Trunk: Send + Sync {
 
     /// From features to logits.
     fn head(&self) -> &Classifier;
+
+    /// Whether there is batch norm.
+    fn normalizes(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Trunk> Layers for T {
     fn forward(&self, images: &Tensor, Normalization { mean, std }: &Normalization, pass: Pass) -> Result<Output> {
         let features = if images.device().is_cpu() {
-            features(self, Fused::enter(images, mean, std, pass.mode != Mode::Eval)?, pass)?
+            let batch_statistics = self.normalizes() && pass.mode != Mode::Eval;
+            features(self, Fused::enter(images, mean, std, batch_statistics)?, pass)?
         } else {
             features(self, Stepwise::enter(images, mean, std)?, pass)?
         };

@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::Result;
-use attacks::{Ball, Keys};
+use attacks::{Ball, Keys, Norm};
 use candle::Tensor;
 use clap::Parser;
 use experiments::{
@@ -22,7 +22,7 @@ use std::{process::ExitCode, time::Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Times one PGD adversarial-training step on random CIFAR-shaped images.
+/// Times one PGD adversarial-training step on random images, of CIFAR's shape or of MNIST's.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
 struct Args {
@@ -78,12 +78,18 @@ fn time(args: &Args) -> Result<()> {
 
 fn steps(args: &Args) -> Result<()> {
     let device = args.device.open()?;
-    let mut net = Net::new(args.arch, [3, 32, 32], 10, 0, &device)?;
+    // The shape the network was published for, and the radius used there.
+    let (image, eps) = match args.arch {
+        Arch::MnistCnn | Arch::LeNet5 => ([1, 28, 28], 0.3),
+        _ => ([3, 32, 32], 8. / 255.),
+    };
+    let mut net = Net::new(args.arch, image, 10, 0, &device)?;
     let optimizer = Optimizer::new(&net, OptimizerConfig::default())?;
-    let game = frameworks::pgd_at(Ball::grey_levels(8.), args.attack_steps);
+    let game = frameworks::pgd_at(Ball { norm: Norm::Linf, eps }, args.attack_steps);
     let examples: Vec<u64> = (0..args.batch as u64).collect();
     let keys = Keys { seed: 0, epoch: 0, examples: &examples };
-    let shape = (args.batch, 3, 32, 32).into();
+    let [c, h, w] = image;
+    let shape = (args.batch, c, h, w).into();
     let images = keys.draw("throughput", 0, &shape, &device, |key, out| kernels::fill_uniform(key, 0., 1., out))?;
     let labels = Tensor::from_vec(examples.iter().map(|i| (i % 10) as u32).collect(), args.batch, &device)?;
 

@@ -148,42 +148,46 @@ impl Shape {
     }
 
     fn column_sums(&self, isa: Isa, dy: &Source<'_>, packed: &[f32], dx: &mut [f32], finish: &Finish<'_>) {
-        let (i, k) = (self.i, self.k);
-        let columns = k * k * i;
-        // All pixels of an image as one row.
-        let pixels = self.oh * self.ow;
-        let window = Window { h: 1, w: pixels, c: self.o, kh: 1, kw: 1, stride: 1, top: 0, left: 0, gh: 1, gw: pixels };
-        let parts = vec![Part { taps: (1, 1), skip: (0, 0), rows: 0..1, cols: 0..pixels, y0: 0, x0: 0, packed }];
-        let product = Product { window, h: 1, w: pixels, step: 1, columns, parts, base: 0 };
-        let (input, output) = (self.h * self.w * i, self.oh * self.ow * self.o);
-        dy.assert_channels(self.o);
+        let (i, o, columns) = (self.i, self.o, self.k * self.k * self.i);
+        let Self { oh: gh, ow: gw, .. } = *self;
+        // A product's line begins with a pixel of zeros: where there is no tap, that is what is read.
+        let line = (1 + gw) * columns;
+        let window = Window { h: gh, w: gw, c: o, kh: 1, kw: 1, stride: 1, top: 0, left: 0, gh, gw };
+        let part = Part { taps: (1, 1), skip: (0, 0), rows: 0..gh, cols: 0..gw, y0: 0, x0: 0, packed };
+        let product = Product { window, h: gh, w: 1 + gw, step: 1, columns, parts: vec![part], base: 0 };
+        let (input, output, taps) = (self.h * self.w * i, gh * gw * o, gh * line + SLACK);
+        dy.assert_channels(o);
         finish.assert_fits(dx.len(), i);
         let out = Out::new(dx);
-        let (rows_of, columns_of) = (self.readers(self.h, self.oh), self.readers(self.w, self.ow));
+        let gather = Gather::new(self, line);
         tasks(self.n, self.n * output * columns / 8, |n| {
-            with_scratch(pixels * columns + SLACK + output, |scratch| {
-                // SAFETY: the scratch holds one image of `columns` channels, the slack, and one of dy;
-                // image n of dx is this task's alone.
+            with_scratch(taps + output, |scratch| {
+                // SAFETY: the scratch holds the product's lines, the slack, and one image of dy; all floats of the
+                // first two are written: a pixel of zeros a line, the product behind it, the slack; image n of dx
+                // is this task's alone.
                 let (taps, image) = unsafe {
                     let dy = match dy {
                         Source::Plain(dy) => &dy[n * output..][..output],
                         _ => {
-                            let values = scratch.add(pixels * columns + SLACK);
-                            dy.fill(isa, self.o, n * output, output, values);
+                            let values = scratch.add(taps);
+                            dy.fill(isa, o, n * output, output, values);
                             core::slice::from_raw_parts(values, output)
                         }
                     };
-                    product.run(isa, 1, &Source::Plain(dy), Out::from(scratch), &Finish::default());
-                    scratch.add(pixels * columns).write_bytes(0, SLACK);
+                    for row in 0..gh {
+                        scratch.add(row * line).write_bytes(0, columns);
+                    }
+                    product.run(isa, 1, &Source::Plain(dy), Out::from(scratch.add(columns)), &Finish::default());
+                    scratch.add(gh * line).write_bytes(0, SLACK);
                     (
-                        core::slice::from_raw_parts(scratch, pixels * columns + SLACK),
+                        core::slice::from_raw_parts(scratch, taps),
                         core::slice::from_raw_parts_mut(out.at(n * input), input),
                     )
                 };
-                if i <= 4 {
-                    self.gather::<4>(taps, &rows_of, &columns_of, image);
-                } else {
-                    self.gather::<SLACK>(taps, &rows_of, &columns_of, image);
+                match i {
+                    1 => gather.image::<1>(taps, image),
+                    2..=4 => gather.image::<4>(taps, image),
+                    _ => gather.image::<SLACK>(taps, image),
                 }
             });
             let mut partial = Partial::default();
@@ -194,44 +198,59 @@ impl Shape {
         })
     }
 
-    /// For each of `size` pixels along an axis of the input the (output, tap) pairs that read it.
-    fn readers(&self, size: usize, out: usize) -> Vec<Vec<(usize, usize)>> {
-        let reads = |x: usize| {
-            let pairs = (0..self.k).filter_map(move |tap| {
-                let start = (x + self.padding).checked_sub(tap)?;
-                (start.is_multiple_of(self.stride) && start / self.stride < out).then_some((start / self.stride, tap))
-            });
-            pairs.collect()
-        };
-        (0..size).map(reads).collect()
+    /// The (output, tap) pairs that read pixel `x` of an axis with `out` outputs.
+    fn readers(&self, x: usize, out: usize) -> impl Iterator<Item = (usize, usize)> {
+        let &Self { k, stride, padding, .. } = self;
+        (0..k).filter_map(move |tap| {
+            let start = (x + padding).checked_sub(tap)?;
+            (start.is_multiple_of(stride) && start / stride < out).then_some((start / stride, tap))
+        })
+    }
+}
+
+/// Adds up what the taps of a product say about each pixel.
+struct Gather {
+    /// Channels, and pixels of a line.
+    i: usize,
+    w: usize,
+    /// For each line of an image, where the rows of taps that read it begin.
+    rows: Vec<Vec<usize>>,
+    /// For the first, second, ... tap along a line, where each pixel finds it in a row; 0: nowhere.
+    columns: Vec<Vec<usize>>,
+}
+
+impl Gather {
+    fn new(shape: &Shape, line: usize) -> Self {
+        let Shape { h, w, i, k, oh, ow, .. } = *shape;
+        let rows = (0..h).map(|y| shape.readers(y, oh).map(|(oy, ky)| oy * line + ky * k * i).collect()).collect();
+        let mut columns = vec![vec![0; w]; k.div_ceil(shape.stride)];
+        for x in 0..w {
+            for (nth, (ox, kx)) in columns.iter_mut().zip(shape.readers(x, ow)) {
+                nth[x] = (1 + ox) * k * k * i + kx * i;
+            }
+        }
+        Self { i, w, rows, columns }
     }
 
-    /// Sums for each pixel the values of the taps that read it, `W >= i` floats at a time: what is
-    /// too much lies in `taps` too, thanks to the slack, and is not stored.
-    fn gather<const W: usize>(
-        &self,
-        taps: &[f32],
-        rows_of: &[Vec<(usize, usize)>],
-        columns_of: &[Vec<(usize, usize)>],
-        image: &mut [f32],
-    ) {
-        let (i, k) = (self.i, self.k);
-        let columns = k * k * i;
-        let offsets: Vec<Vec<usize>> =
-            columns_of.iter().map(|c| c.iter().map(|(ox, kx)| ox * columns + kx * i).collect()).collect();
-        for (line, rows) in image.chunks_exact_mut(self.w * i).zip(rows_of) {
-            for (pixel, offsets) in line.chunks_exact_mut(i).zip(&offsets) {
-                let mut sum = [0.0f32; W];
-                for (oy, ky) in rows {
-                    let row = &taps[oy * self.ow * columns + ky * k * i..];
-                    for &offset in offsets {
-                        let values: &[f32; W] = row[offset..offset + W].try_into().expect("W floats");
-                        for (s, v) in sum.iter_mut().zip(values) {
+    /// `W >= i` floats at a time: what is too much lies in `taps` too, thanks to the slack, and is not kept.
+    fn image<const W: usize>(&self, taps: &[f32], image: &mut [f32]) {
+        let mut sums = vec![[0.0f32; W]; self.w];
+        for (to, rows) in image.chunks_exact_mut(self.w * self.i).zip(&self.rows) {
+            sums.fill([0.0; W]);
+            for &start in rows {
+                let row = &taps[start..];
+                for columns in &self.columns {
+                    for (sum, &at) in sums.iter_mut().zip(columns) {
+                        for (s, v) in sum.iter_mut().zip(&row[at..at + W]) {
                             *s += v;
                         }
                     }
                 }
-                pixel.copy_from_slice(&sum[..i]);
+            }
+            for (pixel, sum) in to.chunks_exact_mut(self.i).zip(&sums) {
+                for (p, s) in pixel.iter_mut().zip(sum) {
+                    *p = *s;
+                }
             }
         }
     }

@@ -3,9 +3,10 @@
 //! | kernel | forward and input gradient | weight gradient |
 //! |---|---|---|
 //! | 3x3 of stride 1, channels multiples of 16 | Winograd F(4x4, 3x3) | Winograd |
+//! | as large as the image | [`whole`] images as rows of a product | direct |
 //! | any other | [`direct`] implicit product | direct |
 //!
-//! `I2FR_CONV=direct` takes the second line for all.
+//! `I2FR_CONV=direct` takes the last line for all.
 
 mod direct;
 mod input_grad;
@@ -15,6 +16,7 @@ mod passes;
 mod tests;
 mod tile;
 mod weight_grad;
+mod whole;
 mod window;
 mod winograd;
 
@@ -64,12 +66,17 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, geometry: Conv2d, packing: &Packing) 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Algorithm {
     Winograd,
+    Whole,
     Direct,
 }
 
 impl Algorithm {
     fn of(shape: &Shape, direct_only: bool) -> Self {
-        if shape.suits_winograd() && !direct_only { Self::Winograd } else { Self::Direct }
+        match direct_only {
+            false if shape.suits_winograd() => Self::Winograd,
+            false if shape.is_whole() => Self::Whole,
+            _ => Self::Direct,
+        }
     }
 }
 
@@ -193,13 +200,14 @@ impl Convolution {
     fn pack_forward(&self, w: &[f32]) -> Buffer {
         match self.algorithm {
             Algorithm::Winograd => winograd::pack_forward(self.isa, &self.shape, w),
-            Algorithm::Direct => self.shape.pack_forward(self.isa, w),
+            Algorithm::Whole | Algorithm::Direct => self.shape.pack_forward(self.isa, w),
         }
     }
 
     fn pack_backward(&self, w: &[f32]) -> BackwardForm {
         match self.algorithm {
             Algorithm::Winograd => BackwardForm::Winograd(winograd::pack_backward(self.isa, &self.shape, w)),
+            Algorithm::Whole => BackwardForm::Whole(self.shape.pack_whole_input_grad(self.isa, w)),
             Algorithm::Direct => BackwardForm::Direct(self.shape.pack_input_grad(self.isa, w)),
         }
     }
@@ -217,6 +225,7 @@ impl Convolution {
         let packed = made_once(&self.forms.forward, || self.pack_forward(w));
         match self.algorithm {
             Algorithm::Winograd => winograd::convolve(self.isa, &self.shape, x, packed, y, finish),
+            Algorithm::Whole => self.shape.whole_forward(self.isa, x, packed, y, finish),
             Algorithm::Direct => self.shape.direct_forward(self.isa, x, packed, y, finish),
         }
     }
@@ -227,6 +236,7 @@ impl Convolution {
             BackwardForm::Winograd(packed) => {
                 winograd::convolve(self.isa, &self.shape.transposed(), dy, packed, dx, finish)
             }
+            BackwardForm::Whole(packed) => self.shape.whole_input_grad(self.isa, dy, packed, dx, finish),
             BackwardForm::Direct(packed) => self.shape.direct_input_grad(self.isa, dy, packed, dx, finish),
         }
     }
@@ -235,7 +245,7 @@ impl Convolution {
         self.assert_lengths(x.len(), dw.len(), dy.len());
         match self.algorithm {
             Algorithm::Winograd => winograd::weight_grad(self.isa, &self.shape, x, dy, dw),
-            Algorithm::Direct => self.shape.direct_weight_grad(self.isa, x, dy, dw),
+            Algorithm::Whole | Algorithm::Direct => self.shape.direct_weight_grad(self.isa, x, dy, dw),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Forms {
 /// Weights rearranged for the input gradient.
 pub(super) enum BackwardForm {
     Winograd(Buffer),
+    Whole(Buffer),
     Direct(InputGradWeights),
 }
 

@@ -44,35 +44,39 @@ fn compare(
     }
 }
 
+/// Both passes of a convolution with everything fused, of `n` images.
+fn check(isa: Isa, geometry: Conv2d, k: usize, [n, h, w, i]: [usize; 4], o: usize) -> Result<()> {
+    let what = format!("{isa:?} k {k} {geometry:?}, {i} to {o} at {h} x {w}");
+    let x = [n, h, w, i];
+    let conv = Convolution::new(isa, &x, &[o, i, k, k], geometry, &Packing::default())?;
+    let weight = wave(o * i * k * k, 5);
+    let (inputs, outputs): (usize, usize) = (x.iter().product(), conv.output().iter().product());
+    let (values, scale, shift) = (wave(inputs, 6), wave(i, 7), wave(i, 8));
+    let source = Source::Normed(Normed { x: &values, scale: &scale, shift: &shift, relu: true });
+    compare(&format!("{what}, forward"), isa, &source, (i, o, outputs), |x, y, finish| {
+        conv.forward(x, &weight, y, finish)
+    });
+    let (g, y, k0, k1, k2) = (wave(outputs, 9), wave(outputs, 10), wave(o, 11), wave(o, 12), wave(o, 13));
+    let source = Source::Gradient { g: &g, x: &y, k: [&k0, &k1, &k2] };
+    compare(&format!("{what}, input gradient"), isa, &source, (o, i, inputs), |dy, dx, finish| {
+        conv.input_grad(dy, &weight, dx, finish)
+    });
+    Ok(())
+}
+
 #[test]
 fn fused_rows_are_separate_passes() -> Result<()> {
-    let mut seen = 0;
     for isa in [Isa::Avx512, Isa::Avx2, Isa::Portable] {
         for (k, padding) in [(1, 0), (2, 1), (3, 1), (3, 2), (4, 3), (5, 2)] {
             for stride in 1..=3 {
                 for (i, o, h, w) in [(16, 32, 9, 12), (3, 16, 32, 32), (20, 7, 11, 6), (16, 16, 32, 31)] {
-                    let what = format!("{isa:?} k {k} padding {padding} stride {stride}, {i} to {o} at {h} x {w}");
-                    let x = [3, h, w, i];
-                    let geometry = Conv2d { stride, padding };
-                    let conv = Convolution::new(isa, &x, &[o, i, k, k], geometry, &Packing::default())?;
-                    let weight = wave(o * i * k * k, 5);
-                    let (inputs, outputs): (usize, usize) = (x.iter().product(), conv.output().iter().product());
-                    let (values, scale, shift) = (wave(inputs, 6), wave(i, 7), wave(i, 8));
-                    let source = Source::Normed(Normed { x: &values, scale: &scale, shift: &shift, relu: true });
-                    compare(&format!("{what}, forward"), isa, &source, (i, o, outputs), |x, y, finish| {
-                        conv.forward(x, &weight, y, finish)
-                    });
-                    let (g, y, k0, k1, k2) =
-                        (wave(outputs, 9), wave(outputs, 10), wave(o, 11), wave(o, 12), wave(o, 13));
-                    let source = Source::Gradient { g: &g, x: &y, k: [&k0, &k1, &k2] };
-                    compare(&format!("{what}, input gradient"), isa, &source, (o, i, inputs), |dy, dx, finish| {
-                        conv.input_grad(dy, &weight, dx, finish)
-                    });
-                    seen += 1;
+                    check(isa, Conv2d { stride, padding }, k, [3, h, w, i], o)?;
                 }
             }
         }
+        for (n, i, o, k) in [(30, 32, 100, 7), (13, 5, 7, 3), (25, 16, 32, 1)] {
+            check(isa, Conv2d { stride: 1, padding: 0 }, k, [n, k, k, i], o)?;
+        }
     }
-    assert_eq!(seen, 3 * 6 * 3 * 4);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The body of a residual network, said once and run in two ways.
+//! The body of a network, said once and run in two ways.
 //!
 //! A network is written against [`Flow`]. [`Stepwise`] runs it operator by operator under candle's
 //! autograd. [`Fused`] runs the same lines as one operation with its own derivative: batch norm and
@@ -14,7 +14,7 @@ pub use stepwise::Stepwise;
 use crate::{Conv2d, Moments, Packing, Statistics};
 use candle::{Result, Tensor};
 
-/// The operators of a residual network on channels-last activations (N, H, W, C).
+/// The operators of a network on channels-last activations (N, H, W, C).
 ///
 /// A weight given as a tracked tensor gets a gradient. Every operator answers shapes that do not fit
 /// with an error that names them.
@@ -48,6 +48,12 @@ pub trait Flow {
         statistics: Statistics<'_>,
         relu: bool,
     ) -> Result<(Self::Value, Option<Moments>)>;
+
+    /// [`bias`](crate::bias), not of an activation that is batch norm's or bias's itself.
+    ///
+    /// # Errors
+    /// See above.
+    fn bias(&self, x: &Self::Value, b: &Tensor, relu: bool) -> Result<Self::Value>;
 
     /// `max(a + b, 0)`
     ///

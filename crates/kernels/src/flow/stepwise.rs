@@ -45,6 +45,10 @@ impl Flow for Stepwise {
         crate::batch_norm(x, gamma, beta, eps, statistics, relu)
     }
 
+    fn bias(&self, x: &Tensor, b: &Tensor, relu: bool) -> Result<Tensor> {
+        crate::bias(x, b, relu)
+    }
+
     fn add_relu(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         crate::relu(&(a + b)?)
     }

@@ -112,6 +112,15 @@ proptest! {
     }
 }
 
+/// Fully connected layers: more images than a task takes, channels that fill no register.
+#[test]
+fn kernels_of_the_image_size_match_plain_loops() -> Result<()> {
+    for (n, k, i, o) in [(1, 1, 1, 1), (30, 7, 32, 100), (13, 3, 5, 17), (25, 2, 16, 48), (12, 4, 3, 40)] {
+        Case { n, h: k, w: k, i, o, k, stride: 1 + n % 2, padding: 0 }.check()?;
+    }
+    Ok(())
+}
+
 /// Layers large enough for every way the work is divided, with rounds, parts and edges.
 #[test]
 fn layers_match_plain_loops() -> Result<()> {

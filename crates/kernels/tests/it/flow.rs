@@ -61,6 +61,10 @@ impl Weights {
         Ok(y)
     }
 
+    fn bias<F: Flow>(&self, f: &F, x: &F::Value, c: usize, relu: bool) -> Result<F::Value> {
+        f.bias(x, &self.take(&[c], 0.)?, relu)
+    }
+
     fn basic<F: Flow>(
         &self,
         f: &F,
@@ -166,7 +170,15 @@ network!(shared, |w, f, x| {
     last
 });
 
-const NETWORKS: [(&str, Network); 5] = [
+network!(biased, |w, f, x| {
+    let x = w.bias(f, &w.conv(f, &x, [3, 16], 4, 2)?, 16, true)?;
+    let y = w.bias(f, &w.conv(f, &x, [16, 24], 3, 1)?, 24, false)?;
+    let z = w.bias(f, &w.conv(f, &y, [24, 24], 1, 1)?, 24, true)?;
+    f.add_relu(&y, &z)?
+});
+
+const NETWORKS: [(&str, Network); 6] = [
+    ("biased", biased),
     ("shared", shared),
     ("post-activation", post_activation),
     ("pre-activation", pre_activation),
@@ -302,6 +314,7 @@ fn activations_of_another_flow_are_refused() -> Result<()> {
         flow.conv(&foreign, &weight, geometry, &packing, None).unwrap_err(),
         flow.conv(&own, &weight, geometry, &packing, Some(&foreign)).unwrap_err(),
         flow.batch_norm(&foreign, &three, &three, 1e-5, Statistics::Batch, true).map(|_| ()).unwrap_err(),
+        flow.bias(&foreign, &three, true).unwrap_err(),
         flow.add_relu(&own, &foreign).unwrap_err(),
         flow.shortcut_a(&foreign, 2, 3).unwrap_err(),
         flow.features(&foreign).unwrap_err(),

@@ -177,8 +177,11 @@ impl Backward {
         if let Some(slot) = beta {
             self.parameters[slot] = Some(Tensor::from_slice(&sums[0], c, &Device::Cpu)?);
         }
-        let k = Arc::new(affine.factors(out.len() / c, &sums));
-        let through = Grad::Through { g, norm: out.clone(), k };
+        let through = if affine.is_shift() {
+            Grad::Plain(g)
+        } else {
+            Grad::Through { g, norm: out.clone(), k: Arc::new(affine.factors(out.len() / c, &sums)) }
+        };
         if self.grads[x.id].is_none() && matches!(x.data, Data::Memory(_)) {
             self.unseen[x.id] -= 1;
             self.grads[x.id] = x.tracked.then_some(through);

@@ -98,6 +98,21 @@ impl Fused {
         Ok(())
     }
 
+    /// `affine` of `x`, done while it is read; `parameters` are gamma and beta.
+    fn affine(&self, x: &Value, affine: Affine, parameters: [Option<&Tensor>; 2], relu: bool) -> Value {
+        let weighed = parameters.iter().flatten().any(|p| p.track_op());
+        let (summed, tracked) = (weighed || affine.batch, weighed || x.tracked);
+        let norm = Norm { of: x.clone(), affine, relu, summed };
+        let out = self.node(x.shape, tracked, Data::Normed(norm));
+        if tracked {
+            let mut tape = self.tape.borrow_mut();
+            let slots = parameters.map(|p| p.and_then(|p| tape.parameter(p)));
+            x.read_by_one_more();
+            tape.steps.push(Step::Norm { slots, out: out.clone() });
+        }
+        out
+    }
+
     /// Mean and variance of each channel: those taken when the values were written, or taken now.
     fn moments(&self, x: &Value) -> (Vec<f32>, Vec<f32>) {
         made_once(&x.moments, || rows::moments(self.isa, x.memory(), x.channels())).clone()
@@ -159,17 +174,16 @@ impl Flow for Fused {
             bail!("batch_norm: a fused network cannot normalise what batch norm gave, {:?}", x.shape)
         }
         let (affine, moments) = Affine::new(&x.shape, gamma, beta, eps, statistics, || Ok(self.moments(x)))?;
-        let weighed = gamma.track_op() || beta.track_op();
-        let (summed, tracked) = (weighed || affine.batch, weighed || x.tracked);
-        let norm = Norm { of: x.clone(), affine, relu, summed };
-        let out = self.node(x.shape, tracked, Data::Normed(norm));
-        if tracked {
-            let mut tape = self.tape.borrow_mut();
-            let slots = [tape.parameter(gamma), tape.parameter(beta)];
-            x.read_by_one_more();
-            tape.steps.push(Step::Norm { slots, out: out.clone() });
+        Ok((self.affine(x, affine, [Some(gamma), Some(beta)], relu), moments))
+    }
+
+    fn bias(&self, x: &Value, b: &Tensor, relu: bool) -> Result<Value> {
+        self.own("bias", &[x])?;
+        check("bias", &[b])?;
+        if x.norm().is_some() || b.dims() != [x.channels()] {
+            bail!("bias: {:?} does not fit {:?}, or that has batch norm or a bias already", b.shape(), x.shape)
         }
-        Ok((out, moments))
+        Ok(self.affine(x, Affine::shift(b.to_vec1()?), [None, Some(b)], relu))
     }
 
     fn add_relu(&self, a: &Value, b: &Value) -> Result<Value> {
