@@ -215,32 +215,46 @@ struct Gather {
     w: usize,
     /// For each line of an image, where the rows of taps that read it begin.
     rows: Vec<Vec<usize>>,
-    /// For the first, second, ... tap along a line, where each pixel finds it in a row; 0: nowhere.
-    columns: Vec<Vec<usize>>,
+    /// The most taps along a line that read a pixel.
+    most: usize,
+    /// For each pixel of a line, where so many taps are in a row; 0, the pixel of zeros, if there are fewer.
+    columns: Vec<usize>,
 }
 
 impl Gather {
     fn new(shape: &Shape, line: usize) -> Self {
         let Shape { h, w, i, k, oh, ow, .. } = *shape;
         let rows = (0..h).map(|y| shape.readers(y, oh).map(|(oy, ky)| oy * line + ky * k * i).collect()).collect();
-        let mut columns = vec![vec![0; w]; k.div_ceil(shape.stride)];
-        for x in 0..w {
-            for (nth, (ox, kx)) in columns.iter_mut().zip(shape.readers(x, ow)) {
-                nth[x] = (1 + ox) * k * k * i + kx * i;
+        let most = k.div_ceil(shape.stride);
+        let mut columns = vec![0; w * most];
+        for (x, of_pixel) in columns.chunks_exact_mut(most).enumerate() {
+            for (at, (ox, kx)) in of_pixel.iter_mut().zip(shape.readers(x, ow)) {
+                *at = (1 + ox) * k * k * i + kx * i;
             }
         }
-        Self { i, w, rows, columns }
+        Self { i, w, rows, most, columns }
     }
 
     /// `W >= i` floats at a time: what is too much lies in `taps` too, thanks to the slack, and is not kept.
     fn image<const W: usize>(&self, taps: &[f32], image: &mut [f32]) {
+        match self.most {
+            1 => self.lines::<W, 1>(taps, image),
+            2 => self.lines::<W, 2>(taps, image),
+            3 => self.lines::<W, 3>(taps, image),
+            _ => self.lines::<W, 0>(taps, image),
+        }
+    }
+
+    /// With `MOST` taps a pixel, or, if that is 0, with any number.
+    fn lines<const W: usize, const MOST: usize>(&self, taps: &[f32], image: &mut [f32]) {
+        let most = if MOST == 0 { self.most } else { MOST };
         let mut sums = vec![[0.0f32; W]; self.w];
         for (to, rows) in image.chunks_exact_mut(self.w * self.i).zip(&self.rows) {
             sums.fill([0.0; W]);
             for &start in rows {
                 let row = &taps[start..];
-                for columns in &self.columns {
-                    for (sum, &at) in sums.iter_mut().zip(columns) {
+                for (sum, columns) in sums.iter_mut().zip(self.columns.chunks_exact(most)) {
+                    for &at in columns {
                         for (s, v) in sum.iter_mut().zip(&row[at..at + W]) {
                             *s += v;
                         }
