@@ -77,7 +77,10 @@ impl Picture<'_> {
         for (i, name) in self.classes().iter().enumerate() {
             let at = (MARGIN + 5.0 + step * (i % half) as f64, top + LINE * (1 + i / half) as f64);
             pen.disc(at, 4.0, COLORS[i])?;
-            pen.text(&format!("{i} {name}"), (at.0 + 11.0, at.1), 12.0, INK, Anchor::Left)?;
+            // A digit is its own name.
+            let number = i.to_string();
+            let text = if number == *name { number } else { format!("{i} {name}") };
+            pen.text(&text, (at.0 + 11.0, at.1), 12.0, INK, Anchor::Left)?;
         }
         Ok(())
     }

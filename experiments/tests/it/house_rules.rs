@@ -7,13 +7,13 @@ use std::{
 };
 
 /// The root of the workspace.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// Paths, relative to the root, of the files under version control; without git (a source archive), of
 /// all files but build results.
-fn tracked() -> Vec<String> {
+pub fn tracked() -> Vec<String> {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let mut paths: Vec<String> = match listed {
         Ok(output) if output.status.success() && root().join(".git").exists() => {
@@ -44,7 +44,7 @@ fn walk(folder: &Path) -> Vec<String> {
     found
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 

@@ -4,6 +4,7 @@ mod adversity;
 mod audit;
 mod checkpoints;
 mod claims;
+mod committed;
 mod data;
 mod datasets;
 mod evaluate;

@@ -234,7 +234,8 @@ fn grey(table: &Table) -> &'static str {
 /// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
 /// own; what the number of test images leaves open then stands for it.
 fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, pen::Color) {
-    let points = ((after.mean - before.mean) * 10.0).round() / 10.0;
+    // Rounded as the table's text is.
+    let points: f64 = format!("{:.1}", after.mean - before.mean).parse().unwrap_or(f64::NAN);
     let open = match paired.and_then(|paired| paired.interval()) {
         // Seeds that only one row has may even turn the sign.
         Some((low, high)) => (low <= 0.0 || points < 0.0) && (high >= 0.0 || points > 0.0),

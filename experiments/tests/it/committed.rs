@@ -1,0 +1,70 @@
+//! Every rendered file of `results` is what its stored measurements give.
+
+use crate::{
+    house_rules::{read, root, tracked},
+    program::command,
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The commands of `results/README.md` that draw something, but for where they read data and write: words, and a
+/// folder below `results`.
+fn commands() -> Vec<(Vec<String>, PathBuf)> {
+    let parse = |line: &str| {
+        let mut words: Vec<String> = line.split_whitespace().filter(|word| *word != "--").map(str::to_owned).collect();
+        let mut take = |option: &str| {
+            let at = words.iter().position(|word| word == option)?;
+            words.drain(at..at + 2).nth(1)
+        };
+        take("--data-dir");
+        let out = take("--out").unwrap_or_else(|| "results".into());
+        (words, Path::new(&out).strip_prefix("results").expect("below results").to_owned())
+    };
+    let text = read("results/README.md");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("cargo run --release --bin "));
+    let found: Vec<_> = lines.filter(|line| !line.starts_with("evaluate ")).map(parse).collect();
+    assert!(found.len() > 10, "{found:?}");
+    found
+}
+
+/// Whether a file of `results` is drawn from others: all of a folder with runs but what is measured.
+fn rendered(path: &Path, outs: &BTreeSet<PathBuf>) -> bool {
+    let folder = path.parent().expect("a file is in a folder");
+    let name = path.file_name().expect("a file has a name").to_string_lossy();
+    let derived =
+        folder.parent().is_some_and(|out| outs.contains(out)) && ["audit.csv", "differences.csv"].contains(&&*name);
+    derived || outs.contains(folder) && name != "README.md"
+}
+
+#[test]
+fn committed_results_are_drawn_again_byte_for_byte() {
+    let copy = tempfile::tempdir().unwrap();
+    let commands = commands();
+    let outs: BTreeSet<PathBuf> = commands.iter().map(|(_, out)| out.clone()).collect();
+    let files: Vec<PathBuf> = tracked()
+        .iter()
+        .filter_map(|path| Path::new(path).strip_prefix("results").ok())
+        .filter(|path| path.extension().is_none_or(|extension| extension != "safetensors"))
+        .map(Path::to_owned)
+        .collect();
+    let (drawn, kept): (Vec<_>, Vec<_>) = files.iter().partition(|path| rendered(path, &outs));
+    for path in kept {
+        fs::create_dir_all(copy.path().join(path).parent().unwrap()).unwrap();
+        fs::copy(root().join("results").join(path), copy.path().join(path)).unwrap();
+    }
+    for (words, out) in commands {
+        let (name, arguments) = words.split_first().unwrap();
+        // The report only ever reads.
+        let only = (name != "report").then_some("--render-only");
+        command(name).args(arguments).args(only).arg("--out").arg(copy.path().join(out)).assert().success();
+    }
+    assert!(drawn.len() > 40, "{drawn:?}");
+    for path in files {
+        let (was, is) = (fs::read(root().join("results").join(&path)).unwrap(), fs::read(copy.path().join(&path)));
+        let is = is.unwrap_or_else(|e| panic!("{}: no command of results/README.md writes it: {e}", path.display()));
+        assert!(was == is, "{}: its command of results/README.md writes something else", path.display());
+    }
+}
