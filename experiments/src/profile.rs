@@ -76,7 +76,7 @@ impl Profile {
                 train_examples: 0,
                 held_out: 1_000,
                 eval_examples: 0,
-                // More seeds tell more than more images: which network a seed gives moves the accuracy by more.
+                // Five seeds of so many take as long as one of all, and tell more.
                 autoattack_examples: 2_000,
                 batch: 100,
                 lr: GREY_LR,

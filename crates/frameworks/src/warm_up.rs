@@ -38,10 +38,9 @@ impl WarmUp {
 
 impl Attack for WarmUp {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
-        // Epochs of training count from 1.
-        let reached = (keys.epoch.max(1) - 1) as usize;
-        let attack = self.attacks.get(reached).map_or(self.whole(), Arc::as_ref);
-        attack.perturb(victim, images, labels, keys)
+        // Epochs of training count from 1; 0 is evaluation, of a network that has seen the whole radius.
+        let rising = keys.epoch.checked_sub(1).and_then(|reached| self.attacks.get(reached as usize));
+        rising.map_or(self.whole(), Arc::as_ref).perturb(victim, images, labels, keys)
     }
 }
 
@@ -75,7 +74,7 @@ mod tests {
             let farthest = (adv - &images).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
             farthest.to_scalar::<f32>().unwrap()
         };
-        for (epoch, wanted) in [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.3)] {
+        for (epoch, wanted) in [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.3), (0, 0.3)] {
             assert!((moved(epoch) - wanted).abs() < 1e-5, "epoch {epoch}: {}", moved(epoch));
         }
     }
