@@ -24,9 +24,9 @@ pub struct EarlyStopped {
 }
 
 impl EarlyStopped {
-    /// The patience in `epoch`, counted from 1.
+    /// The patience in `epoch`, counted from 1; 0 is evaluation, of a network that training has made most patient.
     fn patience_in(&self, epoch: u64) -> usize {
-        self.patience.iter().rfind(|(after, _)| epoch > *after).map_or(0, |(_, patience)| *patience)
+        self.patience.iter().rfind(|(after, _)| epoch == 0 || epoch > *after).map_or(0, |(_, patience)| *patience)
     }
 }
 

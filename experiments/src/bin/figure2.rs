@@ -31,7 +31,7 @@ fn main() -> ExitCode {
                 row("mart").beyond_quick(),
                 row("mart").i2fr().beyond_quick(),
             ],
-            columns: &["clean", "pgd-20"],
+            columns: &[],
             audited: false,
         },
         panels: &[

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         framework: "pgd-at",
         weights: &[0.3, 1., 3., 10.],
         margins: &[0.5, 1., 2.],
-        columns: &["clean", "pgd-20", "cw"],
+        columns: &["clean", "pgd-20", "cw", "autoattack"],
     }
     .main()
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             row("trades").beyond_quick(),
             row("trades").i2fr().beyond_quick(),
         ],
-        columns: &["clean"],
+        columns: &[],
         audited: false,
     })
     .main()

@@ -189,7 +189,8 @@ impl Plot {
         places
     }
 
-    /// Rows of one framework share a colour; with I2FR the marks are full and the line is heavy.
+    /// Rows of one framework share a colour; with I2FR the marks are full and the line is heavy. Full marks fit into
+    /// the rings of those without, so that curves which coincide both show.
     fn look(&self, row: usize) -> (Color, bool) {
         let mut frameworks: Vec<&str> = self.rows.iter().map(|row| row.framework.as_str()).collect();
         frameworks.dedup();
@@ -199,8 +200,11 @@ impl Plot {
 
     fn mark<B: DrawingBackend>(&self, pen: &Pen<'_, B>, row: usize, at: (f64, f64)) -> Result<()> {
         let (color, full) = self.look(row);
-        pen.disc(at, 3.5, color)?;
-        if full { Ok(()) } else { pen.disc(at, 1.8, CARD) }
+        if full {
+            return pen.disc(at, 2.6, color);
+        }
+        pen.disc(at, 4.8, color)?;
+        pen.disc(at, 3.6, CARD)
     }
 
     fn panel<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: &Panel, (left, top): (f64, f64)) -> Result<()> {

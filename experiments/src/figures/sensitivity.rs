@@ -34,6 +34,7 @@ impl Sensitivity {
             |args| {
                 let (name, caption, columns) = (self.name, self.caption, self.columns);
                 let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
+                let columns = grid.columns(args)?;
                 let questions = |run: &Run, _: &[&Run]| {
                     let question = |attack: &&str| Question {
                         attack: (*attack).into(),
@@ -43,7 +44,7 @@ impl Sensitivity {
                     };
                     Ok(columns.iter().map(question).collect())
                 };
-                grid.survey(args, questions, |survey| self.show(survey, args))
+                grid.survey(args, questions, |survey| self.show(survey, &columns, args))
             },
         )
     }
@@ -61,7 +62,7 @@ impl Sensitivity {
         [row(self.framework)].into_iter().chain(pairs.map(|(weight, margin)| variant(weight, margin))).collect()
     }
 
-    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
+    fn show(&self, survey: &Survey, columns: &[&'static str], args: &TableArgs) -> Result<String> {
         let of = |regularizer: &str, attack: &str| {
             let row = survey.rows.iter().find(|row| row.regularizer == regularizer)?;
             mean(&survey.values(row, |cell| cell.attack == attack))
@@ -72,9 +73,12 @@ impl Sensitivity {
                 self.margins.iter().map(value).collect()
             });
             let alone = shown(of("none", attack));
-            (format!("{} (alone: {alone})", column_label(attack)), values.collect::<Vec<Vec<Option<f64>>>>())
+            let images = survey.cells.iter().filter(|cell| cell.attack == **attack).map(|cell| cell.examples).max();
+            let fewer = images.filter(|images| survey.cells.iter().any(|cell| cell.examples > *images));
+            let fewer = fewer.map_or_else(String::new, |images| format!(", {images} images"));
+            (format!("{}{fewer} (alone: {alone})", column_label(attack)), values.collect::<Vec<Vec<Option<f64>>>>())
         };
-        let panels: Vec<_> = self.columns.iter().map(panel).collect();
+        let panels: Vec<_> = columns.iter().map(panel).collect();
         let footer = format!(
             "Accuracy in %; alone: without I2FR. Dark is high, within each panel. {}.",
             conditions(survey, &survey.cells[0].epsilon, Split::HeldOut)

@@ -22,68 +22,68 @@ impl Matrix {
         crate::main(
             |args: &TableArgs| Some(args.training.out.as_path()),
             |args| {
-                let questions = |run: &Run, others: &[&Run]| Ok(self.questions(run, others));
-                self.0.survey(args, questions, |survey| self.show(survey, args))
+                let own = self.0.columns(args)?;
+                let questions = |run: &Run, others: &[&Run]| Ok(questions(&own, run, others));
+                self.0.survey(args, questions, |survey| show(survey, &own, args))
             },
         )
     }
+}
 
-    fn questions(&self, run: &Run, of_seed: &[&Run]) -> Vec<Question> {
-        let question = |attack: &str, source: Option<&Run>| {
-            let epsilon = run.config().epsilon.clone();
-            Question { attack: attack.into(), epsilon, split: Split::Test, source: source.cloned() }
-        };
-        let own = self.0.columns.iter().map(|attack| question(attack, None));
-        let others = of_seed.iter().filter(|other| other.config() != run.config());
-        own.chain(others.map(|other| question(TRANSFER, Some(other)))).collect()
-    }
+fn questions(own: &[&str], run: &Run, of_seed: &[&Run]) -> Vec<Question> {
+    let question = |attack: &str, source: Option<&Run>| {
+        let epsilon = run.config().epsilon.clone();
+        Question { attack: attack.into(), epsilon, split: Split::Test, source: source.cloned() }
+    };
+    let own = own.iter().map(|attack| question(attack, None));
+    let others = of_seed.iter().filter(|other| other.config() != run.config());
+    own.chain(others.map(|other| question(TRANSFER, Some(other)))).collect()
+}
 
-    fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
-        // Which row made the images a cell was attacked with.
-        let sources: BTreeMap<&str, usize> = survey
-            .cells
-            .iter()
-            .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| of(row, cell))?)))
-            .collect();
-        let source = |cell: &Cell| sources.get(cell.attack.strip_prefix("transfer@")?).copied();
-        let value = |row: &Row, column: usize| match self.0.columns.get(column) {
-            Some(attack) => mean(&survey.values(row, |cell| cell.attack == *attack)),
-            None => mean(&survey.values(row, |cell| source(cell) == Some(column - self.0.columns.len()))),
-        };
-        let columns = self.0.columns.len() + survey.rows.len();
-        let values: Vec<Vec<Option<f64>>> =
-            survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
-        let own = self.0.columns.iter().map(|attack| column_label(attack));
-        let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
-        let rows: Vec<String> =
-            survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
-        let footer = format!(
-            "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
-             PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
-             than its own attacks hides its gradients. {}.",
-            conditions(survey, &survey.cells[0].epsilon, Split::Test)
-        );
-        let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
-        for (row, values) in rows.iter().zip(&values) {
-            text += &line(&escape(row), &values.iter().copied().map(shown).collect::<Vec<_>>());
-            let number = |value: &Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
-            csv.write_record(std::iter::once(row.clone()).chain(values.iter().map(number)))?;
-        }
-        let (out, name) = (&args.training.out, survey.name);
-        files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
-        files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
-        let heat = Heat {
-            title: title(survey),
-            rows: ("network under attack".into(), rows),
-            columns: ("attack; from n: images made for network n".into(), labels),
-            panels: vec![(String::new(), values)],
-            footer,
-        };
-        write_pictures(name, &heat, out)?;
-        Ok(text)
+fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
+    // Which row made the images a cell was attacked with.
+    let sources: BTreeMap<&str, usize> = survey
+        .cells
+        .iter()
+        .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| of(row, cell))?)))
+        .collect();
+    let source = |cell: &Cell| sources.get(cell.attack.strip_prefix("transfer@")?).copied();
+    let value = |row: &Row, column: usize| match own.get(column) {
+        Some(attack) => mean(&survey.values(row, |cell| cell.attack == *attack)),
+        None => mean(&survey.values(row, |cell| source(cell) == Some(column - own.len()))),
+    };
+    let columns = own.len() + survey.rows.len();
+    let values: Vec<Vec<Option<f64>>> =
+        survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
+    let own = own.iter().map(|attack| column_label(attack));
+    let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
+    let rows: Vec<String> = survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
+    let footer = format!(
+        "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
+         PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
+         than its own attacks hides its gradients. {}.",
+        conditions(survey, &survey.cells[0].epsilon, Split::Test)
+    );
+    let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
+    for (row, values) in rows.iter().zip(&values) {
+        text += &line(&escape(row), &values.iter().copied().map(shown).collect::<Vec<_>>());
+        let number = |value: &Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
+        csv.write_record(std::iter::once(row.clone()).chain(values.iter().map(number)))?;
     }
+    let (out, name) = (&args.training.out, survey.name);
+    files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
+    files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
+    let heat = Heat {
+        title: title(survey),
+        rows: ("network under attack".into(), rows),
+        columns: ("attack; from n: images made for network n".into(), labels),
+        panels: vec![(String::new(), values)],
+        footer,
+    };
+    write_pictures(name, &heat, out)?;
+    Ok(text)
 }
 
 fn of(row: &Row, cell: &Cell) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     evaluation::write_examples,
     profile,
     progress::Grid,
-    run::{CONTROL, Run},
+    run::{CONTROL, Run, Split},
     show,
     verdicts::{CLEAN, Outcome},
 };
@@ -34,7 +34,8 @@ impl super::Grid {
             runs.into_iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
         each(&ours, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
         // A run is audited against others, so all of them come first.
-        let audited: Vec<_> = ours.into_iter().filter(|run| self.audited && !args.no_audit && run.defended()).collect();
+        let wanted = self.audits(args) && !args.no_audit;
+        let audited: Vec<_> = ours.into_iter().filter(|run| wanted && run.defended()).collect();
         let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
         for run in audited {
             grid.begin();
@@ -46,7 +47,7 @@ impl super::Grid {
 
     /// Measures what is not known yet of a run's columns.
     fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-        let columns = self.columns(args)?.into_iter();
+        let (columns, data) = (self.columns(args)?.into_iter(), &args.split.of(run, data)?);
         let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
             .chain(columns.filter(|attack| *attack != CLEAN))
             .map(|attack| (attack, examples(args, data, attack)))
@@ -59,9 +60,15 @@ impl super::Grid {
                 let net = run.net(args.checkpoint, data, device)?;
                 let model = net.frozen();
                 let mut examination = run.examination(args.checkpoint, &model, data, device, None)?;
-                wanted.iter().map(|(attack, examples)| examination.outcome(attack, *examples)).collect::<Result<_>>()?
+                let place = args.split.place(run.place(args.checkpoint));
+                let ask =
+                    |(attack, examples): &(&str, usize)| examination.outcome_within(place.clone(), attack, *examples);
+                wanted.iter().map(ask).collect::<Result<_>>()?
             }
         };
+        if args.split == Split::HeldOut {
+            return Ok(());
+        }
         write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)?;
         show::all(run, data, device)
     }
@@ -94,7 +101,7 @@ pub(super) fn load(args: &TableArgs) -> Result<Splits> {
     args.training.source.load(dataset)
 }
 
-/// How many test images `attack` attacks.
+/// How many images of `data.test` `attack` attacks.
 pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
     match profile::examples(&args.training, attack) {
         0 => data.test.len(),
@@ -167,7 +174,7 @@ fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> 
 
 /// What `wanted` comes to, if all of it is known; then nobody needs the weights.
 fn known(run: &Run, args: &TableArgs, wanted: &[(&str, usize)]) -> Result<Option<Vec<Outcome>>> {
-    let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
+    let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
     let outcome = |(attack, examples): &(&str, usize)| {
         let stages = arsenal::stages(attack, None)?;
         Ok(verdicts.outcome(&place, attack, &stages, *examples))

@@ -14,7 +14,7 @@ use crate::{
     process::Usage,
     profile,
     report::{Audited, Cell, Column, Row, Table},
-    run::{Checkpoint, Run},
+    run::{Checkpoint, Run, Split},
     show,
     verdicts::CLEAN,
 };
@@ -42,6 +42,10 @@ pub struct TableArgs {
     /// Checkpoint whose accuracies the table shows
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
     pub checkpoint: Checkpoint,
+    /// Images that accuracies are measured on; a table on held-out ones, by which settings may be chosen, gets files of
+    /// its own, and no audit
+    #[arg(long, value_enum, default_value_t)]
+    pub split: Split,
     /// Print the runs, which of them are there already and what the others would take; do nothing
     #[arg(long)]
     pub plan: bool,
@@ -67,7 +71,7 @@ pub struct Grid {
     pub caption: &'static str,
     /// Top to bottom, a framework's plain row before its others.
     pub rows: Vec<Entry>,
-    /// `clean` and attacks by name.
+    /// `clean` and attacks by name; none where questions are its own.
     pub columns: &'static [&'static str],
     /// Whether runs are audited.
     pub audited: bool,
@@ -151,12 +155,17 @@ impl Grid {
     }
 
     /// The columns that `args` ask for.
-    fn columns(&self, args: &TableArgs) -> Result<Vec<&'static str>> {
+    pub(crate) fn columns(&self, args: &TableArgs) -> Result<Vec<&'static str>> {
         if let Some(other) = args.columns.iter().find(|asked| !self.columns.contains(&asked.as_str())) {
             return Err(Usage(format!("--columns {other}: {} has {}", self.name, self.columns.join(", "))).into());
         }
         let asked = |column: &&str| args.columns.is_empty() || args.columns.iter().any(|asked| asked == column);
         Ok(self.columns.iter().copied().filter(asked).collect())
+    }
+
+    /// Whether the table has audits: they are of test images.
+    fn audits(&self, args: &TableArgs) -> bool {
+        self.audited && args.split == Split::Test
     }
 
     /// The table as stored runs give it.
@@ -167,8 +176,8 @@ impl Grid {
         for Planned { row, runs } in planned {
             let mut row = row.clone();
             for run in runs.iter().filter(|run| run.finished()) {
-                let (verdicts, place) = (run.verdicts()?, run.place(args.checkpoint));
-                if self.audited
+                let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
+                if self.audits(args)
                     && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?
                 {
                     let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
@@ -178,7 +187,7 @@ impl Grid {
                     let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
                     if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
                         cells.push(Cell {
-                            table: self.name.into(),
+                            table: args.split.named(self.name),
                             framework: row.framework.clone(),
                             regularizer: row.regularizer.clone(),
                             dataset: base.dataset.clone(),
@@ -201,8 +210,9 @@ impl Grid {
         }
         let column = |attack: &&str| Column { attack: (*attack).into(), label: column_label(attack) };
         Ok(Table {
-            name: self.name.into(),
+            name: args.split.named(self.name),
             caption: self.caption.into(),
+            split: args.split,
             rows,
             columns: columns.iter().map(column).collect(),
             cells,

@@ -7,7 +7,7 @@ use crate::{
     process::Usage,
     profile,
     report::{Measure, Row, write_measures},
-    run::{Checkpoint, Run},
+    run::{Checkpoint, Run, Split},
     show,
 };
 use anyhow::{Context, Result};
@@ -157,7 +157,10 @@ impl Grid {
 
     /// The rows of what has questions of its own, not columns.
     pub(super) fn subjects(&self, args: &TableArgs) -> Result<Vec<Planned>> {
-        match args.columns.first() {
+        if args.split != Split::Test {
+            return Err(Usage(format!("--split: {} chooses its images itself", self.name)).into());
+        }
+        match args.columns.first().filter(|_| self.columns.is_empty()) {
             Some(column) => {
                 Err(Usage(format!("--columns {column}: {} has no columns to choose from", self.name)).into())
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Measure, Table, wilson};
-use crate::run::Split;
+use crate::run::{HELD_OUT, Split};
 
 impl Table {
     /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
@@ -39,7 +39,11 @@ impl Table {
         for examples in self.by_examples().into_keys().rev() {
             let (low, high) = wilson(50.0, examples);
             remarks.push(format!(
-                "One test set of {} images: ±{:.1} points at 50 % (95 %, Wilson).",
+                "One {} of {} images: ±{:.1} points at 50 % (95 %, Wilson).",
+                match self.split {
+                    Split::Test => "test set",
+                    Split::HeldOut => "held-out set",
+                },
                 grouped(examples),
                 (high - low) / 2.0
             ));
@@ -108,10 +112,10 @@ impl Table {
 
     fn images(&self) -> String {
         let by_examples = self.by_examples();
-        let several = by_examples.len() > 1;
+        let (several, images) = (by_examples.len() > 1, self.split.images());
         let counts = by_examples.iter().rev().map(|(&examples, labels)| match several {
-            true => format!("{} test images ({})", grouped(examples), labels.join(", ")),
-            false => format!("{} test images", grouped(examples)),
+            true => format!("{} {images} ({})", grouped(examples), labels.join(", ")),
+            false => format!("{} {images}", grouped(examples)),
         });
         counts.collect::<Vec<_>>().join(", ")
     }
@@ -164,11 +168,13 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
     let seeds: BTreeSet<u64> = all.iter().map(|condition| condition.seed).collect();
     let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    let counts: BTreeSet<usize> = all.iter().map(|condition| condition.examples).collect();
+    let counts: Vec<String> = counts.into_iter().rev().map(grouped).collect();
     [
         distinct(&|condition| threat(condition.norm, condition.epsilon)),
         distinct(&|condition| dataset(condition.dataset)),
         distinct(&|condition| arch(condition.arch)),
-        distinct(&|condition| format!("{} {}", grouped(condition.examples), condition.images)),
+        format!("{} {}", counts.join(" or "), distinct(&|condition| condition.images.to_owned())),
         format!("{plural} {}", seeds.join(", ")),
         format!("profile {}", distinct(&|condition| condition.profile.to_owned())),
         distinct(&|condition| selection(condition.checkpoint)),
@@ -178,6 +184,9 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
 
 /// `Table 1` for `table1`, `Figure 2` for `figure2`; other names as they are.
 pub(crate) fn title(name: &str) -> String {
+    if let Some(table) = name.strip_suffix(HELD_OUT) {
+        return format!("{}, held-out images", title(table));
+    }
     let numbered = |kind: &str, shown: &str| {
         let number = name.strip_prefix(kind).filter(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))?;
         Some(format!("{shown} {number}"))

@@ -135,9 +135,10 @@ impl Table {
         let images: Vec<String> = images.into_iter().rev().map(super::caption::grouped).collect();
         let mut lines = vec![
             format!(
-                "**Differences** to the same framework alone in points, paired over n seeds, {} test images: mean ± half \
-                 the 95 % interval (Student), and p of the two-sided sign-flip test.",
-                images.join(" or ")
+                "**Differences** to the same framework alone in points, paired over n seeds, {} {}: mean ± half the \
+                 95 % interval (Student), and p of the two-sided sign-flip test.",
+                images.join(" or "),
+                self.split.images()
             ),
             String::new(),
             format!("| | {} |", labels.join(" | ")),

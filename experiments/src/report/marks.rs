@@ -36,6 +36,12 @@ struct Line<'a> {
     detail: &'a str,
 }
 
+impl Audited {
+    fn fails(&self) -> bool {
+        self.audit.checks.iter().any(|check| check.verdict == Verdict::Fail)
+    }
+}
+
 impl Row {
     /// The checks that came out as `verdict` in some run.
     fn checks(&self, verdict: Verdict) -> Vec<&'static str> {
@@ -51,7 +57,7 @@ impl Row {
 
     /// Whether its robust accuracy is no evidence.
     pub(super) fn fails(&self) -> bool {
-        !self.checks(Verdict::Fail).is_empty()
+        self.audits.iter().any(Audited::fails)
     }
 
     /// Its label, with a mark where it fails.
@@ -80,10 +86,15 @@ impl Table {
     pub(super) fn marks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         for row in self.rows.iter().filter(|row| row.fails()) {
+            let failed: Vec<&Audited> = row.audits.iter().filter(|audited| audited.fails()).collect();
             let reports: Vec<String> =
-                row.audits.iter().map(|a| format!("runs/{}/audit-{}.md", a.run, a.checkpoint)).collect();
+                failed.iter().map(|a| format!("runs/{}/audit-{}.md", a.run, a.checkpoint)).collect();
+            let share = match row.audits.len() {
+                1 => String::new(),
+                all => format!(" in {} of {all} runs", failed.len()),
+            };
             remarks.push(format!(
-                "{} {} fails its audit ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
+                "{} {} fails its audit{share} ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
                 Verdict::Fail.mark(),
                 row.label,
                 row.checks(Verdict::Fail).join(", "),

@@ -21,7 +21,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{files, run::CONTROL};
+use crate::{
+    files,
+    run::{CONTROL, Split},
+};
 
 pub(crate) use cells::write_cells;
 pub use cells::{Cell, read_cells};
@@ -40,6 +43,8 @@ pub struct Table {
     pub name: String,
     /// What the table compares, one sentence, in neutral words; the plot's title.
     pub caption: String,
+    /// What accuracies were measured on.
+    pub split: Split,
     /// Top to bottom; rows of one framework stand together, the one without a regulariser first.
     pub rows: Vec<Row>,
     /// Left to right.

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::audit::{Audit, Check, Verdict};
+use crate::run::Split;
 
 pub(super) fn cell(framework: &str, regularizer: &str, attack: &str, seed: u64, value: f64) -> Cell {
     Cell {
@@ -37,6 +38,7 @@ pub(super) fn small() -> Table {
     Table {
         name: "table1".into(),
         caption: "Accuracy with and without I2FR".into(),
+        split: Split::Test,
         rows: vec![
             row("standard", "none", "Standard"),
             row("pgd-at", "none", "PGD-AT"),
@@ -84,7 +86,8 @@ fn audited() -> Table {
         audit(&[("more steps", Verdict::Warn), ("sample", Verdict::Warn)]),
         audit(&[("more steps", Verdict::Pass), ("own terms", Verdict::Warn)]),
     ];
-    table.rows[2].audits = vec![audit(&[("black box", Verdict::Fail), ("more steps", Verdict::Warn)])];
+    let passed = Audited { run: "pgd-at-4567".into(), seed: 1, ..audit(&[("black box", Verdict::Pass)]) };
+    table.rows[2].audits = vec![passed, audit(&[("black box", Verdict::Fail), ("more steps", Verdict::Warn)])];
     table
 }
 
@@ -99,8 +102,8 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("| PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** | warn |"), "{markdown}");
     assert!(markdown.contains("| PGD-AT + I2FR ‡ | 83.0 | 90.0 | fail |"), "{markdown}");
     assert!(markdown.contains(
-        "‡ PGD-AT + I2FR fails its audit (black box): its robust accuracy is no evidence until that is explained, see \
-         `runs/pgd-at-0123/audit-best.md`."
+        "‡ PGD-AT + I2FR fails its audit in 1 of 2 runs (black box): its robust accuracy is no evidence until that is \
+         explained, see `runs/pgd-at-0123/audit-best.md`."
     ));
     assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
     let latex = latex::render(&table);
@@ -108,8 +111,18 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,,1,1000,90.000,,,1,1000,fail\n"));
     assert!(plot::svg(&table).unwrap().contains("PGD-AT + I2FR ‡"));
     let long = table.audit_csv().unwrap();
-    assert_eq!(long.lines().count(), 1 + 6);
+    assert_eq!(long.lines().count(), 1 + 7);
     assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,black box,fail,made up\n"), "{long}");
+}
+
+#[test]
+fn a_table_by_which_settings_are_chosen_says_so() {
+    let split = Split::HeldOut;
+    let markdown = markdown::render(&Table { name: split.named("table1"), split, ..small() });
+    assert!(markdown.starts_with("**Table 1, held-out images.**"), "{markdown}");
+    assert!(markdown.contains("; 1,000 held-out training images; seeds 0, 1;"), "{markdown}");
+    assert!(markdown.contains("One held-out set of 1,000 images: "), "{markdown}");
+    assert!(!markdown.contains("test"), "{markdown}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ use std::{
 };
 
 pub use prune::Waste;
+pub(crate) use split::HELD_OUT;
 pub use split::Split;
 pub use store::{Store, Stored};
 

@@ -5,12 +5,16 @@ use crate::verdicts::Place;
 use anyhow::Result;
 use data::{Dataset, Splits};
 
+/// What names of tables on held-out images end with.
+pub(crate) const HELD_OUT: &str = "-held-out";
+
 /// Images that a trained network did not train on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Split {
-    /// The test set, which chooses nothing.
+    /// The test set, which chooses nothing
+    #[default]
     Test,
-    /// The training images that were held out: settings are chosen by them, as the best epoch is.
+    /// Training images that were held out, and chose the best epoch: settings may be chosen by them too
     HeldOut,
 }
 
@@ -20,6 +24,15 @@ impl Split {
         match self {
             Self::Test => "test images",
             Self::HeldOut => "held-out training images",
+        }
+    }
+
+    /// The name of the files of `table` on its images: a table by which settings are chosen is never taken for one
+    /// that tests them.
+    pub fn named(self, table: &str) -> String {
+        match self {
+            Self::Test => table.to_owned(),
+            Self::HeldOut => format!("{table}{HELD_OUT}"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tables of more methods than Table 1, and figures drawn from the same runs.
 
 use crate::{
-    outcome::fails,
+    outcome::{fails, refuses},
     program::{Noise, TINY, bytes, command, only_run, run, runs, text},
 };
 use std::{collections::BTreeSet, path::Path};
@@ -79,8 +79,8 @@ fn figures_and_transfer_come_from_stored_runs() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();
     let common = [&TINY[..], &noise.arguments(), &["--only", "pgd-at"]].concat();
-    let chosen = command("table5").args(["--columns", "clean", "--out"]).arg(out.path()).assert().code(2);
-    chosen.stderr(predicates::str::contains("table5 has no columns to choose from"));
+    refuses("table5", &["--columns", "square-9"], &["--columns square-9: table5 has clean, pgd-20, square-500"]);
+    refuses("figure2", &["--columns", "clean"], &["--columns clean: figure2 has no columns to choose from"]);
     run("table5", &common, out.path());
     let trained = runs(out.path());
     assert_eq!(trained.len(), 2);
@@ -118,10 +118,10 @@ fn a_heat_map_has_a_cell_for_every_pair() {
     // All images that are held out.
     let tiny = TINY.map(|argument| if argument == "40" { "400" } else { argument });
     let figure = [&tiny[..], &noise.arguments()].concat();
-    run("figure3", &[&figure[..], &one].concat(), out.path());
+    run("figure3", &[&figure[..], &one, &["--columns", "clean,pgd-20"]].concat(), out.path());
     let trained = only_run(out.path());
     let markdown = text(&out.path().join("figure3.md"));
-    assert_eq!(markdown.matches("| × 1 | — | ").count(), 3, "{markdown}");
+    assert_eq!(markdown.matches("| × 1 | — | ").count(), 2, "{markdown}");
     assert!(markdown.contains("alone: —"), "{markdown}");
 
     // Settings may be chosen by it: its images are those that chose the best epoch.
@@ -131,4 +131,15 @@ fn a_heat_map_has_a_cell_for_every_pair() {
     let epochs = columns(&trained.join("epochs.csv"), &["best", "epoch", "held_out_clean_percent"]);
     let best = epochs.iter().rfind(|row| row[0] == "true").unwrap()[2].parse::<f64>().unwrap();
     assert!((clean - best).abs() < 1e-9, "{clean} against {best}");
+
+    // So is any table's that asks for them, in files of its own.
+    let table = [&figure[..], &["--only", "PGD-AT + I2FR (all in both)", "--columns", "clean,pgd-20", "--split", "held-out"]].concat();
+    run("table3", &table, out.path());
+    assert_eq!(only_run(out.path()), trained, "the same run, by the figure's name and by the table's");
+    let chosen = columns(&out.path().join("table3-held-out/cells.csv"), &["attack", "value_percent"]);
+    assert_eq!(chosen, found);
+    let markdown = text(&out.path().join("table3-held-out.md"));
+    assert!(markdown.contains("; 400 held-out training images; seed 0; "), "{markdown}");
+    assert!(!out.path().join("table3.md").exists());
+    refuses("figure2", &["--split", "held-out"], &["--split", "figure2 chooses its images itself"]);
 }

@@ -57,7 +57,7 @@ fn patience_grows_with_the_epochs() -> Result<()> {
         bits(&attack(patience).perturb(victim, &x, &y, &Keys { seed: 11, epoch, examples: &examples })?)
     };
     let grows = || vec![(2, 1), (4, 2)];
-    for (epoch, patience) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (9, 2)] {
+    for (epoch, patience) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (9, 2), (0, 2)] {
         assert_eq!(found(grows(), epoch)?, found(vec![(0, patience)], epoch)?, "epoch {epoch}");
     }
     assert_ne!(found(vec![(0, 0)], 9)?, found(vec![(0, 2)], 9)?);

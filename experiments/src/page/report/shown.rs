@@ -1,6 +1,6 @@
 //! Tables and figures as their own programs rendered them: Markdown and a picture.
 
-use crate::page::html;
+use crate::{page::html, report::caption, run::HELD_OUT};
 use anyhow::{Context, Result};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use std::{
@@ -35,6 +35,7 @@ impl Shown {
             let name: String = stem.chars().take_while(char::is_ascii_alphanumeric).collect();
             let number = name.strip_prefix("table").or(name.strip_prefix("figure")).unwrap_or_default();
             if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && kind.len() <= 3 {
+                let name = if stem.ends_with(HELD_OUT) { stem.clone() } else { name };
                 stems.entry((name.starts_with('f'), name)).or_default().entry(stem).or_default().push(path);
             }
         }
@@ -57,8 +58,7 @@ impl Shown {
 
     /// `Table 1`.
     pub(super) fn title(&self) -> String {
-        let number = self.name.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-        format!("{} {number}", if self.name.starts_with('t') { "Table" } else { "Figure" })
+        caption::title(&self.name)
     }
 
     pub(super) fn html(&self) -> String {

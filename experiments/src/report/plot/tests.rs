@@ -7,6 +7,7 @@ use crate::report::tests::{cell, column, row, small};
 /// As many rows and columns as the largest table has.
 fn large(columns: usize) -> Table {
     let mut table = Table {
+        split: crate::run::Split::Test,
         name: "table3".into(),
         caption: "Accuracy with and without I2FR, clean and under attack.".into(),
         rows: vec![row("standard", "none", "Standard")],
