@@ -109,8 +109,9 @@ fn timings(folder: &Path) -> Result<Vec<Timing>> {
     if path.is_file() { files::read_csv(&path) } else { Ok(Vec::new()) }
 }
 
-/// Every attack whose outcome is known, in the order they were made; those of several stages last.
-fn outcomes(run: &Run, checkpoint: Checkpoint, verdicts: &Verdicts) -> impl Iterator<Item = Outcome> {
+/// Every attack whose outcome is known, in the order they were made; those of several stages last. Other networks'
+/// adversarial examples are nobody's own attack.
+pub(crate) fn outcomes(run: &Run, checkpoint: Checkpoint, verdicts: &Verdicts) -> impl Iterator<Item = Outcome> {
     let place = run.place(checkpoint);
     let names: Vec<String> =
         verdicts.attacks(&place).into_iter().chain(["autoattack", "adaptive"]).map(String::from).collect();

@@ -37,7 +37,7 @@ enum What {
         /// The run
         run: String,
     },
-    /// The fields of the configuration in which two runs differ
+    /// What two runs differ in: configuration, and test images that stand in one of them alone
     Diff {
         /// One run
         one: String,

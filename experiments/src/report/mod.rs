@@ -31,7 +31,7 @@ pub use cells::{Cell, read_cells};
 pub use marks::Audited;
 pub use measures::{Measure, read_measures, write_measures};
 pub use paired::Paired;
-pub use statistics::{Summary, wilson};
+pub use statistics::{Summary, mcnemar, wilson};
 
 /// What bold numbers mean.
 const BOLD: &str = "Bold: the best defended value under each attack.";

@@ -1,5 +1,6 @@
 //! One run: its folder, and training it unless it is there already.
 
+mod compare;
 mod prune;
 mod saved;
 mod seal;

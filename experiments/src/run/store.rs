@@ -1,7 +1,7 @@
 //! All runs of a results folder, and what is known of each.
 
-use super::{Checkpoint, Record, Run, saved::EpochRow};
-use crate::{arsenal, files, lock};
+use super::{Checkpoint, Record, Run, compare, saved::EpochRow};
+use crate::{files, findings, lock, verdicts::Outcome};
 use anyhow::{Context, Result};
 use indicatif::HumanBytes;
 use serde_json::Value;
@@ -150,27 +150,35 @@ impl Stored {
             lines.extend(fields.iter().map(|(key, value)| format!("  {key}: {value}")));
         }
         lines.push("\naccuracy, percent".into());
-        let run = Run { config: record.config.clone(), folder: self.folder.clone() };
-        let verdicts = run.verdicts()?;
         for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
-            let place = run.place(checkpoint);
-            for attack in verdicts.attacks(&place).into_iter().chain(["autoattack", "adaptive"]) {
-                // A surrogate's adversarial examples are nobody's own attack.
-                let Ok(stages) = arsenal::stages(attack, None) else { continue };
-                if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, 0) {
-                    let (percent, examples) = (outcome.percent(), outcome.correct.len());
-                    lines.push(format!("  {}, {attack}: {percent:.2} of {examples} images", checkpoint.name()));
-                }
+            for outcome in self.outcomes(checkpoint)? {
+                let (percent, examples) = (outcome.percent(), outcome.correct.len());
+                lines.push(format!("  {}, {}: {percent:.2} of {examples} images", checkpoint.name(), outcome.attack));
             }
         }
         Ok(lines.join("\n") + "\n")
     }
 
-    /// The fields of the configuration in which it differs from `other`, a line each.
+    fn outcomes(&self, checkpoint: Checkpoint) -> Result<Vec<Outcome>> {
+        let run = Run { config: self.record()?.config.clone(), folder: self.folder.clone() };
+        Ok(findings::outcomes(&run, checkpoint, &run.verdicts()?).collect())
+    }
+
+    /// The fields of the configuration in which it differs from `other`, a line each; then, if both were measured on
+    /// the same images, how their selected weights did image by image.
     ///
     /// # Errors
-    /// When a record is broken.
+    /// When a record or evaluations are broken.
     pub fn diff(&self, other: &Self) -> Result<String> {
+        let (one, another) = (&self.record()?.provenance, &other.record()?.provenance);
+        let mut compared = String::new();
+        if one.test_sha256 == another.test_sha256 && self.id != other.id {
+            compared = compare::text(&self.outcomes(Checkpoint::Best)?, &other.outcomes(Checkpoint::Best)?);
+        }
+        Ok(self.fields_unlike(other)? + &compared)
+    }
+
+    fn fields_unlike(&self, other: &Self) -> Result<String> {
         let [own, others] = [self, other].map(|run| {
             let record = run.record()?;
             Ok::<_, anyhow::Error>(flat(&serde_json::to_value(&record.config)?))

@@ -73,6 +73,11 @@ fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
         assert!(diff.lines().any(|found| found == line), "no {line:?}: {diff}");
     }
     assert!(!diff.contains("epochs") && !diff.contains("dataset"), "{diff}");
+    let (_, compared) = diff.split_once("\n\ntest images ").unwrap();
+    for attack in ["clean ", "pgd-20 "] {
+        let line = compared.lines().find(|line| line.starts_with(attack)).unwrap_or_else(|| panic!("{compared}"));
+        assert_eq!(line.split_whitespace().nth(1), Some("40"), "{line}");
+    }
     assert_eq!(run("runs", &["diff", &name(&first), "fast-at"], out.path()), "");
     fails("runs", &["show", "nobody"], out.path(), &["nobody", "no run in", "runs list"]);
     fails("runs", &["show", "cifar10"], out.path(), &["2 runs", &name(&first), &name(&second), "write more"]);

@@ -133,7 +133,9 @@ fn a_heat_map_has_a_cell_for_every_pair() {
     assert!((clean - best).abs() < 1e-9, "{clean} against {best}");
 
     // So is any table's that asks for them, in files of its own.
-    let table = [&figure[..], &["--only", "PGD-AT + I2FR (all in both)", "--columns", "clean,pgd-20", "--split", "held-out"]].concat();
+    let table =
+        [&figure[..], &["--only", "PGD-AT + I2FR (all in both)", "--columns", "clean,pgd-20", "--split", "held-out"]]
+            .concat();
     run("table3", &table, out.path());
     assert_eq!(only_run(out.path()), trained, "the same run, by the figure's name and by the table's");
     let chosen = columns(&out.path().join("table3-held-out/cells.csv"), &["attack", "value_percent"]);
