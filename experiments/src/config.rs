@@ -99,7 +99,11 @@ impl Regularizer {
 impl RunConfig {
     /// The run's name: readable parts, then a hash of the whole configuration.
     pub fn id(&self) -> String {
-        let json = serde_json::to_vec(self).expect("a configuration is plain data");
+        let mut json = serde_json::to_vec(self).expect("a configuration is plain data");
+        match frameworks::revision(&self.framework) {
+            1 => {}
+            revision => json.extend(format!("revision {revision}").bytes()),
+        }
         let hash: String = Sha256::digest(json).iter().take(5).map(|byte| format!("{byte:02x}")).collect();
         let suffix = if self.regularizer.is_some() { "-i2fr" } else { "" };
         format!("{}{suffix}-{}-{}-s{}-{hash}", self.method().replace('+', "-"), self.dataset, self.arch, self.seed)
@@ -149,12 +153,17 @@ impl RunConfig {
             game.name = format!("{} + {averaging}", game.name);
         }
         if let Some(share) = self.label_smoothing {
+            let smoothed = game.outer.terms().any(|(_, term)| term.smooths_labels());
+            anyhow::ensure!(smoothed, "label smoothing changes nothing in {}, whose loss is {}", game.name, game.outer);
             game = game.smoothed(share);
         }
         match &self.regularizer {
             None => Ok(game),
             Some(r) => {
                 let place: Place = r.place.parse().map_err(anyhow::Error::msg)?;
+                let moved =
+                    place != Place::Generation || !matches!(r.options()?.reference, Reference::RunningMeans { .. });
+                anyhow::ensure!(moved, "running means need I2FR in training: it is training that moves them");
                 Ok(game.regularized("I2FR", &r.options()?.objective()?, place))
             }
         }

@@ -80,6 +80,15 @@ pub const ALL: [(&str, Make); 12] = [
     ("feature-scattering", |s| feature_scattering(s.ball)),
 ];
 
+/// How often what the framework called `name` trains has changed, from 1 on: stored runs of another revision are others.
+pub fn revision(name: &str) -> u32 {
+    match name {
+        // Their attacks saw batch statistics, and those of ALP, HE and PCL began anywhere in the ball.
+        "alp" | "he" | "adr" | "tla" | "pcl" => 2,
+        _ => 1,
+    }
+}
+
 /// A framework nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown framework `{name}`; known: {known}")]

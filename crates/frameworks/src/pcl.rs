@@ -1,21 +1,24 @@
 //! Prototype conformity.
 
 use crate::{Framework, pgd_at};
-use attacks::Ball;
+use attacks::{Ball, Pgd, Start};
 use models::Mode;
 use objectives::{Centers, Pass, ce, contrastive, proximity};
+use std::sync::Arc;
 
 /// The official code's weight in adversarial training.
 const CONTRASTIVE: f64 = 1e-5;
 const BOTH: [Pass; 2] = [Pass::Clean, Pass::Adv];
 
 /// Mustafa et al. 2019, adversarially trained: clean and adversarial features close to a learnt centre of their
-/// class and far from those of others. (The official code starts from a network trained with cross-entropy, and has
+/// class and far from those of others; attacks begin at the clean image, in evaluation mode. (The official code starts from a network trained with cross-entropy, and has
 /// centres for three layers; here there are centres of the penultimate features, from the first step on.)
 pub fn pcl(ball: Ball, steps: usize, seed: u64) -> Framework {
     let (near, far) = (Centers::drawn(seed), Centers::drawn(seed));
     Framework {
         name: "PCL".into(),
+        attack: Arc::new(Pgd { start: Start::Image, ..Pgd::new(ball, steps) }),
+        attack_mode: Mode::Eval,
         clean_mode: Mode::Train,
         outer: 0.5 * ce(Pass::Clean)
             + 0.5 * ce(Pass::Adv)

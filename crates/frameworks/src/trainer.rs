@@ -129,9 +129,11 @@ impl Trainer {
         }
         for (i, (_, term)) in self.framework.outer.terms().enumerate() {
             let place = format!("{i}/");
-            let own =
-                |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(&place)?.to_owned(), tensor.clone()));
-            term.restore(&state.memory.iter().filter_map(own).collect())?;
+            let own = state.memory.iter().filter_map(|(name, tensor)| {
+                let name = name.strip_prefix(&place)?.to_owned();
+                Some(tensor.to_device(&self.device).map(|tensor| (name, tensor)))
+            });
+            term.restore(&own.collect::<Result<_>>()?)?;
         }
         (self.epochs, self.step, self.loss_sum) = (state.epochs, state.step, state.loss_sum);
         self.best_percent = state.best_percent;

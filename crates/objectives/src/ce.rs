@@ -30,6 +30,10 @@ impl Term for Ce {
             smoothing => (own * -(1. - smoothing))? - (log.mean(D::Minus1)? * smoothing)?,
         }
     }
+
+    fn smooths_labels(&self) -> bool {
+        self.smoothing.is_none()
+    }
 }
 
 impl fmt::Display for Ce {

@@ -21,6 +21,12 @@ pub trait Term: fmt::Display + Send + Sync {
         Ok(None)
     }
 
+    /// Whether smoothing the labels of a batch ([`Passes::smoothing`]) changes it. Most terms have no labels, or weights
+    /// of their own on them.
+    fn smooths_labels(&self) -> bool {
+        false
+    }
+
     /// Moves what the term itself learns (not the network's weights), given the gradients of a training loss
     /// that holds it with weight `weight`. The default learns nothing.
     ///

@@ -1,7 +1,7 @@
 //! What is stored, as pairs of measurements of one seed.
 
 use super::{
-    rule::Contrast,
+    rule::{Contrast, Doubts},
     stated::{Claim, Claims, Selector},
 };
 use crate::{
@@ -48,7 +48,7 @@ struct Measured {
     run: String,
 }
 
-type Seeds = BTreeMap<u64, Measured>;
+type Seeds = BTreeMap<usize, Measured>;
 
 /// A line of `cells.csv` or `measures.csv`.
 struct Row {
@@ -142,7 +142,9 @@ impl Evidence {
             let Measured { value, run, .. } = measured.clone();
             let (path, named) = (path.display(), name(&about));
             ensure!(value.is_finite(), "{path}: {named}, seed {seed}, is {value}; delete the run {run} and repeat it");
-            if let Some(other) = known.entry(setting).or_default().entry(about).or_default().insert(seed, measured) {
+            if let Some(other) =
+                known.entry(setting).or_default().entry(about).or_default().insert(seed as usize, measured)
+            {
                 let other = other.run;
                 bail!("{path}: {named}, seed {seed}, stands there twice (runs {other} and {run}); render it again");
             }
@@ -169,10 +171,14 @@ impl Evidence {
         let of = |selector: &Selector| {
             let framework = selector.framework.as_deref().unwrap_or(framework).to_owned();
             let about = (framework, selector.regularizer.clone(), selector.subject.clone(), claim.measure.clone());
-            let seeds = file.get(setting).and_then(|measured| measured.get(&about)).cloned().unwrap_or_default();
-            (about, seeds)
+            let mut seeds = file.get(setting).and_then(|measured| measured.get(&about)).cloned().unwrap_or_default();
+            let beyond = seeds.split_off(&claim.seeds);
+            (about, seeds, beyond.into_keys())
         };
-        let ((before, before_seeds), (after, after_seeds)) = (of(&claim.before), of(&claim.after));
+        let ((before, before_seeds, beyond), (after, after_seeds, more)) = (of(&claim.before), of(&claim.after));
+        if beyond.chain(more).next().is_some() {
+            contrast.remarks.push(format!("seeds from {} on are not looked at", claim.seeds));
+        }
         for (about, seeds) in [(&before, &before_seeds), (&after, &after_seeds)] {
             if seeds.is_empty() {
                 contrast.missing.push(who(about));
@@ -191,23 +197,25 @@ impl Evidence {
                 contrast.remarks.push(format!("seed {seed} of {framework} is not paired: {one} and {other} images"));
                 continue;
             }
-            contrast.differences.insert(*seed, other.value - one.value);
+            contrast.differences.insert(*seed as u64, other.value - one.value);
             contrast.examples.insert(one.examples);
-            if claim.audited {
-                for (_, measured) in [(&before, one), (&after, other)].iter().filter(|(about, _)| about.0 != CONTROL) {
-                    self.object(claim.source(), &measured.run, &mut contrast);
+            for (about, run, doubts) in
+                [(&before, &one.run, &mut contrast.doubts.before), (&after, &other.run, &mut contrast.doubts.after)]
+            {
+                if claim.audited && about.0 != CONTROL {
+                    self.doubt(claim.source(), run, doubts);
                 }
             }
         }
         contrast
     }
 
-    /// Notes why robustness of `run` is no evidence, if so.
-    fn object(&self, source: &str, run: &str, contrast: &mut Contrast) {
+    /// Notes why the robustness of `run` may be less than was measured, if so.
+    fn doubt(&self, source: &str, run: &str, doubts: &mut Doubts) {
         match self.audits.get(source).and_then(|runs| runs.get(run)) {
-            None => drop(contrast.unaudited.insert(run.to_owned())),
+            None => drop(doubts.unaudited.insert(run.to_owned())),
             Some(failed) if failed.is_empty() => {}
-            Some(failed) => drop(contrast.objections.insert(format!("{run} fails its audit ({})", failed.join(", ")))),
+            Some(failed) => drop(doubts.failed.insert(format!("{run} fails its audit ({})", failed.join(", ")))),
         }
     }
 }

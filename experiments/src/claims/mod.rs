@@ -3,7 +3,8 @@
 //! `paper/claims.toml` fixes the tests before they are run; [`Claims::read`] reads it. [`Judged::of`] pairs what the
 //! tables and figures stored (`cells.csv`, `measures.csv`, `audit.csv`), setting by setting, and [`judge`] turns the
 //! differences into verdicts. Measurements of different settings are never paired, weights that were not selected on
-//! held-out images do not count, and a seed whose two measurements are of different numbers of images is left out.
+//! held-out images and seeds beyond those that a claim names do not count, and a seed whose two measurements are of
+//! different numbers of images is left out.
 
 mod evidence;
 mod rule;
@@ -13,7 +14,7 @@ mod tests;
 mod written;
 
 pub use evidence::Setting;
-pub use rule::{Contrast, Finding, Tested, Verdict, judge};
+pub use rule::{Contrast, Doubts, Finding, Sides, Tested, Verdict, judge};
 pub use stated::{BUILT_IN, Claim, Claims, Direction, Rule, Selector};
 pub(crate) use written::short;
 

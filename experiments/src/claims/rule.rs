@@ -55,10 +55,38 @@ pub struct Contrast {
     pub missing: Vec<String>,
     /// What a reader should know: seeds that could not be paired.
     pub remarks: Vec<String>,
-    /// Why they are no evidence of robustness: audits that failed.
-    pub objections: BTreeSet<String>,
-    /// The runs behind them that were not audited.
+    /// Whose robustness may be less than was measured.
+    pub doubts: Sides,
+}
+
+/// Doubts about what is compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sides {
+    /// About what is subtracted.
+    pub before: Doubts,
+    /// About what it is subtracted from.
+    pub after: Doubts,
+}
+
+/// Why robustness may be less than was measured; never more, so that it can still be too small.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Doubts {
+    /// Audits that failed, in words.
+    pub failed: BTreeSet<String>,
+    /// Runs that were not audited.
     pub unaudited: BTreeSet<String>,
+}
+
+impl Doubts {
+    /// Those of all contrasts, in words.
+    fn of<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> BTreeSet<String> {
+        let mut words: BTreeSet<String> = all.clone().flat_map(|doubts| doubts.failed.iter().cloned()).collect();
+        let unaudited: BTreeSet<&String> = all.flat_map(|doubts| &doubts.unaudited).collect();
+        if let Some(first) = unaudited.first() {
+            words.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
+        }
+        words
+    }
 }
 
 /// A difference that was tested.
@@ -178,12 +206,17 @@ impl Weighed {
                 remarks.insert(0, format!("mixed: the opposite holds for {}", against.join(", ")));
             }
         }
-        let mut objections: BTreeSet<String> = contrasts.iter().flat_map(|c| c.objections.iter().cloned()).collect();
-        let unaudited: BTreeSet<&String> = contrasts.iter().flat_map(|contrast| &contrast.unaudited).collect();
-        if let Some(first) = unaudited.first() {
-            objections.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
-        }
-        if claim.audited && !objections.is_empty() && verdict != Verdict::NotMeasured {
+        let before = Doubts::of(contrasts.iter().map(|contrast| &contrast.doubts.before));
+        let after = Doubts::of(contrasts.iter().map(|contrast| &contrast.doubts.after));
+        let higher = if claim.supports == Direction::More { Verdict::Supported } else { Verdict::Contradicted };
+        // An accuracy in doubt may be lower: what was lower all the same stays so.
+        let objections: BTreeSet<String> = match verdict {
+            Verdict::NotMeasured => BTreeSet::new(),
+            Verdict::Undecided => &before | &after,
+            verdict if verdict == higher => after,
+            _ => before,
+        };
+        if !objections.is_empty() {
             verdict = Verdict::Undecided;
             remarks.extend(objections);
         }

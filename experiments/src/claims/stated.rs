@@ -46,9 +46,9 @@ pub struct Claim {
     pub at_least: Option<usize>,
     /// The smallest mean difference that counts; 0: any.
     pub matters: f64,
-    /// The fewest seeds that can give a verdict.
+    /// How many seeds give a verdict: these, from 0 on, and no others.
     pub seeds: usize,
-    /// Whether every defended run behind it must have passed its audit.
+    /// Whether a defended run that did not pass its audit counts only against what it is a run of.
     pub audited: bool,
 }
 
@@ -209,11 +209,11 @@ impl Claim {
                 least.unwrap_or(1)
             ),
         };
-        let audit = if self.audited { "; every defended run behind it must have passed its audit" } else { "" };
+        let audit = if self.audited { "; a run that did not pass its audit counts only against itself" } else { "" };
         let tests = all.claims.len();
         let level = 100. * all.level;
         format!(
-            "Supported if {what}, by the exact two-sided sign-flip test over at least {} seeds, Holm-corrected over \
+            "Supported if {what}, by the exact two-sided sign-flip test over the first {} seeds, Holm-corrected over \
              {tests} claims at {level} %{audit}.",
             self.seeds
         )

@@ -213,24 +213,33 @@ fn a_mean_counts_complete_seeds_only() {
 }
 
 #[test]
-fn what_the_audit_objects_to_supports_and_contradicts_nothing() {
+fn robustness_in_doubt_decides_nothing_unless_less_of_it_would_decide_the_same() {
     let claims = claims();
-    for sign in [1.0, -1.0] {
-        let mut contrasts = same(&claims, &[sign * 50.0; 12]);
-        contrasts.iter_mut().for_each(|own| own[0].objections = ["run-1 fails its audit (black box)".into()].into());
-        for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
-            assert_eq!(finding.verdict == Verdict::Undecided, claim.audited, "{}", claim.id);
-            assert_eq!(finding.remarks.contains(&"run-1 fails its audit (black box)".into()), claim.audited);
+    let failed = Doubts { failed: ["run-1 fails its audit (black box)".into()].into(), ..Doubts::default() };
+    let unaudited = Doubts { unaudited: ["run-1".into(), "run-2".into()].into(), ..Doubts::default() };
+    let said = ["run-1 fails its audit (black box)", "2 of the runs behind it were not audited, such as run-1"];
+    for (doubts, said) in [(failed, said[0]), (unaudited, said[1])] {
+        let (before, after) = (doubts.clone(), doubts);
+        let before = Sides { before, ..Sides::default() };
+        let after = Sides { after, ..Sides::default() };
+        for (sides, sign, decided) in [
+            (&after, 1.0, None),
+            (&after, -1.0, Some(Verdict::Contradicted)),
+            (&before, 1.0, Some(Verdict::Supported)),
+            (&before, -1.0, None),
+        ] {
+            let mut contrasts = same(&claims, &[sign * 50.0; 12]);
+            contrasts.iter_mut().for_each(|own| own[0].doubts = sides.clone());
+            for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
+                assert_eq!(finding.verdict, decided.unwrap_or(Verdict::Undecided), "{}", claim.id);
+                let remarks = decided.map_or_else(|| vec![said.to_owned()], |_| Vec::new());
+                assert_eq!(finding.remarks, remarks, "{}", claim.id);
+            }
         }
-        contrasts.iter_mut().for_each(|own| {
-            own[0].objections.clear();
-            own[0].unaudited = ["run-1".into(), "run-2".into()].into();
-        });
-        for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
-            let said = ["2 of the runs behind it were not audited, such as run-1".to_owned()];
-            assert_eq!(finding.remarks, if claim.audited { &said[..] } else { &[] });
-            assert_eq!(finding.verdict == Verdict::Undecided, claim.audited, "{}", claim.id);
-        }
+        // What chance leaves open says what else is against it.
+        let mut contrasts = same(&claims, &[50.0; 3]);
+        contrasts.iter_mut().for_each(|own| own[0].doubts = before.clone());
+        assert_eq!(judge(&claims, &contrasts)[0].remarks[1], said);
     }
 }
 

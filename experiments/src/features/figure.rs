@@ -16,7 +16,7 @@ use crate::{
     process::Usage,
     profile,
     report::{
-        Measure, Row,
+        Measure, Row, Summary,
         caption::{conditions, title},
     },
     run::Run,
@@ -114,7 +114,8 @@ impl Measurement for Distribution {
     type More = Panel;
 
     fn settings(&self, _run: &Run, args: &TableArgs) -> Result<String> {
-        Ok(format!("first {} test images of {CLASSES} classes; {ATTACK}; {:?}", images(args), Tsne::default()))
+        let names = MEASURES.map(|(name, _)| name).join(", ");
+        Ok(format!("first {} test images of {CLASSES} classes; {ATTACK}; {:?}; {names}", images(args), Tsne::default()))
     }
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<Panel>> {
@@ -257,17 +258,29 @@ impl Figure<'_> {
         }
         lines.extend([
             String::new(),
-            "| | seed | features | Fisher ratio | Silhouette | Intra-class distance | Inter-class distance |".into(),
-            "|---|---:|---|---:|---:|---:|---:|".into(),
+            "| | features | Fisher ratio | Silhouette | Intra-class distance | Inter-class distance | Neighbour, % |"
+                .into(),
+            "|---|---|---:|---:|---:|---:|---:|".into(),
         ]);
-        for one in self.measured {
-            let Row { label, .. } = &one.row;
+        let mut seeds = 1;
+        for Measured { row: Row { label, .. }, .. } in self.drawn() {
+            let of_row = || self.measured.iter().filter(|one| one.row.label == *label);
+            seeds = seeds.max(of_row().count());
             for subject in SUBJECTS {
                 let numbers = MEASURES.map(|(name, _)| {
-                    Self::number(one, subject, name).map_or("—".into(), |value| format!("{value:.3}"))
+                    let digits = if name.ends_with("percent") { 1 } else { 3 };
+                    let values: Vec<f64> = of_row().filter_map(|one| Self::number(one, subject, name)).collect();
+                    Summary::of(&values).map_or("—".into(), |summary| summary.text(digits))
                 });
-                lines.push(format!("| {label} | {} | {subject} | {} |", one.run.config().seed, numbers.join(" | ")));
+                lines.push(format!("| {label} | {subject} | {} |", numbers.join(" | ")));
             }
+        }
+        if seeds > 1 {
+            let each = format!("each seed's are in `{}/measures.csv`", self.grid.name);
+            lines.extend([
+                String::new(),
+                format!("± is half the 95 % interval of the mean over seeds (Student); {each}."),
+            ]);
         }
         lines.extend([String::new(), DEFINITIONS.into()]);
         lines.join("\n") + "\n"
@@ -275,11 +288,12 @@ impl Figure<'_> {
 }
 
 /// The statistics by name, and short for a picture.
-pub(super) const MEASURES: [(&str, &str); 4] = [
+pub(super) const MEASURES: [(&str, &str); 5] = [
     ("fisher-ratio", "Fisher ratio"),
     ("silhouette", "silhouette"),
     ("intra-distance", "intra"),
     ("inter-distance", "inter"),
+    ("neighbor-percent", "neighbour %"),
 ];
 
 const DEFINITIONS: &str = "- *Fisher ratio*: trace of the scatter between classes, `sum_k n_k |m_k - m|^2`, over that within \
@@ -287,4 +301,6 @@ const DEFINITIONS: &str = "- *Fisher ratio*: trace of the scatter between classe
     - *Silhouette*: mean over points of `(b - a) / max(a, b)`, where `a` is the mean distance to the own class and `b` the \
     smallest mean distance to another (Rousseeuw 1987).\n\
     - *Intra-* and *inter-class distance*: mean Euclidean distance over all pairs of one class, and of two.\n\
+    - *Neighbour*: features whose nearest other is of their class (Cover and Hart 1967). Unlike the others it does not change \
+    with distances within a class, which I2FR makes small in training.\n\
     - Classes are the true ones, also of adversarial features.";

@@ -18,6 +18,9 @@ pub struct Separation {
     pub intra_distance: Option<f64>,
     /// The mean Euclidean distance over all pairs of points of different classes.
     pub inter_distance: Option<f64>,
+    /// The percentage of points whose nearest other point (of several, the first) is of their class: what the
+    /// nearest-neighbour rule gets right when each point is left out in turn (Cover and Hart 1967).
+    pub neighbor_percent: Option<f64>,
 }
 
 impl Separation {
@@ -26,13 +29,19 @@ impl Separation {
         let mut sizes = BTreeMap::<u32, usize>::new();
         labels.iter().for_each(|label| *sizes.entry(*label).or_default() += 1);
         let (mut intra, mut inter) = (Mean::default(), Mean::default());
-        let mut silhouettes = Mean::default();
-        for (point, label) in features.iter().zip(labels) {
+        let (mut silhouettes, mut neighbors) = (Mean::default(), Mean::default());
+        for (i, (point, label)) in features.iter().zip(labels).enumerate() {
             // The point itself adds nothing to the sum of its class.
             let mut sums: BTreeMap<u32, f64> = sizes.keys().map(|class| (*class, 0.)).collect();
-            for (other, class) in features.iter().zip(labels) {
-                *sums.get_mut(class).expect("every label has a sum") += distance(point, other);
+            let mut neighbor = None;
+            for (j, (other, class)) in features.iter().zip(labels).enumerate() {
+                let far = distance(point, other);
+                *sums.get_mut(class).expect("every label has a sum") += far;
+                if j != i && neighbor.is_none_or(|(nearest, _)| far < nearest) {
+                    neighbor = Some((far, class));
+                }
             }
+            neighbor.iter().for_each(|(_, class)| neighbors.add(100. * f64::from(u8::from(*class == label)), 1));
             let alike = sizes[label] - 1;
             intra.add(sums[label], alike);
             let others = || sums.iter().filter(|(class, _)| *class != label);
@@ -49,16 +58,18 @@ impl Separation {
             silhouette: silhouettes.value(),
             intra_distance: intra.value(),
             inter_distance: inter.value(),
+            neighbor_percent: neighbors.value(),
         }
     }
 
     /// Each by the name that CSV files use.
-    pub fn named(self) -> [(&'static str, Option<f64>); 4] {
+    pub fn named(self) -> [(&'static str, Option<f64>); 5] {
         [
             ("fisher-ratio", self.fisher_ratio),
             ("silhouette", self.silhouette),
             ("intra-distance", self.intra_distance),
             ("inter-distance", self.inter_distance),
+            ("neighbor-percent", self.neighbor_percent),
         ]
     }
 }

@@ -175,7 +175,10 @@ fn interview(
     fill::each(&runs, args, &data, &device, |_| Ok(()))?;
     for (run, of_seed) in ours {
         for question in questions(run, of_seed)? {
-            ask(run, &question, args, &data, &device)?;
+            // Who lends images may be another part's to train; asking all parts together fills what is left.
+            if args.shard.is_none() || question.source.as_ref().is_none_or(Run::trained) {
+                ask(run, &question, args, &data, &device)?;
+            }
         }
     }
     Ok(())

@@ -48,6 +48,9 @@ impl Table {
                 (high - low) / 2.0
             ));
         }
+        if self.by_examples().len() > 1 {
+            remarks.push("Columns of different numbers of images cannot be compared with one another.".to_owned());
+        }
         remarks.extend(self.marks());
         remarks.extend(self.notes.iter().cloned());
         let all = self.rows.len() * self.columns.len();

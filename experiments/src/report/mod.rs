@@ -145,8 +145,12 @@ impl Table {
             (file("svg"), plot::svg(self)?),
             (out.join(&self.name).join("differences.csv"), self.differences_csv()?),
         ];
+        let audit = out.join(&self.name).join("audit.csv");
         if self.is_audited() {
-            texts.push((out.join(&self.name).join("audit.csv"), self.audit_csv()?));
+            texts.push((audit, self.audit_csv()?));
+        } else {
+            // An older one is of other rows.
+            files::remove(&audit)?;
         }
         for folder in [out, &out.join(&self.name)] {
             files::create_folder(folder)?;

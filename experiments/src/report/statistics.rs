@@ -62,6 +62,16 @@ pub fn wilson(percent: f64, examples: usize) -> (f64, f64) {
     ((100.0 * (center - half)).max(0.0), (100.0 * (center + half)).min(100.0))
 }
 
+impl Summary {
+    /// `0.513 ± 0.020`, with so many digits; without an interval, the mean alone.
+    pub(crate) fn text(&self, digits: usize) -> String {
+        match self.half_width {
+            Some(half) => format!("{:.digits$} ± {half:.digits$}", self.mean),
+            None => format!("{:.digits$}", self.mean),
+        }
+    }
+}
+
 /// The p-value of the exact two-sided McNemar test: how often, of images on which two equally good classifiers disagree,
 /// the one or the other is right as unevenly as `a` times to `b` times (McNemar 1947; a binomial test at one half).
 pub fn mcnemar(a: usize, b: usize) -> f64 {

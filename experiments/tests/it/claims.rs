@@ -105,17 +105,42 @@ fn stored_tables_get_the_verdict_that_is_true() {
 }
 
 #[test]
-fn a_failed_or_missing_audit_leaves_a_robustness_claim_undecided() {
+fn seeds_beyond_those_that_were_fixed_are_not_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
-    store(out, &table1(11, 2.0), &["mart-none-resnet8-s7"]);
+    let mut lines = table1(14, 2.0);
+    lines.iter_mut().filter(|line| line.seed > 10 && line.regularizer == "i2fr").for_each(|line| line.value -= 90.);
+    store(out, &lines, &[]);
     let found = the_finding(out, "f");
-    assert_eq!(found.verdict, Verdict::Undecided);
-    assert_eq!(found.remarks, ["mart-none-resnet8-s7 fails its audit (black box)"]);
+    assert_eq!(
+        (found.verdict, &found.remarks[..]),
+        (Verdict::Supported, &["seeds from 11 on are not looked at".into()][..])
+    );
+    let difference = found.tested[0].paired.unwrap().difference;
+    assert_eq!((difference.mean, difference.seeds), (2.0, 11));
+}
+
+#[test]
+fn a_failed_or_missing_audit_counts_only_against_its_own_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    for (gain, run, expected) in [
+        (2.0, "mart-i2fr-resnet8-s7", Verdict::Undecided),
+        (2.0, "mart-none-resnet8-s7", Verdict::Supported),
+        (-2.0, "mart-i2fr-resnet8-s7", Verdict::Contradicted),
+        (-2.0, "mart-none-resnet8-s7", Verdict::Undecided),
+    ] {
+        store(out, &table1(11, gain), &[run]);
+        let found = the_finding(out, "f");
+        assert_eq!(found.verdict, expected, "{gain} points, {run}");
+        let said = format!("{run} fails its audit (black box)");
+        assert_eq!(found.remarks, if expected == Verdict::Undecided { &[said][..] } else { &[] });
+    }
+    store(out, &table1(11, 2.0), &[]);
     std::fs::remove_file(out.join("table1/audit.csv")).unwrap();
     let found = the_finding(out, "f");
     assert_eq!(found.verdict, Verdict::Undecided);
-    assert_eq!(found.remarks, ["110 of the runs behind it were not audited, such as alp-i2fr-resnet8-s0"]);
+    assert_eq!(found.remarks, ["55 of the runs behind it were not audited, such as alp-i2fr-resnet8-s0"]);
 }
 
 #[test]

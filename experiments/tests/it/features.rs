@@ -139,6 +139,8 @@ fn statistics_by_hand() {
     assert_eq!(found.intra_distance, Some((2. + 4.) / 2.));
     assert_eq!(found.inter_distance, Some((5. + 9. + 3. + 7.) / 4.));
     // a and b: 2 and 7, 2 and 5, 4 and 4, 4 and 8.
+    // The nearest others: 2, 0, 2 (of the other class) and 5.
+    assert_eq!(found.neighbor_percent, Some(75.));
     let silhouette = (5. / 7. + 3. / 5. + 0. + 4. / 8.) / 4.;
     assert!(near(found.silhouette.unwrap(), silhouette, 1e-15));
     // The only point of its class counts as 0.
@@ -152,7 +154,7 @@ fn what_is_undefined_is_left_out() {
     assert_eq!((one_class.silhouette, one_class.inter_distance, one_class.fisher_ratio), (None, None, Some(0.)));
     let alone = Separation::of(&[vec![0.], vec![2.]], &[0, 1]);
     assert_eq!((alone.fisher_ratio, alone.intra_distance, alone.silhouette), (None, None, Some(0.)));
-    assert_eq!(Separation::of(&[], &[]).named().map(|(_, value)| value), [None; 4]);
+    assert_eq!(Separation::of(&[], &[]).named().map(|(_, value)| value), [None; 5]);
 }
 
 #[test]
