@@ -65,7 +65,7 @@ pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
     match (attack, surrogate) {
         (CLEAN, _) => Ok(Vec::new()),
         ("adaptive", _) => Ok(ADAPTIVE.map(String::from).into()),
-        ("transfer", Some(id)) => Ok(vec![format!("transfer@{id}")]),
+        ("transfer", Some(id)) => Ok(vec![transfer(id)]),
         ("transfer", None) => bail!("transfer needs another network: give its weights with --surrogate"),
         (own, _) if OWN_TERMS.contains(&own) => Ok(vec![own.into()]),
         // Which attacks there are does not depend on the radius.
@@ -74,6 +74,11 @@ pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
             Err(unknown) => bail!("{unknown}; and here adaptive, {}, transfer", OWN_TERMS.join(", ")),
         },
     }
+}
+
+/// The stage that tries the adversarial examples of the surrogate called `id`.
+pub(crate) fn transfer(id: &str) -> String {
+    format!("transfer@{id}")
 }
 
 impl<'a> Arsenal<'a> {

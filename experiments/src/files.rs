@@ -175,6 +175,11 @@ pub(crate) fn rows<T: DeserializeOwned>(text: impl std::io::Read) -> Result<Vec<
     Ok(csv::Reader::from_reader(text).deserialize().collect::<Result<_, _>>()?)
 }
 
+/// Whether there is a text file at `path` in which `text` stands.
+pub(crate) fn mentions(path: &Path, text: &str) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|found| found.contains(text))
+}
+
 /// Removes the file at `path` if there is one.
 ///
 /// # Errors

@@ -181,6 +181,13 @@ impl Verdicts {
         line.correct = signs.into_iter().map(char::from).collect();
     }
 
+    /// Drops what `stage` has come to, wherever; whether it was asked at all.
+    pub fn forget(&mut self, stage: &str) -> bool {
+        let before = self.lines.len();
+        self.lines.retain(|line| line.attack != stage);
+        self.lines.len() < before
+    }
+
     /// Writes the file.
     ///
     /// # Errors

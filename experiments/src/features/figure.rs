@@ -293,7 +293,7 @@ pub(super) const MEASURES: [(&str, &str); 5] = [
     ("silhouette", "silhouette"),
     ("intra-distance", "intra"),
     ("inter-distance", "inter"),
-    ("neighbor-percent", "neighbour %"),
+    ("neighbor-percent", "neighbour"),
 ];
 
 const DEFINITIONS: &str = "- *Fisher ratio*: trace of the scatter between classes, `sum_k n_k |m_k - m|^2`, over that within \

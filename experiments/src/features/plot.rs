@@ -136,16 +136,21 @@ fn panel<B: DrawingBackend>(pen: &Pen<'_, B>, points: &[Point], place: Place, co
 }
 
 fn statistics<B: DrawingBackend>(pen: &Pen<'_, B>, one: &Measured<Panel>, (left, top): (f64, f64)) -> Result<()> {
-    for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adversarial"]).enumerate() {
+    for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adv."]).enumerate() {
         let number = |(measure, short): (&str, &str)| {
             let value = Figure::number(one, subject, measure);
-            format!("{short} {}", value.map_or("—".into(), |value| format!("{value:.3}")))
+            format!("{short} {}", value.map_or("—".into(), |value| digits(measure, value)))
         };
         let text = format!("{name}: {}", MEASURES.map(number).join(", "));
         pen.text(&text, (left, top + LINE * i as f64), 11.0, INK, Anchor::Left)?;
     }
     let text = format!("{} test images, seed {}", one.answer.examples, one.run.config().seed);
     pen.text(&text, (left, top + 2.0 * LINE), 11.0, MUTED, Anchor::Left)
+}
+
+/// A statistic as a panel has room for it.
+fn digits(measure: &str, value: f64) -> String {
+    if measure.ends_with("percent") { format!("{value:.1} %") } else { format!("{value:.2}") }
 }
 
 /// A disc for a clean image, a cross for an adversarial one.

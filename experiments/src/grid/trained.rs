@@ -291,12 +291,14 @@ fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: 
     }
 }
 
-/// Removes everything that was measured on weights that are gone from the run in `folder`.
+/// Removes everything that was measured from the run in `folder`; with `id`, what was with the network of the run called
+/// so.
 ///
 /// # Errors
 /// When a file cannot be removed.
-pub fn forget(folder: &Path) -> Result<()> {
+pub fn forget(folder: &Path, id: Option<&str>) -> Result<()> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX));
-    answers.try_for_each(|file| files::remove(&file.path()))
+    let answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX)).map(|file| file.path());
+    let mut doomed = answers.filter(|path| id.is_none_or(|id| files::mentions(path, id)));
+    doomed.try_for_each(|path| files::remove(&path))
 }

@@ -1,6 +1,7 @@
 //! One run: its folder, and training it unless it is there already.
 
 mod compare;
+mod forget;
 mod prune;
 mod saved;
 mod seal;
@@ -68,6 +69,10 @@ pub struct Record {
     /// SHA-256 of the files of weights by their names; none before training is done, nor by older programs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights_sha256: BTreeMap<String, String>,
+    /// The same of weights that are gone and are trained again, until that is done: what was measured on them stands if
+    /// the new ones have the same bits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub measured_sha256: BTreeMap<String, String>,
     /// Whether training is done.
     pub finished: bool,
 }

@@ -17,6 +17,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What a record says of weights: checksums by their names.
+pub(super) enum Sums {
+    /// Those that are there.
+    Trained(BTreeMap<String, String>),
+    /// Those that are being trained again and were measured before; none for a run's first training.
+    Sought(BTreeMap<String, String>),
+}
+
 /// A line of `epochs.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct EpochRow {
@@ -55,15 +63,16 @@ impl Run {
         ["resume.safetensors", "resume-before.safetensors"].map(|name| self.folder.join(name))
     }
 
-    pub(super) fn write_record(
-        &self,
-        provenance: &Provenance,
-        weights_sha256: BTreeMap<String, String>,
-        finished: bool,
-    ) -> Result<()> {
+    pub(super) fn write_record(&self, provenance: &Provenance, sums: Sums) -> Result<()> {
         let Self { config, folder } = self;
         let (game, provenance) = (config.game()?.to_string(), provenance.clone());
-        let record = Record { id: config.id(), config: config.clone(), game, provenance, weights_sha256, finished };
+        let finished = matches!(sums, Sums::Trained(_));
+        let (weights_sha256, measured_sha256) = match sums {
+            Sums::Trained(sums) => (sums, BTreeMap::new()),
+            Sums::Sought(measured) => (BTreeMap::new(), measured),
+        };
+        let (id, config) = (config.id(), config.clone());
+        let record = Record { id, config, game, provenance, weights_sha256, measured_sha256, finished };
         files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
     }
 

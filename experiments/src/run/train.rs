@@ -1,9 +1,11 @@
 //! Training a run, or what is left of it.
 
-use super::{CONTROL, Checkpoint, Run, saved::History};
+use super::{
+    CONTROL, Run,
+    saved::{History, Sums},
+};
 use crate::{
     files,
-    grid::trained,
     interrupt::{self, Interrupted},
     progress::Progress,
     provenance::{Provenance, peak_rss_bytes},
@@ -15,7 +17,6 @@ use candle::Device;
 use data::{Augment, Splits};
 use frameworks::{Epoch, Step, Trainer, TrainingConfig};
 use std::{
-    collections::BTreeMap,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -40,7 +41,7 @@ impl Run {
         if self.trained() {
             return Ok(());
         }
-        self.forget_measurements()?;
+        let measured = self.measured()?;
         let mut provenance = Provenance::now(data);
         let begun_on = self.record().map(|record| record.provenance.isa);
         let resumed = self.resume(&mut trainer)?;
@@ -49,7 +50,7 @@ impl Run {
         }
         let mut history = resumed.unwrap_or_default();
         provenance.train_seconds = history.seconds;
-        self.write_record(&provenance, BTreeMap::new(), false)?;
+        self.write_record(&provenance, Sums::Sought(measured.clone()))?;
         show::begin(self, history.rows.len())?;
         let (name, images) = (self.name(), self.images_in_training(data));
         tracing::info!("{name}: {}", self.config.game()?);
@@ -68,7 +69,7 @@ impl Run {
             history.seconds += began.elapsed().as_secs_f64();
             if !lock.confirmed()? || !self.folder.join("run.json").is_file() {
                 tracing::warn!("{}: was deleted during training; made anew", self.folder.display());
-                self.write_record(&provenance, BTreeMap::new(), false)?;
+                self.write_record(&provenance, Sums::Sought(measured.clone()))?;
             }
             if let Some(epoch) = epoch {
                 history.rows.push(epoch.into());
@@ -94,7 +95,10 @@ impl Run {
         provenance.images_per_second = images as f64 / history.seconds.max(1e-9);
         provenance.peak_rss_bytes = peak_rss_bytes();
         let weights = self.write_all(&trainer, &history)?;
-        self.write_record(&provenance, weights, true)?;
+        if weights != measured {
+            self.forget()?;
+        }
+        self.write_record(&provenance, Sums::Trained(weights))?;
         self.states().iter().try_for_each(|path| files::remove(path))?;
         show::all(self, data, device)
     }
@@ -120,18 +124,6 @@ impl Run {
         if left && let Ok(_lock) = self.claim() {
             let _ = self.states().iter().try_for_each(|path| files::remove(path));
         }
-    }
-
-    /// What was measured on weights that are gone says nothing about the new ones.
-    fn forget_measurements(&self) -> Result<()> {
-        files::remove(&self.folder.join("evaluations.csv"))?;
-        files::remove(&self.folder.join("examples.csv"))?;
-        trained::forget(&self.folder)?;
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
-            files::remove(&self.audit(checkpoint).with_extension("csv"))?;
-            files::remove(&self.audit(checkpoint).with_extension("md"))?;
-        }
-        Ok(())
     }
 
     /// An error if what is stored comes from other images than `data`.

@@ -68,3 +68,15 @@ fn committed_results_are_drawn_again_byte_for_byte() {
         assert!(was == is, "{}: its command of results/README.md writes something else", path.display());
     }
 }
+
+/// The table on the first screen is the committed one, row for row.
+#[test]
+fn the_readme_shows_the_committed_table() {
+    let (readme, table) = (read("README.md"), read("results/table1.md"));
+    let first_screen = readme.split("\n## ").next().unwrap();
+    let shown: Vec<&str> = first_screen.lines().filter(|line| line.starts_with("| ")).collect();
+    let measured: Vec<&str> =
+        table.split("\n\nBold: ").next().unwrap().lines().filter(|line| line.starts_with("| ")).collect();
+    assert!(measured.len() > 10, "{table}");
+    assert_eq!(shown, measured);
+}

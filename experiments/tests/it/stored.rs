@@ -131,7 +131,7 @@ fn a_lost_examples_file_is_written_again() {
     assert_eq!(text(&folder.join("examples.csv")), examples);
 }
 
-/// Weights are not committed: measurements of a fresh checkout render, and training again measures again.
+/// Weights are not committed: measurements of a fresh checkout render, and stay when training again gives the same weights.
 #[test]
 fn measurements_render_without_the_weights() {
     let out = tempfile::tempdir().unwrap();
@@ -148,12 +148,35 @@ fn measurements_render_without_the_weights() {
     assert_eq!(bytes(&out.path().join("table1/cells.csv")), cells);
     assert!(!folder.join("best.safetensors").exists());
 
-    // An old measurement must not be passed off as one of the new weights.
-    let evaluations = folder.join("evaluations.csv");
-    std::fs::write(&evaluations, text(&evaluations).replace(",clean,", ",cleaned,")).unwrap();
-    run("table1", &arguments, out.path());
-    assert!(!text(&evaluations).contains("cleaned"));
-    assert!(folder.join("best.safetensors").exists());
+    let (evaluations, record) = (folder.join("evaluations.csv"), folder.join("run.json"));
+    let asked_again = || {
+        std::fs::remove_file(folder.join("best.safetensors")).unwrap_or_default();
+        std::fs::write(&evaluations, text(&evaluations).replace(",fgsm,", ",fgsm-of-old,")).unwrap();
+        run("table1", &arguments, out.path());
+        assert!(folder.join("best.safetensors").exists() && text(&evaluations).contains(",fgsm,"));
+    };
+    asked_again();
+    assert!(text(&evaluations).contains(",fgsm-of-old,"), "the same weights were measured already");
+
+    // An old measurement must not be passed off as one of other weights, nor what their images did to another network.
+    let best = text(&record).split_once("\"best\": \"").unwrap().1[..64].to_owned();
+    std::fs::write(&record, text(&record).replace(&best, &"0".repeat(64))).unwrap();
+    let other = folder.with_file_name("other");
+    let (id, header) = (folder.file_name().unwrap().to_string_lossy().into_owned(), text(&evaluations));
+    let header = header.lines().next().unwrap();
+    std::fs::create_dir(&other).unwrap();
+    let line = |attack: &str| format!("best,{attack},linf,8/255,2,1.0,01\n");
+    let lent = format!("{header}\n{}{}", line("clean"), line(&format!("transfer@{id}")));
+    std::fs::write(other.join("evaluations.csv"), lent).unwrap();
+    for name in ["audit-best.md", "audit-last.md", "measured-table4-best.json", "measured-figure1-best.json"] {
+        let lent = name.contains("best.md") || name.contains("table4");
+        std::fs::write(other.join(name), if lent { format!("transfer from {id}") } else { "nowhere".into() }).unwrap();
+    }
+    asked_again();
+    assert!(!text(&evaluations).contains("fgsm-of-old"));
+    assert_eq!(text(&other.join("evaluations.csv")), format!("{header}\n{}", line("clean")));
+    let left = ["audit-last.md", "evaluations.csv", "measured-figure1-best.json"].map(|name| other.join(name));
+    assert_eq!(crate::program::files(&other), left);
 }
 
 /// The selected and the last weights may be measured on different numbers of images.

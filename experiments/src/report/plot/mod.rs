@@ -234,17 +234,17 @@ fn grey(table: &Table) -> &'static str {
 /// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
 /// own; what the number of test images leaves open then stands for it.
 fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, pen::Color) {
-    // Rounded as the table's text is.
-    let points: f64 = format!("{:.1}", after.mean - before.mean).parse().unwrap_or(f64::NAN);
+    // Of seeds that both rows have, as the table's text is, and rounded as it is.
+    let mean = paired.map_or(after.mean - before.mean, |paired| paired.difference.mean);
+    let points: f64 = format!("{mean:.1}").parse().unwrap_or(f64::NAN);
     let open = match paired.and_then(|paired| paired.interval()) {
-        // Seeds that only one row has may even turn the sign.
-        Some((low, high)) => (low <= 0.0 || points < 0.0) && (high >= 0.0 || points > 0.0),
+        Some((low, high)) => low <= 0.0 && high >= 0.0,
         None => {
             let [a, b] = [before, after].map(|summary| {
                 let (low, high) = wilson(summary.mean, images);
                 summary.half_width.unwrap_or((high - low) / 2.0)
             });
-            a.hypot(b) >= (after.mean - before.mean).abs()
+            a.hypot(b) >= mean.abs()
         }
     };
     let text = match points {
