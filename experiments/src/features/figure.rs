@@ -289,7 +289,7 @@ impl Figure<'_> {
 
 /// The statistics by name, and short for a picture.
 pub(super) const MEASURES: [(&str, &str); 5] = [
-    ("fisher-ratio", "Fisher ratio"),
+    ("fisher-ratio", "Fisher"),
     ("silhouette", "silhouette"),
     ("intra-distance", "intra"),
     ("inter-distance", "inter"),
