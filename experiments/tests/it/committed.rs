@@ -75,7 +75,8 @@ fn the_readme_shows_the_committed_table() {
     let (readme, table) = (read("README.md"), read("results/table1.md"));
     let first_screen = readme.split("\n## ").next().unwrap();
     let shown = first_screen.lines().skip_while(|line| !line.starts_with("| | Clean "));
-    let shown: Vec<&str> = shown.take_while(|line| line.starts_with('|')).filter(|line| line.starts_with("| ")).collect();
+    let shown: Vec<&str> =
+        shown.take_while(|line| line.starts_with('|')).filter(|line| line.starts_with("| ")).collect();
     let measured: Vec<&str> =
         table.split("\n\nBold: ").next().unwrap().lines().filter(|line| line.starts_with("| ")).collect();
     assert!(measured.len() > 10, "{table}");
