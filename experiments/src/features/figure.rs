@@ -186,9 +186,10 @@ impl Figure<'_> {
         Ok(())
     }
 
+    /// What is drawn, point by point; `measured-figure1-best.json` of each run has the others.
     fn points(&self) -> Result<Vec<u8>> {
-        let classes = self.dataset.class_names();
-        let lines = self.measured.iter().flat_map(|Measured { row, run, answer, .. }| {
+        let (classes, drawn) = (self.dataset.class_names(), self.drawn());
+        let lines = drawn.iter().flat_map(|Measured { row, run, answer, .. }| {
             answer.more.points.iter().map(|point| Line {
                 framework: &row.framework,
                 regularizer: &row.regularizer,

@@ -146,14 +146,14 @@ impl Table {
             (out.join(&self.name).join("differences.csv"), self.differences_csv()?),
         ];
         let audit = out.join(&self.name).join("audit.csv");
+        for folder in [out, &out.join(&self.name)] {
+            files::create_folder(folder)?;
+        }
         if self.is_audited() {
             texts.push((audit, self.audit_csv()?));
         } else {
             // An older one is of other rows.
             files::remove(&audit)?;
-        }
-        for folder in [out, &out.join(&self.name)] {
-            files::create_folder(folder)?;
         }
         let mut written = Vec::new();
         for (path, text) in texts {

@@ -123,7 +123,7 @@ fn a_failed_audit_leaves_clean_accuracy_only() {
     let (out, folder) = trained(&Noise::new(), &["--framework", "pgd-at"]);
     let measured = export(&folder, &out.path().join("before"));
     assert!(metrics(&front(&measured)).len() > 1, "{measured}");
-    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/runs/adr-synthetic-tiny-s0-3d4b2990b0");
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/runs/pgd-at-synthetic-tiny-s0-5af812a576");
     let audit = text(&known.join("audit-best.csv"));
     std::fs::write(folder.join("audit-best.csv"), audit.replacen("gradient,pass,", "gradient,fail,", 1)).unwrap();
     let exported = out.path().join("after");

@@ -68,7 +68,8 @@ fn the_picture_prints_differences() {
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 45.3));
     let svg = super::svg(&table).unwrap();
-    for text in ["48.5", "+1.0", "45.3", "−3.2"] {
+    // Only seed 0 has both: 83 against 81.5, and 45.3 against 48.
+    for text in ["48.5", "+1.5", "45.3", "−2.7"] {
         assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
     }
 }
