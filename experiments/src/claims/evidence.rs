@@ -48,7 +48,7 @@ struct Measured {
     run: String,
 }
 
-type Seeds = BTreeMap<usize, Measured>;
+type Seeds = BTreeMap<u64, Measured>;
 
 /// A line of `cells.csv` or `measures.csv`.
 struct Row {
@@ -142,9 +142,7 @@ impl Evidence {
             let Measured { value, run, .. } = measured.clone();
             let (path, named) = (path.display(), name(&about));
             ensure!(value.is_finite(), "{path}: {named}, seed {seed}, is {value}; delete the run {run} and repeat it");
-            if let Some(other) =
-                known.entry(setting).or_default().entry(about).or_default().insert(seed as usize, measured)
-            {
+            if let Some(other) = known.entry(setting).or_default().entry(about).or_default().insert(seed, measured) {
                 let other = other.run;
                 bail!("{path}: {named}, seed {seed}, stands there twice (runs {other} and {run}); render it again");
             }
@@ -172,7 +170,7 @@ impl Evidence {
             let framework = selector.framework.as_deref().unwrap_or(framework).to_owned();
             let about = (framework, selector.regularizer.clone(), selector.subject.clone(), claim.measure.clone());
             let mut seeds = file.get(setting).and_then(|measured| measured.get(&about)).cloned().unwrap_or_default();
-            let beyond = seeds.split_off(&claim.seeds);
+            let beyond = seeds.split_off(&(claim.seeds as u64));
             (about, seeds, beyond.into_keys())
         };
         let ((before, before_seeds, beyond), (after, after_seeds, more)) = (of(&claim.before), of(&claim.after));
@@ -197,7 +195,7 @@ impl Evidence {
                 contrast.remarks.push(format!("seed {seed} of {framework} is not paired: {one} and {other} images"));
                 continue;
             }
-            contrast.differences.insert(*seed as u64, other.value - one.value);
+            contrast.differences.insert(*seed, other.value - one.value);
             contrast.examples.insert(one.examples);
             for (about, run, doubts) in
                 [(&before, &one.run, &mut contrast.doubts.before), (&after, &other.run, &mut contrast.doubts.after)]

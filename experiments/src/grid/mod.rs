@@ -71,7 +71,7 @@ pub struct Grid {
     pub caption: &'static str,
     /// Top to bottom, a framework's plain row before its others.
     pub rows: Vec<Entry>,
-    /// `clean` and attacks by name; none where questions are its own.
+    /// `clean` and attacks by name; none where there is nothing to choose.
     pub columns: &'static [&'static str],
     /// Whether runs are audited.
     pub audited: bool,
