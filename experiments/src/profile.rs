@@ -180,6 +180,31 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     }
 }
 
+/// The profile with what the command line changes of its training, as one types it: `mnist --epochs 5`. Data set,
+/// network, threat model and what is added to a framework are left out, since results name them by themselves.
+pub fn recipe(args: &TrainingArgs) -> String {
+    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, .. } = args;
+    let said = |option: &str, value: Option<String>, silence: fn(&mut TrainingArgs)| {
+        let mut silent = args.clone();
+        silence(&mut silent);
+        let changes = resolve(&silent) != resolve(args);
+        value.filter(|_| changes).map(|value| format!(" --{option} {value}"))
+    };
+    let optimizer = args.optimizer.as_ref().and_then(ValueEnum::to_possible_value);
+    let training = [
+        said("train-examples", train_examples.map(|n| n.to_string()), |args| args.train_examples = None),
+        said("epochs", epochs.map(|n| n.to_string()), |args| args.epochs = None),
+        said("batch", batch.map(|n| n.to_string()), |args| args.batch = None),
+        said("lr", lr.map(|lr| lr.to_string()), |args| args.lr = None),
+        said("schedule", schedule.map(|schedule| schedule.to_string()), |args| args.schedule = None),
+        said("optimizer", optimizer.map(|optimizer| optimizer.get_name().to_owned()), |args| args.optimizer = None),
+        said("attack-steps", attack_steps.map(|n| n.to_string()), |args| args.attack_steps = None),
+        said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
+    ];
+    let training: String = training.into_iter().flatten().collect();
+    format!("{}{training}{}", args.profile, args.i2fr.said())
+}
+
 /// How many test images `attack` takes, the first of them; 0: all.
 pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
     let preset = args.profile.preset();
@@ -208,5 +233,44 @@ fn default_eps(norm: Norm, grey: bool) -> Epsilon {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        training: TrainingArgs,
+    }
+
+    fn parsed(options: &str) -> TrainingArgs {
+        Line::try_parse_from(format!("train {options}").split_whitespace()).unwrap().training
+    }
+
+    #[test]
+    fn a_recipe_is_what_one_types_to_get_it() {
+        for said in [
+            "quick",
+            "mnist --train-examples 12000 --epochs 5",
+            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1",
+            "mnist --optimizer sgd",
+            "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
+            "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",
+            "quick --i2fr-reference batch-means",
+        ] {
+            assert_eq!(recipe(&parsed(&format!("--profile {said}"))), said);
+        }
+    }
+
+    #[test]
+    fn a_recipe_leaves_out_what_changes_no_training_and_what_results_name_by_themselves() {
+        let usual = "--profile mnist --epochs 10 --batch 100 --optimizer adam --eps-warm-up 2 --i2fr-inter 1";
+        let named = "--dataset fashion-mnist --arch lenet5 --eps 0.2 --norm l2 --awp 0.01 --label-smoothing 0.1";
+        let measured = "--eval-examples 7 --autoattack-examples 5 --device cpu --out elsewhere";
+        assert_eq!(recipe(&parsed(&format!("{usual} {named} {measured}"))), "mnist");
     }
 }

@@ -88,6 +88,35 @@ impl I2frArgs {
         unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
     }
 
+    /// What differs from I2FR as the abstract is read, as one types it: ` --i2fr-inter 2`.
+    pub(crate) fn said(&self) -> String {
+        let (ours, usual) = (self.i2fr(), I2fr::default());
+        let number = |option: &str, ours: f64, usual: f64| match ours == usual {
+            true => String::new(),
+            false => format!(" --i2fr-{option} {ours}"),
+        };
+        let place = match self.i2fr_place {
+            Place::Both => String::new(),
+            place => format!(" --i2fr-place {place}"),
+        };
+        let reference = match ours.reference {
+            Reference::Pairs => String::new(),
+            Reference::BatchMeans => " --i2fr-reference batch-means".to_owned(),
+            Reference::RunningMeans { decay } => format!(" --i2fr-reference running-means --i2fr-decay {decay}"),
+        };
+        [
+            place,
+            number("intra-clean", ours.intra_clean, usual.intra_clean),
+            number("intra-class", ours.intra_class, usual.intra_class),
+            number("inter", ours.inter, usual.inter),
+            number("margin", ours.margin, usual.margin),
+            if ours.normalize { "" } else { " --i2fr-features raw" }.to_owned(),
+            reference,
+            if ours.clean_gradient { "" } else { " --i2fr-clean-constant" }.to_owned(),
+        ]
+        .concat()
+    }
+
     /// The regulariser they describe.
     pub fn i2fr(&self) -> I2fr {
         I2fr {

@@ -10,6 +10,7 @@ pub mod eigen;
 mod figure;
 pub mod pca;
 mod plot;
+mod shown;
 pub mod statistics;
 pub mod tsne;
 

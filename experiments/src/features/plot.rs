@@ -1,6 +1,9 @@
 //! The figure as a picture: a column a network, a row a kind of plane.
 
-use super::figure::{Figure, MEASURES, Panel, Point, SUBJECTS};
+use super::{
+    figure::{MEASURES, Panel, Point, SUBJECTS},
+    shown::Figure,
+};
 use crate::{
     grid::trained::Measured,
     pictures::{

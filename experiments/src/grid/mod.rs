@@ -16,7 +16,7 @@ use crate::{
     report::{Audited, Cell, Column, Row, Table},
     run::{Checkpoint, Run, Split},
     show,
-    verdicts::CLEAN,
+    verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
 use clap::Parser;
@@ -170,7 +170,6 @@ impl Grid {
 
     /// The table as stored runs give it.
     fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
-        let base = profile::resolve(&args.training);
         let (mut rows, mut cells) = (Vec::new(), Vec::new());
         let columns = self.columns(args)?;
         for Planned { row, runs } in planned {
@@ -186,23 +185,8 @@ impl Grid {
                 for attack in &columns {
                     let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
                     if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
-                        cells.push(Cell {
-                            table: args.split.named(self.name),
-                            framework: row.framework.clone(),
-                            regularizer: row.regularizer.clone(),
-                            dataset: base.dataset.clone(),
-                            arch: base.arch.clone(),
-                            norm: base.norm.clone(),
-                            epsilon: base.epsilon.clone(),
-                            attack: (*attack).into(),
-                            checkpoint: args.checkpoint.name().into(),
-                            seed: run.config().seed,
-                            examples: outcome.correct.len(),
-                            value_percent: outcome.percent(),
-                            run: run.config().id(),
-                            profile: args.training.profile.to_string(),
-                            seconds: outcome.seconds,
-                        });
+                        let (table, epsilon) = (args.split.named(self.name), run.config().epsilon.clone());
+                        cells.push(cell(table, &row, run, epsilon, (*attack).into(), &outcome, args));
                     }
                 }
             }
@@ -239,6 +223,36 @@ impl Grid {
         }
         println!("{}", estimate::disk(&args.training.out, &missing)?);
         Ok(())
+    }
+}
+
+/// An answer as files keep it.
+fn cell(
+    table: String,
+    row: &Row,
+    run: &Run,
+    epsilon: String,
+    attack: String,
+    outcome: &Outcome,
+    args: &TableArgs,
+) -> Cell {
+    let RunConfig { dataset, arch, norm, seed, .. } = run.config().clone();
+    Cell {
+        table,
+        framework: row.framework.clone(),
+        regularizer: row.regularizer.clone(),
+        dataset,
+        arch,
+        norm,
+        epsilon,
+        attack,
+        checkpoint: args.checkpoint.name().into(),
+        seed,
+        examples: outcome.correct.len(),
+        value_percent: outcome.percent(),
+        run: run.config().id(),
+        profile: profile::recipe(&args.training),
+        seconds: outcome.seconds,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attacks beyond a table's own columns: in other balls, from other networks.
 
-use super::{Grid, Planned, TableArgs, fill, in_shard};
+use super::{Grid, Planned, TableArgs, cell, fill, in_shard};
 use crate::{
     arsenal::{self, Surrogate},
     profile,
@@ -118,30 +118,14 @@ impl Grid {
         args: &TableArgs,
         questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
     ) -> Result<Vec<Cell>> {
-        let base = profile::resolve(&args.training);
         let mut cells = Vec::new();
         for (i, Planned { row, .. }) in planned.iter().enumerate() {
             for of_seed in &by_seed(planned) {
                 let run = of_seed[i];
                 for question in questions(run, of_seed)?.iter().filter(|_| run.finished()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
-                    cells.push(Cell {
-                        table: self.name.into(),
-                        framework: row.framework.clone(),
-                        regularizer: row.regularizer.clone(),
-                        dataset: base.dataset.clone(),
-                        arch: base.arch.clone(),
-                        norm: base.norm.clone(),
-                        epsilon: question.epsilon.clone(),
-                        attack: question.name(),
-                        checkpoint: args.checkpoint.name().into(),
-                        seed: run.config().seed,
-                        examples: outcome.correct.len(),
-                        value_percent: outcome.percent(),
-                        run: run.config().id(),
-                        profile: args.training.profile.to_string(),
-                        seconds: outcome.seconds,
-                    });
+                    let (table, epsilon) = (self.name.to_owned(), question.epsilon.clone());
+                    cells.push(cell(table, row, run, epsilon, question.name(), &outcome, args));
                 }
             }
         }

@@ -264,7 +264,7 @@ impl Grid {
                 examples: answer.examples,
                 value: number.value,
                 run: run.config().id(),
-                profile: args.training.profile.to_string(),
+                profile: profile::recipe(&args.training),
                 seconds: *seconds,
             };
             answer.numbers.iter().map(line).collect()

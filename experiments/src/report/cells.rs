@@ -37,7 +37,7 @@ pub struct Cell {
     pub value_percent: f64,
     /// The identifier of the run.
     pub run: String,
-    /// The profile of the run.
+    /// The profile of the run, with what was changed of it: `mnist --epochs 5`.
     pub profile: String,
     /// What the evaluation took.
     pub seconds: f64,
