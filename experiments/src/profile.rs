@@ -181,9 +181,9 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
 }
 
 /// The profile with what the command line changes of its training, as one types it: `mnist --epochs 5`. Data set,
-/// network, threat model and what is added to a framework are left out, since results name them by themselves.
+/// network, threat model and what results name as a part of the framework are left out.
 pub fn recipe(args: &TrainingArgs) -> String {
-    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, .. } = args;
+    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, awp, .. } = args;
     let said = |option: &str, value: Option<String>, silence: fn(&mut TrainingArgs)| {
         let mut silent = args.clone();
         silence(&mut silent);
@@ -200,6 +200,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("optimizer", optimizer.map(|optimizer| optimizer.get_name().to_owned()), |args| args.optimizer = None),
         said("attack-steps", attack_steps.map(|n| n.to_string()), |args| args.attack_steps = None),
         said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
+        said("awp", awp.map(|gamma| gamma.to_string()), |args| args.awp = None),
     ];
     let training: String = training.into_iter().flatten().collect();
     format!("{}{training}{}", args.profile, args.i2fr.said())
@@ -256,7 +257,7 @@ mod tests {
         for said in [
             "quick",
             "mnist --train-examples 12000 --epochs 5",
-            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1",
+            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1 --awp 0.01",
             "mnist --optimizer sgd",
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",
@@ -269,7 +270,8 @@ mod tests {
     #[test]
     fn a_recipe_leaves_out_what_changes_no_training_and_what_results_name_by_themselves() {
         let usual = "--profile mnist --epochs 10 --batch 100 --optimizer adam --eps-warm-up 2 --i2fr-inter 1";
-        let named = "--dataset fashion-mnist --arch lenet5 --eps 0.2 --norm l2 --awp 0.01 --label-smoothing 0.1";
+        let named =
+            "--dataset fashion-mnist --arch lenet5 --eps 0.2 --norm l2 --average ema-0.99 --label-smoothing 0.1";
         let measured = "--eval-examples 7 --autoattack-examples 5 --device cpu --out elsewhere";
         assert_eq!(recipe(&parsed(&format!("{usual} {named} {measured}"))), "mnist");
     }

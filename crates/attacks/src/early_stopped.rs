@@ -55,7 +55,9 @@ impl Attack for EarlyStopped {
                 kernels::fill_normal(key, self.noise as f32, out);
             })?;
             let ball = self.pgd.ball;
-            let stepped = ball.project(&(ball.ascend(&here, &grad, images, self.pgd.step)? + noise)?, images)?;
+            // Projected once, as in the official code: noise does not bring back what the step took to the bound.
+            let moved = ((&here + (ball.direction(&grad)? * self.pgd.step)?)? + noise)?;
+            let stepped = ball.project(&moved, images)?;
             x = pick(&Tensor::new(moving.as_slice(), images.device())?, &stepped, &here)?;
         }
         Ok(x)

@@ -109,6 +109,21 @@ impl Dataset {
         Self { split: self.split.clone(), members: self.members[..n.min(self.len())].into() }
     }
 
+    /// The same images in another order: the first of each class, then the second of each, and so on. So the first
+    /// images, however many, have all classes alike.
+    pub fn dealt(&self) -> Self {
+        let mut before = vec![0usize; self.classes()];
+        let rank = |i: usize| {
+            let before = &mut before[self.label(i) as usize];
+            *before += 1;
+            *before
+        };
+        let ranks: Vec<usize> = (0..self.len()).map(rank).collect();
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|&i| (ranks[i], self.label(i)));
+        self.select(&order)
+    }
+
     /// The examples at `positions`, in that order.
     ///
     /// # Panics

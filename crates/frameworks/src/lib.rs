@@ -13,6 +13,7 @@ mod framework;
 mod friendly_at;
 mod he;
 mod mart;
+mod mixed_at;
 mod optimizer;
 mod pcl;
 mod pgd_at;
@@ -34,6 +35,7 @@ pub use framework::{Framework, Place};
 pub use friendly_at::friendly_at;
 pub use he::he;
 pub use mart::mart;
+pub use mixed_at::mixed_at;
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use pcl::pcl;
 pub use pgd_at::pgd_at;
@@ -65,9 +67,10 @@ pub struct Setting {
 pub type Make = fn(Setting) -> Framework;
 
 /// Every framework by the name the command line and CSV files use, in the order tables list them.
-pub const ALL: [(&str, Make); 12] = [
+pub const ALL: [(&str, Make); 13] = [
     ("standard", |_| standard()),
     ("pgd-at", |s| pgd_at(s.ball, s.steps)),
+    ("mixed-at", |s| mixed_at(s.ball, s.steps)),
     ("trades", |s| trades(s.ball, s.steps, trades::BETA)),
     ("mart", |s| mart(s.ball, s.steps, mart::LAMBDA)),
     ("alp", |s| alp(s.ball, s.steps, alp::WEIGHT)),
@@ -85,6 +88,8 @@ pub fn revision(name: &str) -> u32 {
     match name {
         // Their attacks saw batch statistics, and those of ALP, HE and PCL began anywhere in the ball.
         "alp" | "he" | "adr" | "tla" | "pcl" => 2,
+        // Its attack projected before it added noise, too.
+        "friendly-at" => 2,
         _ => 1,
     }
 }

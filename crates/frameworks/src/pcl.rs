@@ -12,7 +12,7 @@ const BOTH: [Pass; 2] = [Pass::Clean, Pass::Adv];
 
 /// Mustafa et al. 2019, adversarially trained: clean and adversarial features close to a learnt centre of their
 /// class and far from those of others; attacks begin at the clean image, in evaluation mode. (The official code starts
-/// from a network trained with cross-entropy, and has centres for three layers; here there are centres of the
+/// from a network trained with cross-entropy, and has centres for two layers; here there are centres of the
 /// penultimate features, from the first step on.)
 pub fn pcl(ball: Ball, steps: usize, seed: u64) -> Framework {
     let (near, far) = (Centers::drawn(seed), Centers::drawn(seed));

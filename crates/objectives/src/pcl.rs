@@ -1,6 +1,6 @@
 //! Prototype conformity, Mustafa et al. 2019: learnable class centres in feature space.
 //!
-//! The official code trains three layers of features in this way; here it is the penultimate one.
+//! The official code trains two layers of features in this way; here it is the penultimate one.
 
 use crate::{Objective, Pass, Passes, Stage, Term, one_hot, select};
 use candle::{D, Device, Result, Tensor, Var, backprop::GradStore};

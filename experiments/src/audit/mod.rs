@@ -141,6 +141,11 @@ impl Audit {
         format!("{ball}; {} images of {}{about}", data.len(), data.name())
     }
 
+    /// The number of images it looked at, as its settings say.
+    pub fn examples(&self) -> Option<usize> {
+        self.settings.split("; ").find_map(|part| part.split_once(" images of ")?.0.parse().ok())
+    }
+
     /// The worst verdict of all checks.
     pub fn verdict(&self) -> Verdict {
         self.checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Skipped)

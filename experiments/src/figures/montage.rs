@@ -5,12 +5,13 @@ use crate::{
     files,
     grid::{Grid, Question, Survey, TableArgs},
     pictures::{self, Picture},
+    process::Usage,
     report::{
         caption::grouped,
         markdown::escape,
         plot::pen::{INK, MUTED},
     },
-    run::{Run, Split},
+    run::{Checkpoint, Run, Split},
     verdicts::CLEAN,
 };
 use anyhow::{Context, Result};
@@ -31,6 +32,10 @@ impl Montage {
         crate::main(
             |args: &TableArgs| Some(args.training.out.as_path()),
             |args| {
+                if args.checkpoint == Checkpoint::Last {
+                    let what = format!("--checkpoint last: {} shows the selected weights", self.0.name);
+                    return Err(Usage(what).into());
+                }
                 let clean = |run: &Run, _: &[&Run]| {
                     let epsilon = run.config().epsilon.clone();
                     Ok(vec![Question { attack: CLEAN.into(), epsilon, split: Split::Test, source: None }])

@@ -82,6 +82,15 @@ impl Entry {
         self.framework
     }
 
+    /// Whether one of `texts` could name its row, or all rows are asked for.
+    pub(super) fn may_be_named(&self, texts: &[String]) -> bool {
+        let named = |text: &String| {
+            let text = text.to_lowercase();
+            self.framework.contains(&text) || text.contains(self.framework)
+        };
+        texts.is_empty() || texts.iter().any(named)
+    }
+
     /// The training, but for its seed.
     pub(super) fn config(&self, base: &RunConfig, i2fr: &I2frArgs) -> RunConfig {
         let regularizer = self.i2fr.as_ref().map(|variant| {

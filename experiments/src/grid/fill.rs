@@ -15,7 +15,7 @@ use crate::{
 };
 use anyhow::Result;
 use candle::Device;
-use data::{Name, Splits};
+use data::{Dataset, Name, Splits};
 use std::sync::Arc;
 
 /// An audit looks at as many images as this attack does, but no more than settle its checks: it asks for
@@ -32,10 +32,20 @@ impl super::Grid {
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
         let ours: Vec<&Run> =
             runs.into_iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
-        each(&ours, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
+        let mut needed = Vec::new();
+        for run in &ours {
+            // Numbers outlive the weights.
+            if run.trained() || !self.answered(run, args, &data)? {
+                needed.push(*run);
+            }
+        }
+        if needed.is_empty() && !ours.is_empty() {
+            let out = args.training.out.display();
+            tracing::info!("everything asked for is known in {out}/runs; --out elsewhere trains it anew");
+        }
+        each(&needed, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
         // A run is audited against others, so all of them come first.
-        let wanted = self.audits(args) && !args.no_audit;
-        let audited: Vec<_> = ours.into_iter().filter(|run| wanted && run.defended()).collect();
+        let audited: Vec<_> = ours.into_iter().filter(|run| self.is_audited(run, args)).collect();
         let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
         for run in audited {
             grid.begin();
@@ -45,13 +55,30 @@ impl super::Grid {
         Ok(())
     }
 
+    /// Whether `args` ask for an audit of `run`.
+    fn is_audited(&self, run: &Run, args: &TableArgs) -> bool {
+        self.audits(args) && !args.no_audit && run.defended()
+    }
+
+    /// Whether everything that is asked of `run` is known.
+    fn answered(&self, run: &Run, args: &TableArgs, data: &Splits) -> Result<bool> {
+        run.check_data(data)?;
+        let images = args.split.of(run, data)?;
+        Ok(run.counts()
+            && known(run, args, &self.wanted(args, &images)?)?.is_some()
+            && (!self.is_audited(run, args) || Plan::of(run, args, data)?.is_done(run, args)?))
+    }
+
+    /// The columns and how many images each is to take.
+    fn wanted(&self, args: &TableArgs, data: &Splits) -> Result<Vec<(&'static str, usize)>> {
+        let columns = self.columns(args)?.into_iter().filter(|attack| *attack != CLEAN);
+        Ok(std::iter::once(CLEAN).chain(columns).map(|attack| (attack, examples(args, data, attack))).collect())
+    }
+
     /// Measures what is not known yet of a run's columns.
     fn evaluate(&self, run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
-        let (columns, data) = (self.columns(args)?.into_iter(), &args.split.of(run, data)?);
-        let wanted: Vec<(&str, usize)> = std::iter::once(CLEAN)
-            .chain(columns.filter(|attack| *attack != CLEAN))
-            .map(|attack| (attack, examples(args, data, attack)))
-            .collect();
+        let data = &args.split.of(run, data)?;
+        let wanted = self.wanted(args, data)?;
         let known = known(run, args, &wanted)?;
         let _alone = if known.is_none() { Some(run.claim()?) } else { None };
         let outcomes = match known {
@@ -109,42 +136,66 @@ pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
     }
 }
 
-/// Audits a run, unless the audit that is there looked at the same; whether it did.
+/// What an audit of a run is to look at.
+struct Plan {
+    images: Dataset,
+    /// Whose network lends adversarial examples.
+    lender: Option<Run>,
+    /// Accuracy of the undefended network.
+    control: Option<f64>,
+    /// All that in words.
+    about: String,
+}
+
+impl Plan {
+    fn of(run: &Run, args: &TableArgs, data: &Splits) -> Result<Self> {
+        let images = data.test.first(examples(args, data, AUDITED.0).min(AUDITED.1));
+        let control = control(run, args, images.len())?;
+        let lender = Some(sibling(run, args, surrogate(run))).filter(Run::counts);
+        let about = format!(
+            "seed {}; {} checkpoint; transfer from {}; control {}",
+            run.config().seed,
+            args.checkpoint.name(),
+            lender.as_ref().map_or_else(|| "nowhere".to_owned(), |lender| lender.config().id()),
+            control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
+        );
+        Ok(Self { images, lender, control, about })
+    }
+
+    /// Whether the audit that is there looked at this.
+    fn is_done(&self, run: &Run, args: &TableArgs) -> Result<bool> {
+        let settings = Audit::settings(run.config().ball()?, &self.images, &self.about);
+        Ok(Audit::read(&run.audit(args.checkpoint))?.is_some_and(|known| known.settings == settings))
+    }
+}
+
+/// Audits a run, unless that is done; whether it did.
 fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<bool> {
-    let examples = examples(args, data, AUDITED.0).min(AUDITED.1);
-    let audited = data.test.first(examples);
-    let control = control(run, args, examples)?;
-    let other = Some(sibling(run, args, surrogate(run))).filter(Run::trained);
-    let about = format!(
-        "seed {}; {} checkpoint; transfer from {}; control {}",
-        run.config().seed,
-        args.checkpoint.name(),
-        other.as_ref().map_or_else(|| "nowhere".to_owned(), |other| other.config().id()),
-        control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
-    );
-    let stem = run.audit(args.checkpoint);
-    let (name, ball) = (run.config().id(), run.config().ball()?);
-    if Audit::read(&stem)?.is_some_and(|known| known.settings == Audit::settings(ball, &audited, &about)) {
+    let plan = Plan::of(run, args, data)?;
+    if plan.is_done(run, args)? {
         return Ok(false);
     }
-    let _alone = run.claim()?;
-    let net = run.net(args.checkpoint, data, device)?;
-    let other = match other {
-        Some(other) => {
-            let net = Arc::new(other.net(args.checkpoint, data, device)?);
-            Some(Surrogate { id: other.config().id(), net })
+    let Plan { images, lender, control, about } = plan;
+    let lender = match lender {
+        Some(lender) => {
+            // Its numbers may have outlived its weights.
+            lender.train(data, device, args.training.save_minutes, &mut |_| {})?;
+            let net = Arc::new(lender.net(args.checkpoint, data, device)?);
+            Some(Surrogate { id: lender.config().id(), net })
         }
         None => None,
     };
+    let _alone = run.claim()?;
+    let net = run.net(args.checkpoint, data, device)?;
     let model = net.frozen();
-    let mut examination = run.examination(args.checkpoint, &model, data, device, other)?;
+    let mut examination = run.examination(args.checkpoint, &model, data, device, lender)?;
     let control = control.map(|percent| ("an undefended network", percent));
-    let (name, about) = (name.as_str(), about.as_str());
-    let subject = Subject { name, about, model: &model, data: &audited, ball, device, control };
+    let (name, ball, examples) = (run.config().id(), run.config().ball()?, images.len());
+    let subject = Subject { name: &name, about: &about, model: &model, data: &images, ball, device, control };
     let mut evidence = Examined { examination: &mut examination, examples, measure: true };
     let audit = Audit::of(&subject, &mut evidence)?;
     tracing::info!("{}: audit: {}", run.name(), audit.summary());
-    audit.write(&stem)?;
+    audit.write(&run.audit(args.checkpoint))?;
     show::all(run, data, device)?;
     Ok(true)
 }
@@ -165,7 +216,7 @@ fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
 /// The accuracy of the undefended network under PGD-20, if it is known.
 fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
     let control = sibling(run, args, CONTROL);
-    if !control.finished() {
+    if !control.counts() {
         return Ok(None);
     }
     let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);

@@ -18,7 +18,7 @@ use crate::{
     show,
     verdicts::{CLEAN, Outcome},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use estimate::Rate;
 
@@ -138,12 +138,23 @@ impl Grid {
         let mut planned = Vec::new();
         for entry in &self.rows {
             let config = entry.config(&base, &args.training.i2fr);
-            let row = entry.row(&config)?;
+            let row = match entry.row(&config) {
+                // What cannot be, but is not asked for either.
+                Err(_) if !entry.may_be_named(&args.only) => continue,
+                row => row.context("leave that row out with --only")?,
+            };
             let beyond = entry.is_beyond(args.training.profile);
             if args.only.is_empty() && !beyond || args.only.iter().any(|text| row.is_named(text)) {
                 let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
             }
+        }
+        let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = planned.iter().find(|p| !seen.insert(names(p))) {
+            let what =
+                format!("these options give {} two rows called {}; choose one with --only", self.name, twice.row.label);
+            return Err(Usage(what).into());
         }
         if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
             let mut names: Vec<&str> = self.rows.iter().map(Entry::framework).collect();
@@ -174,7 +185,7 @@ impl Grid {
         let columns = self.columns(args)?;
         for Planned { row, runs } in planned {
             let mut row = row.clone();
-            for run in runs.iter().filter(|run| run.finished()) {
+            for run in runs.iter().filter(|run| run.counts()) {
                 let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
                 if self.audits(args)
                     && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?
@@ -266,7 +277,9 @@ pub(crate) fn column_label(attack: &str) -> String {
         CLEAN => "Clean".into(),
         "autoattack" => "AutoAttack".into(),
         "adaptive" => "Adaptive".into(),
-        _ if attack.starts_with("square") => "Square".into(),
-        _ => attack.to_uppercase(),
+        _ => match attack.strip_prefix("square-") {
+            Some(queries) => format!("Square ({queries})"),
+            None => attack.to_uppercase(),
+        },
     }
 }

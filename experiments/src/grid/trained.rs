@@ -201,6 +201,11 @@ impl Grid {
         if let Some(other) = &companion {
             other.train(data, device, args.training.save_minutes, &mut |_| {})?;
         }
+        let _alone = run.claim()?;
+        // Who held it until now may just have measured.
+        if self.known(measurement, run, args)?.is_some() {
+            return Ok(());
+        }
         let net = run.net(args.checkpoint, data, device)?;
         let other = companion.map(|other| other.net(args.checkpoint, data, device)).transpose()?;
         let (model, other) = (net.frozen(), other.as_ref().map(models::Net::frozen));
@@ -221,7 +226,7 @@ impl Grid {
     /// What was measured on `run` with the same settings.
     fn known<M: Measurement>(&self, measurement: &M, run: &Run, args: &TableArgs) -> Result<Option<Stored<M::More>>> {
         let path = self.file(run, args.checkpoint);
-        if !run.finished() || !path.is_file() {
+        if !run.counts() || !path.is_file() {
             return Ok(None);
         }
         let broken = || format!("{}: not a measurement; delete it to measure again", path.display());

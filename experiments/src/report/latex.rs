@@ -1,6 +1,6 @@
 //! The table for the paper; needs the `booktabs` package.
 
-use super::{BOLD, Table};
+use super::Table;
 
 pub(super) fn render(table: &Table) -> String {
     let audited = table.is_audited();
@@ -40,8 +40,7 @@ pub(super) fn render(table: &Table) -> String {
         lines.push(line + " \\\\");
     }
     lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}".to_owned()]);
-    let bold = best.iter().any(|rows| !rows.is_empty()).then(|| BOLD.to_owned());
-    for remark in bold.into_iter().chain(table.remarks()) {
+    for remark in table.bold().into_iter().chain(table.remarks()) {
         lines.push(format!("\n  \\footnotesize {}", with_code(&remark)));
     }
     lines.push("\\end{table}".to_owned());

@@ -1,6 +1,6 @@
 //! The table for a README.
 
-use super::{BOLD, Table};
+use super::Table;
 
 pub(super) fn render(table: &Table) -> String {
     let mut lines =
@@ -26,10 +26,7 @@ pub(super) fn render(table: &Table) -> String {
             .collect();
         lines.push(format!("| {} | {} |{}", escape(&named.marked()), values.join(" | "), cell(named.found())));
     }
-    if best.iter().any(|rows| !rows.is_empty()) {
-        lines.extend([String::new(), BOLD.to_owned()]);
-    }
-    for remark in table.remarks() {
+    for remark in table.bold().into_iter().chain(table.remarks()) {
         lines.extend([String::new(), remark]);
     }
     let differences = table.differences_markdown(escape);

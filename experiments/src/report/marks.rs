@@ -1,12 +1,12 @@
 //! What audits say of a table's rows.
 
-use super::{Row, Table};
+use super::{Row, Table, caption::grouped};
 use crate::audit::{Audit, Verdict};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A check that a table answers by itself: it prints how many images it used.
+/// A check that a table answers by itself: it prints how many images were looked at.
 const PRINTED: &str = "sample";
 
 /// The audit of one run.
@@ -101,18 +101,29 @@ impl Table {
                 reports.join("`, `")
             ));
         }
-        let mut warned: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for row in &self.rows {
-            for check in row.checks(Verdict::Warn) {
-                warned.entry(check).or_default().push(&row.label);
+        for (verdict, title) in [(Verdict::Warn, "Audit warnings"), (Verdict::Skipped, "Audit checks not made")] {
+            let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for row in &self.rows {
+                for check in row.checks(verdict) {
+                    found.entry(check).or_default().push(&row.label);
+                }
+            }
+            if !found.is_empty() {
+                let checks: Vec<String> =
+                    found.iter().map(|(check, rows)| format!("{check} ({})", rows.join(", "))).collect();
+                remarks.push(format!("{title}: {}.", checks.join("; ")));
             }
         }
-        if !warned.is_empty() {
-            let checks: Vec<String> =
-                warned.iter().map(|(check, rows)| format!("{check} ({})", rows.join(", "))).collect();
-            remarks.push(format!("Audit warnings: {}.", checks.join("; ")));
-        }
+        remarks.extend(self.looked_at());
         remarks
+    }
+
+    /// How many images audits looked at.
+    fn looked_at(&self) -> Option<String> {
+        let audits = self.rows.iter().flat_map(|row| &row.audits);
+        let counts: BTreeSet<usize> = audits.filter_map(|audited| audited.audit.examples()).collect();
+        let counts: Vec<String> = counts.into_iter().map(grouped).collect();
+        (!counts.is_empty()).then(|| format!("Audits looked at the first {} test images.", counts.join(" or ")))
     }
 
     /// Every check of every run.

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::{
+    audit::Verdict,
     files,
     run::{CONTROL, Split},
 };
@@ -32,9 +33,6 @@ pub use marks::Audited;
 pub use measures::{Measure, read_measures, write_measures};
 pub use paired::Paired;
 pub use statistics::{Summary, mcnemar, wilson};
-
-/// What bold numbers mean.
-const BOLD: &str = "Bold: the best defended value under each attack.";
 
 /// A table of the paper: what is shown, and every measurement behind it.
 #[derive(Clone, Debug)]
@@ -196,6 +194,16 @@ impl Table {
         };
         let tied = |mean: f64| self.print(mean) == self.print(most);
         means.into_iter().filter(|&(_, mean)| tied(mean)).map(|(row, _)| row).collect()
+    }
+
+    /// What bold numbers mean, if there are any.
+    fn bold(&self) -> Option<String> {
+        let any = (0..self.columns.len()).any(|column| !self.best(column).is_empty());
+        let aside = match self.rows.iter().any(Row::fails) {
+            true => format!(", rows marked {} aside", Verdict::Fail.mark()),
+            false => String::new(),
+        };
+        any.then(|| format!("Bold: the best defended value under each attack{aside}."))
     }
 
     /// `Table 1` for `table1`; other names as they are.

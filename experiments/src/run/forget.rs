@@ -5,11 +5,13 @@ use crate::{
     arsenal::transfer,
     files::{self, mentions},
     grid::trained,
+    lock::Lock,
     verdicts::Verdicts,
 };
 use anyhow::Result;
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -18,8 +20,9 @@ impl Run {
     /// The checksums of the weights that everything here was measured on. Nothing stays that was measured on weights
     /// without one.
     pub(super) fn measured(&self) -> Result<BTreeMap<String, String>> {
-        let record = self.record().filter(|record| record.config == self.config);
-        let sums = record.map(|record| if record.finished { record.weights_sha256 } else { record.measured_sha256 });
+        let sums = self
+            .own_record()?
+            .map(|record| if record.finished { record.weights_sha256 } else { record.measured_sha256 });
         let sums = sums.unwrap_or_default();
         if sums.is_empty() {
             self.forget()?;
@@ -45,7 +48,18 @@ impl Run {
 }
 
 /// Removes from the run in `folder` what was measured with the help of the run called `id`.
+///
+/// # Errors
+/// When another process measures that run, or a file cannot be written.
 fn forget_lent(folder: &Path, id: &str) -> Result<()> {
+    let text =
+        |path: &PathBuf| path.extension().is_some_and(|kind| ["csv", "json", "md"].map(OsStr::new).contains(&kind));
+    let mut texts = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path()).filter(text);
+    if !texts.any(|path| mentions(&path, id)) {
+        return Ok(());
+    }
+    // Who measures it has its verdicts in memory, and would write them back.
+    let _alone = Lock::take(folder, "stop it")?;
     // Verdicts that cannot be read are nobody's evidence.
     if let Ok(mut verdicts) = Verdicts::read(folder.join("evaluations.csv"))
         && verdicts.forget(&transfer(id))

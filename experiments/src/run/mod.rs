@@ -25,6 +25,7 @@ use models::{Model, Net, checkpoint};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -112,14 +113,37 @@ impl Run {
         &self.folder
     }
 
-    /// What `run.json` says, if there is one.
+    /// What `run.json` says, if there is one that can be read.
     pub fn record(&self) -> Option<Record> {
         serde_json::from_slice(&std::fs::read(self.folder.join("run.json")).ok()?).ok()
+    }
+
+    /// What `run.json` says, if it is this run's; none if there is no such file.
+    ///
+    /// # Errors
+    /// When it is there but cannot be read: to take that for none would be to lose what was trained and measured.
+    pub(super) fn own_record(&self) -> Result<Option<Record>> {
+        let path = self.folder.join("run.json");
+        let broken = || format!("{}: not the record of a run; delete it to train the run anew", path.display());
+        let json = match std::fs::read(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            json => json.with_context(broken)?,
+        };
+        let record: Record = serde_json::from_slice(&json).with_context(broken)?;
+        Ok(Some(record).filter(|record| record.config == self.config))
     }
 
     /// Whether training is done, wherever the weights are now.
     pub fn finished(&self) -> bool {
         self.record().is_some_and(|record| record.finished && record.config == self.config)
+    }
+
+    /// Whether what was measured on it counts: training is done, or is done again, since weights are gone that numbers
+    /// are needed of. If they come out with other bits, the numbers go.
+    pub fn counts(&self) -> bool {
+        let counts =
+            |record: Record| (record.finished || !record.measured_sha256.is_empty()) && record.config == self.config;
+        self.record().is_some_and(counts)
     }
 
     /// Whether training is done and its weights are there.

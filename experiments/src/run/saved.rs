@@ -147,7 +147,7 @@ impl Run {
     /// Puts the trainer where an interrupted run stood; returns the history so far, if there is any.
     pub(super) fn resume(&self, trainer: &mut Trainer) -> Result<Option<History>> {
         let [newest, before] = self.states();
-        if !self.record().is_some_and(|record| record.config == self.config) {
+        if self.own_record()?.is_none() {
             // They belong to nothing that is known.
             files::remove(&newest)?;
             files::remove(&before)?;

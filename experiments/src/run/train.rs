@@ -43,7 +43,7 @@ impl Run {
         }
         let measured = self.measured()?;
         let mut provenance = Provenance::now(data);
-        let begun_on = self.record().map(|record| record.provenance.isa);
+        let begun_on = self.own_record()?.map(|record| record.provenance.isa);
         let resumed = self.resume(&mut trainer)?;
         if let Some(isa) = begun_on.filter(|isa| resumed.is_some() && *isa != provenance.isa) {
             tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
@@ -96,6 +96,9 @@ impl Run {
         provenance.peak_rss_bytes = peak_rss_bytes();
         let weights = self.write_all(&trainer, &history)?;
         if weights != measured {
+            if !measured.is_empty() {
+                tracing::warn!("{name}: other weights than those it was measured on; it is measured anew");
+            }
             self.forget()?;
         }
         self.write_record(&provenance, Sums::Trained(weights))?;
@@ -127,8 +130,8 @@ impl Run {
     }
 
     /// An error if what is stored comes from other images than `data`.
-    fn check_data(&self, data: &Splits) -> Result<()> {
-        let Some(record) = self.record().filter(|record| record.config == self.config) else { return Ok(()) };
+    pub(crate) fn check_data(&self, data: &Splits) -> Result<()> {
+        let Some(record) = self.own_record()? else { return Ok(()) };
         let stored = [record.provenance.train_sha256, record.provenance.test_sha256];
         anyhow::ensure!(
             stored == [data.train.sha256(), data.test.sha256()],

@@ -26,19 +26,24 @@ fn nothing_stored_is_nothing_to_render() {
 }
 
 #[test]
-fn a_damaged_record_is_trained_anew_to_the_same_bytes() {
+fn a_damaged_record_is_named_and_costs_nothing_until_it_is_deleted() {
     let noise = Noise::new();
     let (out, folder) = trained(&noise, &STANDARD);
-    let weights = bytes(&folder.join("last.safetensors"));
-    let examples = bytes(&folder.join("examples.csv"));
+    let record = folder.join("run.json");
+    let kept = ["last.safetensors", "evaluations.csv", "examples.csv"].map(|name| folder.join(name));
+    let before = kept.each_ref().map(|path| bytes(path));
     for damage in [&b"{\"id\": \"half"[..], b"", b"[]", b"\xff\xfe"] {
-        std::fs::write(folder.join("run.json"), damage).unwrap();
-        std::fs::write(folder.join("last.safetensors"), "overwrite me").unwrap();
-        run("train", &again(&noise), out.path());
-        assert_eq!(bytes(&folder.join("last.safetensors")), weights);
-        assert_eq!(bytes(&folder.join("examples.csv")), examples);
-        assert!(text(&folder.join("run.json")).contains("\"finished\": true"));
+        std::fs::write(&record, damage).unwrap();
+        let named = [&record.display().to_string(), "delete it to train the run anew"];
+        fails("train", &again(&noise), out.path(), &named);
+        fails("table1", &table(&noise), out.path(), &named);
+        assert!(kept.each_ref().map(|path| bytes(path)) == before);
     }
+    std::fs::remove_file(&record).unwrap();
+    std::fs::write(&kept[0], "overwrite me").unwrap();
+    run("train", &again(&noise), out.path());
+    assert!(bytes(&kept[0]) == before[0] && bytes(&kept[2]) == before[2]);
+    assert!(text(&record).contains("\"finished\": true"));
     assert_nothing_half_written(out.path());
 }
 
@@ -145,6 +150,9 @@ fn measurements_render_without_the_weights() {
     }
     std::fs::remove_file(out.path().join("table1/cells.csv")).unwrap();
     run("table1", &[&arguments[..], &["--render-only"]].concat(), out.path());
+    assert_eq!(bytes(&out.path().join("table1/cells.csv")), cells);
+    // Nor are weights needed where nothing is missing.
+    run("table1", &arguments, out.path());
     assert_eq!(bytes(&out.path().join("table1/cells.csv")), cells);
     assert!(!folder.join("best.safetensors").exists());
 

@@ -1,6 +1,8 @@
 //! A table, from training to its files.
 
-use crate::program::{TINY, assert_nothing_half_written, bytes, command, files, only_run, run, runs, text};
+use crate::program::{
+    TINY, assert_nothing_half_written, bytes, command, files, only_run, remove_weights, run, runs, text,
+};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -111,6 +113,11 @@ fn every_file_of_the_contract_is_there() {
     }
     assert_eq!(modified(out), trained);
     assert!(run("table1", &pgd_at(&["--plan"]), out).matches(" trained ").count() == 2);
+
+    // Audits outlive the weights as accuracies do.
+    remove_weights(out);
+    assert_eq!(run("table1", &pgd_at(&[]), out), printed);
+    assert!(weights(out).is_empty());
 }
 
 /// `run.json`, `epochs.csv` and `examples.csv` of one run with [`TINY`].

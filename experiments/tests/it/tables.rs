@@ -75,6 +75,19 @@ fn parts_of_i2fr_are_rows_of_their_own() {
 }
 
 #[test]
+fn what_is_added_to_every_row_must_suit_the_rows_asked_for() {
+    let out = tempfile::tempdir().unwrap();
+    refuses("table2", &["--awp", "0.01", "--plan"], &["two rows called TRADES + AWP", "--only"]);
+    let smoothed = ["--label-smoothing", "0.1", "--plan"];
+    fails("table1", &smoothed, out.path(), &["leave that row out with --only", "MART"]);
+    let plan = run("table1", &[&smoothed[..], &["--only", "pgd-at"]].concat(), out.path());
+    assert_eq!(plan.matches("to train").count(), 2, "{plan}");
+    let plan = run("table2", &["--awp", "0.01", "--plan", "--only", "mart"], out.path());
+    assert!(plan.contains("MART + AWP"), "{plan}");
+    refuses("figure4", &["--checkpoint", "last"], &["--checkpoint last: figure4 shows the selected weights"]);
+}
+
+#[test]
 fn figures_and_transfer_come_from_stored_runs() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();

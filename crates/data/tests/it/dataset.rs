@@ -168,3 +168,13 @@ fn the_hash_depends_on_pixels_labels_and_order() {
     assert_eq!(hashes[0], mnist(4, 2).sha256());
     assert_eq!(hashes[0].len(), 64);
 }
+
+#[test]
+fn dealt_images_keep_their_numbers_and_any_first_part_has_all_classes_alike() {
+    let labels = [2, 2, 2, 2, 0, 0, 1];
+    let set = Dataset::new(Name::Mnist, vec![0; 28 * 28 * labels.len()], labels.to_vec()).unwrap();
+    let dealt = set.dealt();
+    assert_eq!(dealt.labels(), [0, 1, 2, 0, 2, 2, 2]);
+    assert_eq!((0..7).map(|i| dealt.index(i)).collect::<Vec<_>>(), [4, 6, 0, 5, 1, 2, 3]);
+    assert_eq!(dealt.dealt().labels(), dealt.labels());
+}
