@@ -197,6 +197,7 @@ impl Weighed {
         };
         if verdict == Verdict::Undecided {
             remarks.insert(0, why_undecided(claim, &tested, &seeds));
+            remarks.extend(beaten(claim, &tested, level));
         } else if claim.rule == Rule::Several && verdict != Verdict::NotMeasured {
             let wanted = if verdict == Verdict::Supported { -1 } else { 1 };
             let against: Vec<&str> =
@@ -286,6 +287,15 @@ fn why_undecided(claim: &Claim, tested: &[Tested], seeds: &[usize]) -> String {
         () if tested.iter().filter(small).count() == tested.len() => {
             format!("every mean difference is smaller than {} {}", claim.matters, claim.unit)
         }
-        () => "chance alone does as much too often".to_owned(),
+        () => "p is too large after correction".to_owned(),
     }
+}
+
+/// Comparators that a test of their own, not corrected for there being others, finds better: a few seeds of many
+/// comparators cannot contradict a claim, and that is not to look as if nothing spoke against it.
+fn beaten(claim: &Claim, tested: &[Tested], level: f64) -> Option<String> {
+    let better = |t: &&Tested| claim.rule == Rule::Every && side(claim, t) < 0 && t.p() <= level;
+    let names: Vec<&str> = tested.iter().filter(better).map(|t| t.name.as_str()).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    (!names.is_empty()).then(|| format!("each taken alone, {} {are} better (p at most {level})", names.join(", ")))
 }

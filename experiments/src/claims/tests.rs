@@ -110,6 +110,22 @@ fn effects_elsewhere_do_not_make_false_verdicts() {
     assert!(right >= 4 * TRIALS * 99 / 100, "{right}");
 }
 
+/// Nine seeds of ten comparators cannot contradict a claim whose rule is `every`; who is better is told all the same.
+#[test]
+fn who_is_better_taken_alone_is_named() {
+    let claims = claims();
+    let every = place(&claims, "g-clean");
+    let name = |framework: usize| claims.claims[every].frameworks[framework].clone();
+    let effect = |claim: usize, framework: usize| match (claim == every, framework) {
+        (false, _) => 0.0,
+        (true, 2 | 4) => -20.0,
+        (true, _) => 20.0,
+    };
+    let finding = &judge(&claims, &drawn(&claims, 0, 9, Noise::Normal, effect))[every];
+    let remark = format!("each taken alone, {}, {} are better (p at most 0.05)", name(2), name(4));
+    assert!(finding.verdict == Verdict::Undecided && finding.remarks.contains(&remark), "{:?}", finding.remarks);
+}
+
 #[test]
 fn large_effects_get_the_verdict_of_their_sign() {
     const TRIALS: u64 = 200;
