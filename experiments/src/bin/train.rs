@@ -42,7 +42,7 @@ fn main() -> ExitCode {
                 columns: &["clean", "pgd-20"],
                 audited: false,
             };
-            grid.regenerate(&args.table, |_| Ok(()))
+            grid.regenerate(&args.table, |table| Ok(table.markdown()))
         },
     )
 }

@@ -10,7 +10,9 @@ use plotters::backend::DrawingBackend;
 const MARGIN: f64 = 26.;
 const CELL: (f64, f64) = (62., 34.);
 const GAP: f64 = 34.;
+/// So many panels stand beside one another, unless they have more columns than `NARROW`.
 const ABREAST: usize = 3;
+const NARROW: usize = 6;
 
 /// One or more tables with the same rows and columns.
 pub struct Heat {
@@ -32,7 +34,7 @@ impl Heat {
     }
 
     fn abreast(&self) -> usize {
-        self.panels.len().clamp(1, ABREAST)
+        if self.columns.1.len() > NARROW { 1 } else { self.panels.len().clamp(1, ABREAST) }
     }
 
     fn panel(&self) -> (f64, f64) {

@@ -1,5 +1,6 @@
 //! Pictures of what a survey found: curves, and tables of colours.
 
+pub mod classes;
 pub mod curves;
 pub mod heat;
 pub mod montage;

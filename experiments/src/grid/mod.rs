@@ -94,31 +94,32 @@ impl Grid {
             for path in table.write(&args.training.out)? {
                 tracing::info!("wrote {}", path.display());
             }
-            Ok(())
+            Ok(table.markdown())
         })
     }
 
     /// Trains and evaluates what is missing, as `args` allow, hands the table to `keep` (also
-    /// when it was interrupted or a run failed, with what is there by then) and prints it.
+    /// when it was interrupted or a run failed, with what is there by then) and prints what that returns.
     ///
     /// # Errors
     /// When a run fails, nothing is left to show, or the user interrupts.
-    pub fn regenerate(&self, args: &TableArgs, keep: impl FnOnce(&Table) -> Result<()>) -> Result<()> {
+    pub fn regenerate(&self, args: &TableArgs, keep: impl FnOnce(&Table) -> Result<String>) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
             return self.print_plan(&planned, args);
         }
         let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args) };
         let table = self.table(&planned, args)?;
+        let mut text = String::new();
         if !table.cells.is_empty() {
-            keep(&table)?;
+            text = keep(&table)?;
             show::index(&args.training.out)?;
         }
         filled?;
         let out = args.training.out.display();
         // A part of a grid may hold no run, and another part's machine the results.
         anyhow::ensure!(!table.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
-        print!("{}", table.markdown());
+        print!("{text}");
         Ok(())
     }
 

@@ -124,6 +124,45 @@ fn figures_and_transfer_come_from_stored_runs() {
 }
 
 #[test]
+fn accuracy_class_by_class_adds_up() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let common = [&TINY[..], &noise.arguments(), &["--only", "pgd-at", "--columns", "clean,pgd-20"]].concat();
+    run("figure5", &common, out.path());
+    let cells = text(&out.path().join("figure5/cells.csv"));
+    let cells: Vec<Vec<&str>> = cells.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!(cells.len(), 4);
+    // All classes of a network weighed by their images are all its images.
+    let whole = text(&out.path().join("figure5/classes.csv"));
+    for cell in cells {
+        let own = whole.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let own: Vec<[f64; 2]> = own
+            .filter(|line| line[4] == cell[12] && line[2] == cell[7])
+            .map(|line| [line[7].parse().unwrap(), line[8].parse().unwrap()])
+            .collect();
+        let images: f64 = own.iter().map(|[images, _]| images).sum();
+        let right: f64 = own.iter().map(|[images, percent]| images * percent / 100.).sum();
+        assert_eq!(images, 40.);
+        assert!((100. * right / images - cell[11].parse::<f64>().unwrap()).abs() < 1e-9, "{cell:?}");
+    }
+    assert_eq!(whole.lines().count(), 1 + 2 * 2 * 10, "two networks, two attacks, ten classes");
+    let markdown = text(&out.path().join("figure5.md"));
+    assert!(markdown.contains(" | worst | all |") && markdown.contains("**Worst class**"), "{markdown}");
+    // Each of one seed: a difference, no interval.
+    assert!(markdown.lines().any(|l| l.starts_with("| PGD-AT + I2FR | ") && l.contains("(n = 1)")), "{markdown}");
+    let drawn = bytes(&out.path().join("figure5.svg"));
+    let trained = runs(out.path());
+    for run in &trained {
+        std::fs::remove_file(run.join("best.safetensors")).unwrap_or_default();
+    }
+    run("figure5", &[&common[..], &["--render-only"]].concat(), out.path());
+    assert!(bytes(&out.path().join("figure5.svg")) == drawn);
+    std::fs::write(trained[0].join("examples.csv"), "index,label,clean_correct\n0,0,1\n").unwrap();
+    let again = [&common[..], &["--render-only"]].concat();
+    fails("figure5", &again, out.path(), &["examples.csv", "delete it to write it again"]);
+}
+
+#[test]
 fn a_heat_map_has_a_cell_for_every_pair() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();

@@ -1,0 +1,205 @@
+//! Accuracy class by class: means hide that one class may pay for another.
+
+use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
+use crate::{
+    arsenal, files,
+    grid::{Grid, Survey, TableArgs, column_label},
+    process::Usage,
+    report::{Paired, Row, Summary, Table, differences::significant, markdown::escape},
+    run::{Run, Split},
+};
+use anyhow::{Result, ensure};
+use data::Name;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, process::ExitCode};
+
+/// More classes than this are not drawn one by one.
+const DRAWN: usize = 10;
+
+/// Letters that a column of the picture has room for.
+const LONG: usize = 8;
+
+/// A panel an attack: a row is a network; its columns are the classes, the worst of them, and all images.
+pub struct Classes(pub Grid);
+
+/// A line of `classes.csv`: a class of a network under an attack.
+#[derive(Serialize)]
+struct Line {
+    framework: String,
+    regularizer: String,
+    attack: String,
+    seed: u64,
+    run: String,
+    class: usize,
+    name: &'static str,
+    images: usize,
+    value_percent: f64,
+}
+
+/// What is read of a line of a run's `examples.csv`.
+#[derive(Deserialize)]
+struct Example {
+    label: usize,
+}
+
+impl Classes {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(
+            |args: &TableArgs| Some(args.training.out.as_path()),
+            |args| {
+                if args.split != Split::Test {
+                    return Err(Usage(format!("--split: {} shows test images", self.0.name)).into());
+                }
+                self.0.regenerate(args, |Table { rows, cells, .. }| {
+                    let Grid { name, caption, .. } = self.0;
+                    let survey = Survey { name, caption, rows: rows.clone(), cells: cells.clone() };
+                    survey.write_cells(&args.training.out)?;
+                    show(&survey, &self.0.columns(args)?, args)
+                })
+            },
+        )
+    }
+}
+
+fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
+    let lines = lines(survey, args)?;
+    let dataset: Name = survey.cells[0].dataset.parse()?;
+    let classes = if dataset.classes() > DRAWN { 0..0 } else { 0..dataset.classes() };
+    let names: Vec<String> = classes.clone().map(|class| dataset.class_names()[class].to_owned()).collect();
+    let labels: Vec<String> = names.iter().cloned().chain(["worst".into(), "all".into()]).collect();
+    let values = |row: &Row, attack: &str| -> Vec<Option<f64>> {
+        let of_class = |class: usize| {
+            let own = of(&lines, row, attack).filter(|line| line.class == class);
+            mean(&own.map(|line| line.value_percent).collect::<Vec<_>>())
+        };
+        let worst: Vec<f64> = worst(&lines, row, attack).into_values().collect();
+        let all = mean(&survey.values(row, |cell| cell.attack == attack));
+        classes.clone().map(of_class).chain([mean(&worst), all]).collect()
+    };
+    let footer = format!(
+        "Accuracy in %, class by class; worst: the class that does worst, seed by seed; means over seeds. The worst of \
+         several classes of few images is low by chance, too, in every row alike. {}.",
+        conditions(survey, &survey.cells[0].epsilon, Split::Test)
+    );
+    let mut text = format!("{}\n\n{footer}\n", heading(survey));
+    let mut panels = Vec::new();
+    for attack in attacks {
+        let panel: Vec<Vec<Option<f64>>> = survey.rows.iter().map(|row| values(row, attack)).collect();
+        text += &format!("\n{}{}", line(&column_label(attack), &labels), rule(labels.len()));
+        for (row, values) in survey.rows.iter().zip(&panel) {
+            text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
+        }
+        panels.push((column_label(attack), panel));
+    }
+    text += &differences(survey, attacks, &lines);
+    let (out, name) = (&args.training.out, survey.name);
+    files::write(&out.join(name).join("classes.csv"), &files::csv(&lines)?)?;
+    files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
+    let rows = survey.rows.iter().map(|row| row.label.clone()).collect();
+    let (columns, footer) = fitted(labels, &names, footer);
+    let heat = Heat {
+        title: title(survey),
+        rows: ("network".into(), rows),
+        columns: ("class".into(), columns),
+        panels,
+        footer,
+    };
+    write_pictures(name, &heat, out)?;
+    Ok(text)
+}
+
+/// Labels and footer of a picture: where the names of classes are too long for a column, their numbers stand there.
+fn fitted(mut labels: Vec<String>, names: &[String], footer: String) -> (Vec<String>, String) {
+    if names.iter().all(|name| name.len() <= LONG) {
+        return (labels, footer);
+    }
+    let numbered: Vec<String> = names.iter().enumerate().map(|(class, name)| format!("{class} {name}")).collect();
+    labels.iter_mut().take(names.len()).enumerate().for_each(|(class, label)| *label = class.to_string());
+    (labels, format!("{footer} Classes: {}.", numbered.join(", ")))
+}
+
+/// Every class of every run under every attack.
+fn lines(survey: &Survey, args: &TableArgs) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for cell in &survey.cells {
+        let folder = args.training.out.join("runs").join(&cell.run);
+        let run = Run::open(&folder)?;
+        let path = folder.join("examples.csv");
+        let labels: Vec<Example> = files::read_csv(&path)?;
+        ensure!(labels.len() >= cell.examples, "{}: too few lines; delete it to write it again", path.display());
+        let (stages, place) = (arsenal::stages(&cell.attack, None)?, run.place(args.checkpoint));
+        let Some(outcome) = run.verdicts()?.outcome(&place, &cell.attack, &stages, cell.examples) else { continue };
+        let mut found = BTreeMap::<usize, (usize, usize)>::new();
+        for (Example { label }, correct) in labels.iter().zip(outcome.correct) {
+            let (right, images) = found.entry(*label).or_default();
+            *right += usize::from(correct);
+            *images += 1;
+        }
+        let names = cell.dataset.parse::<Name>()?.class_names();
+        for (class, (right, images)) in found {
+            ensure!(class < names.len(), "{}: there is no class {class}; delete it to write it again", path.display());
+            lines.push(Line {
+                framework: cell.framework.clone(),
+                regularizer: cell.regularizer.clone(),
+                attack: cell.attack.clone(),
+                seed: cell.seed,
+                run: cell.run.clone(),
+                class,
+                name: names[class],
+                images,
+                value_percent: 100. * right as f64 / images as f64,
+            });
+        }
+    }
+    Ok(lines)
+}
+
+fn of<'a>(lines: &'a [Line], row: &'a Row, attack: &'a str) -> impl Iterator<Item = &'a Line> {
+    let is_of = move |line: &&Line| {
+        line.framework == row.framework && line.regularizer == row.regularizer && line.attack == attack
+    };
+    lines.iter().filter(is_of)
+}
+
+/// The accuracy on the class that does worst, by seed.
+fn worst(lines: &[Line], row: &Row, attack: &str) -> BTreeMap<u64, f64> {
+    let mut worst = BTreeMap::new();
+    for line in of(lines, row, attack) {
+        let least: &mut f64 = worst.entry(line.seed).or_insert(f64::INFINITY);
+        *least = least.min(line.value_percent);
+    }
+    worst
+}
+
+/// What a regulariser does to the worst class.
+fn differences(survey: &Survey, attacks: &[&str], lines: &[Line]) -> String {
+    let mut text = String::new();
+    for row in survey.rows.iter().filter(|row| row.regularizer != "none") {
+        let alone = survey.rows.iter().find(|other| other.framework == row.framework && other.regularizer == "none");
+        let Some(alone) = alone else { continue };
+        let cells = attacks.iter().map(|attack| {
+            let (with, without) = (worst(lines, row, attack), worst(lines, alone, attack));
+            let paired: Vec<f64> = with.iter().filter_map(|(seed, with)| Some(with - without.get(seed)?)).collect();
+            Paired::of(&paired).map_or_else(|| "—".into(), |paired| told(&paired))
+        });
+        text += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
+    }
+    if text.is_empty() {
+        return text;
+    }
+    let labels: Vec<String> = attacks.iter().map(|attack| column_label(attack)).collect();
+    format!(
+        "\n**Worst class**, difference to the same framework alone in points, paired over n seeds: mean ± half the 95 % \
+         interval (Student), and p of the two-sided sign-flip test, not corrected for there being several.\n\n{}{}{text}",
+        line("", &labels),
+        rule(labels.len())
+    )
+}
+
+fn told(paired: &Paired) -> String {
+    let Summary { mean, half_width, seeds, .. } = paired.difference;
+    let half = half_width.map_or_else(String::new, |half| format!(" ± {half:.1}"));
+    let p = paired.p_value.map_or_else(String::new, |p| format!(", p = {}", significant(p)));
+    format!("{mean:+.1}{half} (n = {seeds}{p})").replace('-', "−")
+}
