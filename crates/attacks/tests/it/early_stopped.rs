@@ -68,3 +68,25 @@ fn patience_grows_with_the_epochs() -> Result<()> {
     assert_ne!(bits(&noisy)?, found(Vec::new(), 1)?);
     Ok(())
 }
+
+/// As in the official code: what a step took past the bound is on the bound, whatever noise was added.
+#[test]
+fn noise_does_not_bring_pixels_back_from_the_bound() -> Result<()> {
+    let (net, x, examples) = (net(), images(N), examples(N));
+    let (model, objective) = (net.frozen(), ce(Pass::Adv));
+    let (victim, y) = (eval(&model, &objective), predictions(&model, &x)?);
+    let keys = Keys { seed: 11, epoch: 1, examples: &examples };
+    let once = |noise| {
+        let pgd = Pgd { step: 0.06, ..Pgd::new(ball(), 1) };
+        EarlyStopped { pgd, patience: Vec::new(), noise }
+            .perturb(victim, &x, &y, &keys)?
+            .flatten_all()?
+            .to_vec1::<f32>()
+    };
+    let (quiet, noisy, clean) = (once(0.)?, once(1e-4)?, x.flatten_all()?.to_vec1::<f32>()?);
+    let bound = |i: &usize| (quiet[*i] - clean[*i]).abs() > 0.02 - 1e-6 && (0.03..0.97).contains(&clean[*i]);
+    let bound: Vec<usize> = (0..clean.len()).filter(bound).collect();
+    assert!(bound.len() > clean.len() / 4, "{} of {}", bound.len(), clean.len());
+    assert!(bound.iter().all(|&i| quiet[i] == noisy[i]));
+    Ok(())
+}
