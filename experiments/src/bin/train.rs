@@ -5,7 +5,7 @@
 //! ```
 
 use clap::Parser;
-use experiments::grid::{Grid, TableArgs, row};
+use experiments::grid::{Grid, Needed, TableArgs, row};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
 struct Args {
-    /// Framework: standard, pgd-at, trades, mart, alp, fast-at, friendly-at, adr, tla, pcl, he, feature-scattering
+    /// Framework: standard, pgd-at, mixed-at, trades, mart, alp, fast-at, friendly-at, adr, tla, pcl, he, feature-scattering
     #[arg(long, value_parser = known)]
     framework: &'static str,
     /// Add I2FR
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
                 columns: &["clean", "pgd-20"],
                 audited: false,
             };
-            grid.regenerate(&args.table, |table| Ok(table.markdown()))
+            grid.regenerate(&args.table, Needed::Weights, |table| Ok(table.markdown()))
         },
     )
 }

@@ -3,7 +3,7 @@
 use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     arsenal, files,
-    grid::{Grid, Survey, TableArgs, column_label},
+    grid::{Grid, Needed, Survey, TableArgs, column_label},
     process::Usage,
     report::{Paired, Row, Summary, Table, differences::significant, markdown::escape},
     run::{Run, Split},
@@ -51,7 +51,7 @@ impl Classes {
                 if args.split != Split::Test {
                     return Err(Usage(format!("--split: {} shows test images", self.0.name)).into());
                 }
-                self.0.regenerate(args, |Table { rows, cells, .. }| {
+                self.0.regenerate(args, Needed::Numbers, |Table { rows, cells, .. }| {
                     let Grid { name, caption, .. } = self.0;
                     let survey = Survey { name, caption, rows: rows.clone(), cells: cells.clone() };
                     survey.write_cells(&args.training.out)?;

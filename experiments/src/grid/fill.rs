@@ -1,6 +1,6 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Planned, TableArgs, estimate, in_shard};
+use super::{Needed, Planned, TableArgs, estimate, in_shard};
 use crate::{
     ahead::Ahead,
     arsenal::{self, Surrogate},
@@ -25,7 +25,7 @@ const AUDITED: (&str, usize) = ("autoattack", 1000);
 impl super::Grid {
     /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
     /// has every row with few seeds rather than few rows with every seed.
-    pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
+    pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs, wanted: Needed) -> Result<()> {
         let data = load(args)?;
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
@@ -35,7 +35,7 @@ impl super::Grid {
         let mut needed = Vec::new();
         for run in &ours {
             // Numbers outlive the weights.
-            if run.trained() || !self.answered(run, args, &data)? {
+            if wanted == Needed::Weights || run.trained() || !self.answered(run, args, &data)? {
                 needed.push(*run);
             }
         }

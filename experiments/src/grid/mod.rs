@@ -77,6 +77,15 @@ pub struct Grid {
     pub audited: bool,
 }
 
+/// What is to be there in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// What the table shows: nothing is trained for numbers that are known.
+    Numbers,
+    /// Weights as well.
+    Weights,
+}
+
 /// A row with its run for every seed.
 struct Planned {
     row: Row,
@@ -90,7 +99,7 @@ impl Grid {
     }
 
     fn work(&self, args: &TableArgs) -> Result<()> {
-        self.regenerate(args, |table| {
+        self.regenerate(args, Needed::Numbers, |table| {
             for path in table.write(&args.training.out)? {
                 tracing::info!("wrote {}", path.display());
             }
@@ -103,12 +112,17 @@ impl Grid {
     ///
     /// # Errors
     /// When a run fails, nothing is left to show, or the user interrupts.
-    pub fn regenerate(&self, args: &TableArgs, keep: impl FnOnce(&Table) -> Result<String>) -> Result<()> {
+    pub fn regenerate(
+        &self,
+        args: &TableArgs,
+        needed: Needed,
+        keep: impl FnOnce(&Table) -> Result<String>,
+    ) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
             return self.print_plan(&planned, args);
         }
-        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args) };
+        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args, needed) };
         let table = self.table(&planned, args)?;
         let mut text = String::new();
         if !table.cells.is_empty() {

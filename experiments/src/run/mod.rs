@@ -126,7 +126,7 @@ impl Run {
         let path = self.folder.join("run.json");
         let broken = || format!("{}: not the record of a run; delete it to train the run anew", path.display());
         let json = match std::fs::read(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => return Ok(None),
             json => json.with_context(broken)?,
         };
         let record: Record = serde_json::from_slice(&json).with_context(broken)?;
