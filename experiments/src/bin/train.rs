@@ -5,7 +5,7 @@
 //! ```
 
 use clap::Parser;
-use experiments::grid::{Grid, Needed, TableArgs, row};
+use experiments::grid::{Goal, Grid, TableArgs, row};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
                 columns: &["clean", "pgd-20"],
                 audited: false,
             };
-            grid.regenerate(&args.table, Needed::Weights, |table| Ok(table.markdown()))
+            grid.regenerate(&args.table, Goal::Weights, |table| Ok(table.markdown()))
         },
     )
 }

@@ -3,7 +3,7 @@
 use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     arsenal, files,
-    grid::{Grid, Needed, Survey, TableArgs, column_label},
+    grid::{Goal, Grid, Survey, TableArgs, column_label},
     process::Usage,
     report::{Paired, Row, Summary, Table, differences::significant, markdown::escape},
     run::{Run, Split},
@@ -51,7 +51,7 @@ impl Classes {
                 if args.split != Split::Test {
                     return Err(Usage(format!("--split: {} shows test images", self.0.name)).into());
                 }
-                self.0.regenerate(args, Needed::Numbers, |Table { rows, cells, .. }| {
+                self.0.regenerate(args, Goal::Numbers, |Table { rows, cells, .. }| {
                     let Grid { name, caption, .. } = self.0;
                     let survey = Survey { name, caption, rows: rows.clone(), cells: cells.clone() };
                     survey.write_cells(&args.training.out)?;
@@ -121,15 +121,19 @@ fn fitted(mut labels: Vec<String>, names: &[String], footer: String) -> (Vec<Str
 
 /// Every class of every run under every attack.
 fn lines(survey: &Survey, args: &TableArgs) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
+    let (mut lines, mut read) = (Vec::new(), BTreeMap::new());
     for cell in &survey.cells {
         let folder = args.training.out.join("runs").join(&cell.run);
-        let run = Run::open(&folder)?;
         let path = folder.join("examples.csv");
-        let labels: Vec<Example> = files::read_csv(&path)?;
+        if !read.contains_key(&cell.run) {
+            let run = Run::open(&folder)?;
+            let labels: Vec<Example> = files::read_csv(&path)?;
+            read.insert(&cell.run, (run.place(args.checkpoint), run.verdicts()?, labels));
+        }
+        let (place, verdicts, labels) = &read[&cell.run];
         ensure!(labels.len() >= cell.examples, "{}: too few lines; delete it to write it again", path.display());
-        let (stages, place) = (arsenal::stages(&cell.attack, None)?, run.place(args.checkpoint));
-        let Some(outcome) = run.verdicts()?.outcome(&place, &cell.attack, &stages, cell.examples) else { continue };
+        let stages = arsenal::stages(&cell.attack, None)?;
+        let Some(outcome) = verdicts.outcome(place, &cell.attack, &stages, cell.examples) else { continue };
         let mut found = BTreeMap::<usize, (usize, usize)>::new();
         for (Example { label }, correct) in labels.iter().zip(outcome.correct) {
             let (right, images) = found.entry(*label).or_default();

@@ -1,6 +1,6 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Needed, Planned, TableArgs, estimate, in_shard};
+use super::{Goal, Planned, TableArgs, estimate, in_shard};
 use crate::{
     ahead::Ahead,
     arsenal::{self, Surrogate},
@@ -25,7 +25,7 @@ const AUDITED: (&str, usize) = ("autoattack", 1000);
 impl super::Grid {
     /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
     /// has every row with few seeds rather than few rows with every seed.
-    pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs, wanted: Needed) -> Result<()> {
+    pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs, goal: Goal) -> Result<()> {
         let data = load(args)?;
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
@@ -35,7 +35,7 @@ impl super::Grid {
         let mut needed = Vec::new();
         for run in &ours {
             // Numbers outlive the weights.
-            if wanted == Needed::Weights || run.trained() || !self.answered(run, args, &data)? {
+            if goal == Goal::Weights || run.trained() || !self.answered(run, args, &data)? {
                 needed.push(*run);
             }
         }
@@ -64,9 +64,9 @@ impl super::Grid {
     fn answered(&self, run: &Run, args: &TableArgs, data: &Splits) -> Result<bool> {
         run.check_data(data)?;
         let images = args.split.of(run, data)?;
-        Ok(run.counts()
+        Ok(run.numbers_stand()
             && known(run, args, &self.wanted(args, &images)?)?.is_some()
-            && (!self.is_audited(run, args) || Plan::of(run, args, data)?.is_done(run, args)?))
+            && (!self.is_audited(run, args) || AuditPlan::of(run, args, data)?.is_done(run, args)?))
     }
 
     /// The columns and how many images each is to take.
@@ -137,7 +137,7 @@ pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
 }
 
 /// What an audit of a run is to look at.
-struct Plan {
+struct AuditPlan {
     images: Dataset,
     /// Whose network lends adversarial examples.
     lender: Option<Run>,
@@ -147,11 +147,11 @@ struct Plan {
     about: String,
 }
 
-impl Plan {
+impl AuditPlan {
     fn of(run: &Run, args: &TableArgs, data: &Splits) -> Result<Self> {
         let images = data.test.first(examples(args, data, AUDITED.0).min(AUDITED.1));
         let control = control(run, args, images.len())?;
-        let lender = Some(sibling(run, args, surrogate(run))).filter(Run::counts);
+        let lender = Some(sibling(run, args, surrogate(run))).filter(Run::numbers_stand);
         let about = format!(
             "seed {}; {} checkpoint; transfer from {}; control {}",
             run.config().seed,
@@ -171,11 +171,11 @@ impl Plan {
 
 /// Audits a run, unless that is done; whether it did.
 fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<bool> {
-    let plan = Plan::of(run, args, data)?;
+    let plan = AuditPlan::of(run, args, data)?;
     if plan.is_done(run, args)? {
         return Ok(false);
     }
-    let Plan { images, lender, control, about } = plan;
+    let AuditPlan { images, lender, control, about } = plan;
     let lender = match lender {
         Some(lender) => {
             // Its numbers may have outlived its weights.
@@ -216,7 +216,7 @@ fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
 /// The accuracy of the undefended network under PGD-20, if it is known.
 fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
     let control = sibling(run, args, CONTROL);
-    if !control.counts() {
+    if !control.numbers_stand() {
         return Ok(None);
     }
     let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);

@@ -3,6 +3,7 @@
 mod entry;
 mod estimate;
 mod fill;
+pub(crate) mod kept;
 mod survey;
 pub mod trained;
 
@@ -79,7 +80,7 @@ pub struct Grid {
 
 /// What is to be there in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needed {
+pub enum Goal {
     /// What the table shows: nothing is trained for numbers that are known.
     Numbers,
     /// Weights as well.
@@ -99,7 +100,7 @@ impl Grid {
     }
 
     fn work(&self, args: &TableArgs) -> Result<()> {
-        self.regenerate(args, Needed::Numbers, |table| {
+        self.regenerate(args, Goal::Numbers, |table| {
             for path in table.write(&args.training.out)? {
                 tracing::info!("wrote {}", path.display());
             }
@@ -112,17 +113,12 @@ impl Grid {
     ///
     /// # Errors
     /// When a run fails, nothing is left to show, or the user interrupts.
-    pub fn regenerate(
-        &self,
-        args: &TableArgs,
-        needed: Needed,
-        keep: impl FnOnce(&Table) -> Result<String>,
-    ) -> Result<()> {
+    pub fn regenerate(&self, args: &TableArgs, goal: Goal, keep: impl FnOnce(&Table) -> Result<String>) -> Result<()> {
         let planned = self.plan(args)?;
         if args.plan {
             return self.print_plan(&planned, args);
         }
-        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args, needed) };
+        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args, goal) };
         let table = self.table(&planned, args)?;
         let mut text = String::new();
         if !table.cells.is_empty() {
@@ -200,7 +196,7 @@ impl Grid {
         let columns = self.columns(args)?;
         for Planned { row, runs } in planned {
             let mut row = row.clone();
-            for run in runs.iter().filter(|run| run.counts()) {
+            for run in runs.iter().filter(|run| run.numbers_stand()) {
                 let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
                 if self.audits(args)
                     && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?

@@ -122,7 +122,7 @@ impl Grid {
         for (i, Planned { row, .. }) in planned.iter().enumerate() {
             for of_seed in &by_seed(planned) {
                 let run = of_seed[i];
-                for question in questions(run, of_seed)?.iter().filter(|_| run.counts()) {
+                for question in questions(run, of_seed)?.iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
                     let (table, epsilon) = (self.name.to_owned(), question.epsilon.clone());
                     cells.push(cell(table, row, run, epsilon, question.name(), &outcome, args));
@@ -149,7 +149,7 @@ fn interview(
     let mut known = true;
     for (run, of_seed) in &ours {
         for question in questions(run, of_seed)? {
-            known &= run.counts() && answered(run, &question, args, &data)?;
+            known &= run.numbers_stand() && answered(run, &question, args, &data)?;
         }
     }
     if known {

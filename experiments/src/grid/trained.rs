@@ -1,28 +1,23 @@
 //! What is measured on the weights of trained runs, accuracies aside: run by run, each answer kept beside its run.
 
-use super::{Grid, Planned, TableArgs, fill, in_shard};
+use super::{
+    Grid, Planned, TableArgs, fill, in_shard,
+    kept::{self, Kept},
+};
 use crate::{
     config::RunConfig,
-    files,
     process::Usage,
     profile,
     report::{Measure, Row, write_measures},
-    run::{Checkpoint, Run, Split},
+    run::{Run, Split},
     show,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle::Device;
 use data::Splits;
 use models::Model;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
-
-/// Files of answers begin so.
-const PREFIX: &str = "measured-";
+use std::time::Instant;
 
 /// Something to measure on a trained network.
 pub trait Measurement {
@@ -82,14 +77,6 @@ pub struct Number {
     pub subject: String,
     pub measure: String,
     pub value: f64,
-}
-
-/// An answer as it is kept.
-#[derive(Serialize, Deserialize)]
-struct Stored<T> {
-    settings: String,
-    seconds: f64,
-    answer: Answer<T>,
 }
 
 /// A run and what was measured on it.
@@ -220,18 +207,17 @@ impl Grid {
         }
         let (settings, seconds) = (measurement.settings(run, args)?, began.elapsed().as_secs_f64());
         tracing::info!("{}: measured for {} in {seconds:.1} s", run.name(), self.name);
-        files::write(&self.file(run, args.checkpoint), &serde_json::to_vec(&Stored { settings, seconds, answer })?)
+        Kept { settings, seconds, answer }.write(&kept::path(run, self.name, args.checkpoint))
     }
 
     /// What was measured on `run` with the same settings.
-    fn known<M: Measurement>(&self, measurement: &M, run: &Run, args: &TableArgs) -> Result<Option<Stored<M::More>>> {
-        let path = self.file(run, args.checkpoint);
-        if !run.counts() || !path.is_file() {
+    fn known<M: Measurement>(&self, measurement: &M, run: &Run, args: &TableArgs) -> Result<Option<Kept<M::More>>> {
+        if !run.numbers_stand() {
             return Ok(None);
         }
-        let broken = || format!("{}: not a measurement; delete it to measure again", path.display());
-        let stored: Stored<M::More> = serde_json::from_slice(&fs::read(&path)?).with_context(broken)?;
-        Ok((stored.settings == measurement.settings(run, args)?).then_some(stored))
+        let kept = Kept::read(&kept::path(run, self.name, args.checkpoint))?;
+        let settings = measurement.settings(run, args)?;
+        Ok(kept.filter(|kept| kept.settings == settings))
     }
 
     fn measured<M: Measurement>(
@@ -243,7 +229,7 @@ impl Grid {
         let mut measured = Vec::new();
         for Planned { row, runs } in planned {
             for run in runs {
-                if let Some(Stored { seconds, answer, .. }) = self.known(measurement, run, args)? {
+                if let Some(Kept { seconds, answer, .. }) = self.known(measurement, run, args)? {
                     measured.push(Measured { row: row.clone(), run: run.clone(), answer, seconds });
                 }
             }
@@ -252,20 +238,20 @@ impl Grid {
     }
 
     fn lines<T>(&self, measured: &[Measured<T>], args: &TableArgs) -> Vec<Measure> {
-        let base = profile::resolve(&args.training);
         let of = |Measured { row, run, answer, seconds }: &Measured<T>| -> Vec<Measure> {
+            let RunConfig { dataset, arch, norm, epsilon, seed, .. } = run.config();
             let line = |number: &Number| Measure {
                 source: self.name.into(),
                 framework: row.framework.clone(),
                 regularizer: row.regularizer.clone(),
-                dataset: base.dataset.clone(),
-                arch: base.arch.clone(),
-                norm: base.norm.clone(),
-                epsilon: base.epsilon.clone(),
+                dataset: dataset.clone(),
+                arch: arch.clone(),
+                norm: norm.clone(),
+                epsilon: epsilon.clone(),
                 subject: number.subject.clone(),
                 measure: number.measure.clone(),
                 checkpoint: args.checkpoint.name().into(),
-                seed: run.config().seed,
+                seed: *seed,
                 examples: answer.examples,
                 value: number.value,
                 run: run.config().id(),
@@ -275,10 +261,6 @@ impl Grid {
             answer.numbers.iter().map(line).collect()
         };
         measured.iter().flat_map(of).collect()
-    }
-
-    fn file(&self, run: &Run, checkpoint: Checkpoint) -> PathBuf {
-        run.folder().join(format!("{PREFIX}{}-{}.json", self.name, checkpoint.name()))
     }
 }
 
@@ -294,16 +276,4 @@ fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: 
         let state = if run.trained() { "trained" } else { "to train" };
         println!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id());
     }
-}
-
-/// Removes everything that was measured from the run in `folder`; with `id`, what was with the network of the run called
-/// so.
-///
-/// # Errors
-/// When a file cannot be removed.
-pub fn forget(folder: &Path, id: Option<&str>) -> Result<()> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX)).map(|file| file.path());
-    let mut doomed = answers.filter(|path| id.is_none_or(|id| files::mentions(path, id)));
-    doomed.try_for_each(|path| files::remove(&path))
 }

@@ -4,7 +4,7 @@ use super::{Checkpoint, Run};
 use crate::{
     arsenal::transfer,
     files::{self, mentions},
-    grid::trained,
+    grid::kept,
     lock::Lock,
     verdicts::Verdicts,
 };
@@ -34,7 +34,7 @@ impl Run {
     pub(super) fn forget(&self) -> Result<()> {
         files::remove(&self.folder.join("evaluations.csv"))?;
         files::remove(&self.folder.join("examples.csv"))?;
-        trained::forget(&self.folder, None)?;
+        kept::forget(&self.folder, None)?;
         forget_audits(&self.folder, None)?;
         let id = self.config.id();
         self.others().iter().try_for_each(|other| forget_lent(other, &id))
@@ -66,7 +66,7 @@ fn forget_lent(folder: &Path, id: &str) -> Result<()> {
     {
         verdicts.save()?;
     }
-    trained::forget(folder, Some(id))?;
+    kept::forget(folder, Some(id))?;
     forget_audits(folder, Some(id))
 }
 

@@ -138,12 +138,12 @@ impl Run {
         self.record().is_some_and(|record| record.finished && record.config == self.config)
     }
 
-    /// Whether what was measured on it counts: training is done, or is done again, since weights are gone that numbers
+    /// Whether what was measured on it stands: training is done, or is done again, since weights are gone that numbers
     /// are needed of. If they come out with other bits, the numbers go.
-    pub fn counts(&self) -> bool {
-        let counts =
+    pub fn numbers_stand(&self) -> bool {
+        let stand =
             |record: Record| (record.finished || !record.measured_sha256.is_empty()) && record.config == self.config;
-        self.record().is_some_and(counts)
+        self.record().is_some_and(stand)
     }
 
     /// Whether training is done and its weights are there.

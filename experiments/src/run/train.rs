@@ -95,10 +95,8 @@ impl Run {
         provenance.images_per_second = images as f64 / history.seconds.max(1e-9);
         provenance.peak_rss_bytes = peak_rss_bytes();
         let weights = self.write_all(&trainer, &history)?;
-        if weights != measured {
-            if !measured.is_empty() {
-                tracing::warn!("{name}: other weights than those it was measured on; it is measured anew");
-            }
+        if !measured.is_empty() && weights != measured {
+            tracing::warn!("{name}: other weights than those it was measured on; it is measured anew");
             self.forget()?;
         }
         self.write_record(&provenance, Sums::Trained(weights))?;

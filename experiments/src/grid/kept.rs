@@ -1,0 +1,56 @@
+//! Answers to measurements as they are kept, each beside its run.
+
+use super::trained::Answer;
+use crate::{
+    files,
+    run::{Checkpoint, Run},
+};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Their files begin so.
+const PREFIX: &str = "measured-";
+
+/// An answer with what it is an answer to.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept<T> {
+    pub(super) settings: String,
+    pub(super) seconds: f64,
+    pub(super) answer: Answer<T>,
+}
+
+/// Where the answer of table or figure `name` about the weights `checkpoint` of `run` is kept.
+pub(super) fn path(run: &Run, name: &str, checkpoint: Checkpoint) -> PathBuf {
+    run.folder().join(format!("{PREFIX}{name}-{}.json", checkpoint.name()))
+}
+
+impl<T: Serialize + DeserializeOwned> Kept<T> {
+    /// The answer at `path`, if there is one.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let broken = || format!("{}: not a measurement; delete it to measure again", path.display());
+        serde_json::from_slice(&fs::read(path)?).map(Some).with_context(broken)
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        files::write(path, &serde_json::to_vec(self)?)
+    }
+}
+
+/// Removes everything that was measured from the run in `folder`; with `id`, what was with the network of the run called
+/// so.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub(crate) fn forget(folder: &Path, id: Option<&str>) -> Result<()> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX)).map(|file| file.path());
+    let mut doomed = answers.filter(|path| id.is_none_or(|id| files::mentions(path, id)));
+    doomed.try_for_each(|path| files::remove(&path))
+}
