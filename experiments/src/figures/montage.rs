@@ -38,7 +38,8 @@ impl Montage {
                 }
                 let clean = |run: &Run, _: &[&Run]| {
                     let epsilon = run.config().epsilon.clone();
-                    Ok(vec![Question { attack: CLEAN.into(), epsilon, split: Split::Test, source: None }])
+                    let (split, checkpoint) = (Split::Test, args.checkpoint);
+                    Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None }])
                 };
                 self.0.survey(args, clean, |survey| show(survey, args))
             },

@@ -40,6 +40,7 @@ impl Sensitivity {
                         attack: (*attack).into(),
                         epsilon: run.config().epsilon.clone(),
                         split: Split::HeldOut,
+                        checkpoint: args.checkpoint,
                         source: None,
                     };
                     Ok(columns.iter().map(question).collect())

@@ -5,7 +5,7 @@ use crate::{
     files,
     grid::{Grid, Question, Survey, TableArgs, column_label},
     report::{Cell, Row, markdown::escape},
-    run::{Run, Split},
+    run::{Checkpoint, Run, Split},
 };
 use anyhow::Result;
 use std::{collections::BTreeMap, process::ExitCode};
@@ -23,17 +23,17 @@ impl Matrix {
             |args: &TableArgs| Some(args.training.out.as_path()),
             |args| {
                 let own = self.0.columns(args)?;
-                let questions = |run: &Run, others: &[&Run]| Ok(questions(&own, run, others));
+                let questions = |run: &Run, others: &[&Run]| Ok(questions(&own, run, others, args.checkpoint));
                 self.0.survey(args, questions, |survey| show(survey, &own, args))
             },
         )
     }
 }
 
-fn questions(own: &[&str], run: &Run, of_seed: &[&Run]) -> Vec<Question> {
+fn questions(own: &[&str], run: &Run, of_seed: &[&Run], checkpoint: Checkpoint) -> Vec<Question> {
     let question = |attack: &str, source: Option<&Run>| {
         let epsilon = run.config().epsilon.clone();
-        Question { attack: attack.into(), epsilon, split: Split::Test, source: source.cloned() }
+        Question { attack: attack.into(), epsilon, split: Split::Test, checkpoint, source: source.cloned() }
     };
     let own = own.iter().map(|attack| question(attack, None));
     let others = of_seed.iter().filter(|other| other.config() != run.config());

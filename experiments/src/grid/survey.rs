@@ -5,7 +5,7 @@ use crate::{
     arsenal::{self, Surrogate},
     profile,
     report::{Cell, Row},
-    run::{Run, Split},
+    run::{Checkpoint, Run, Split},
     show,
     verdicts::{Outcome, Place},
 };
@@ -23,13 +23,15 @@ pub struct Question {
     pub epsilon: String,
     /// On which images.
     pub split: Split,
+    /// On which weights.
+    pub checkpoint: Checkpoint,
     /// The run whose network `transfer` takes its examples from.
     pub source: Option<Run>,
 }
 
 impl Question {
-    fn place(&self, run: &Run, args: &TableArgs) -> Place {
-        self.split.place(Place { epsilon: self.epsilon.clone(), ..run.place(args.checkpoint) })
+    fn place(&self, run: &Run) -> Place {
+        self.split.place(Place { epsilon: self.epsilon.clone(), ..run.place(self.checkpoint) })
     }
 
     /// How cells call the attack.
@@ -45,7 +47,7 @@ impl Question {
         let source = self.source.as_ref().map(|source| source.config().id());
         let (stages, wanted) =
             (arsenal::stages(&self.attack, source.as_deref())?, profile::examples(&args.training, &self.attack));
-        Ok(run.verdicts()?.outcome_at_most(&self.place(run, args), &self.attack, &stages, wanted))
+        Ok(run.verdicts()?.outcome_at_most(&self.place(run), &self.attack, &stages, wanted))
     }
 }
 
@@ -125,7 +127,9 @@ impl Grid {
                 for question in questions(run, of_seed)?.iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
                     let (table, epsilon) = (self.name.to_owned(), question.epsilon.clone());
-                    cells.push(cell(table, row, run, epsilon, question.name(), &outcome, args));
+                    let checkpoint = question.checkpoint.name().into();
+                    let cell = cell(table, row, run, epsilon, question.name(), &outcome, args);
+                    cells.push(Cell { checkpoint, ..cell });
                 }
             }
         }
@@ -188,16 +192,16 @@ fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: 
     let source = match &question.source {
         None => None,
         Some(source) => {
-            let net = Arc::new(source.net(args.checkpoint, data, device)?);
+            let net = Arc::new(source.net(question.checkpoint, data, device)?);
             Some(Surrogate { id: source.config().id(), net })
         }
     };
     let _alone = run.claim()?;
-    let net = run.net(args.checkpoint, data, device)?;
+    let net = run.net(question.checkpoint, data, device)?;
     let model = net.frozen();
     let data = &question.split.of(run, data)?;
-    let mut examination = run.examination(args.checkpoint, &model, data, device, source)?;
+    let mut examination = run.examination(question.checkpoint, &model, data, device, source)?;
     let examples = fill::examples(args, data, &question.attack);
-    examination.outcome_within(question.place(run, args), &question.attack, examples)?;
+    examination.outcome_within(question.place(run), &question.attack, examples)?;
     Ok(())
 }

@@ -86,7 +86,7 @@ impl Row {
         self.framework != CONTROL
     }
 
-    fn is_regularized(&self) -> bool {
+    pub(crate) fn is_regularized(&self) -> bool {
         self.regularizer != "none"
     }
 }

@@ -37,6 +37,9 @@ pub use store::{Store, Stored};
 /// The framework without a defence; its rows are a control.
 pub const CONTROL: &str = "standard";
 
+/// The attack whose accuracy on held-out images selects the best epoch; of the control it is clean accuracy.
+pub(crate) const SELECTION: &str = "pgd-10";
+
 /// Which weights of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Checkpoint {
@@ -200,9 +203,13 @@ impl Run {
         Ok(())
     }
 
-    /// Where the verdicts on its weights stand.
+    /// Where the verdicts on its weights stand: in one place where the last epoch is the best, since both have the same
+    /// weights.
     pub fn place(&self, checkpoint: Checkpoint) -> Place {
         let RunConfig { norm, epsilon, .. } = self.config.clone();
+        let known = self.record().map(|record| record.weights_sha256).unwrap_or_default();
+        let [best, last] = [Checkpoint::Best, Checkpoint::Last].map(|c| known.get(c.name()));
+        let checkpoint = if best.is_some() && best == last { Checkpoint::Best } else { checkpoint };
         Place { checkpoint: checkpoint.name().into(), norm, epsilon }
     }
 

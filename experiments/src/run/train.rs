@@ -1,7 +1,7 @@
 //! Training a run, or what is left of it.
 
 use super::{
-    CONTROL, Run,
+    CONTROL, Run, SELECTION,
     saved::{History, Sums},
 };
 use crate::{
@@ -146,7 +146,7 @@ impl Run {
         let game = config.game()?;
         let ball = config.ball()?;
         // The undefended control is chosen by clean accuracy: an early epoch may resist a little longer.
-        let selection = if config.framework == CONTROL { None } else { Some(Probe::named("pgd-10", ball)?) };
+        let selection = if config.framework == CONTROL { None } else { Some(Probe::named(SELECTION, ball)?) };
         let training = TrainingConfig {
             epochs: config.epochs,
             batch: config.batch,

@@ -10,7 +10,7 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 17] = [
+pub const ALL: [&str; 18] = [
     "table1",
     "table2",
     "table3",
@@ -21,6 +21,7 @@ pub const ALL: [&str; 17] = [
     "figure3",
     "figure4",
     "figure5",
+    "figure6",
     "train",
     "evaluate",
     "export",
@@ -41,6 +42,7 @@ pub fn path(name: &str) -> &'static str {
         "figure3" => env!("CARGO_BIN_EXE_figure3"),
         "figure4" => env!("CARGO_BIN_EXE_figure4"),
         "figure5" => env!("CARGO_BIN_EXE_figure5"),
+        "figure6" => env!("CARGO_BIN_EXE_figure6"),
         "table4" => env!("CARGO_BIN_EXE_table4"),
         "figure1" => env!("CARGO_BIN_EXE_figure1"),
         "train" => env!("CARGO_BIN_EXE_train"),

@@ -163,6 +163,59 @@ fn accuracy_class_by_class_adds_up() {
 }
 
 #[test]
+fn epochs_are_drawn_and_the_best_weights_compared_with_the_last() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let long = TINY.map(|argument| if argument == "1" { "3" } else { argument });
+    let common = [&long[..], &noise.arguments(), &["--only", "pgd-at", "--columns", "clean,pgd-20"]].concat();
+    // So steep that the last epoch is not always the best.
+    let common = [&common[..], &["--schedule", "constant", "--lr", "0.4", "--seeds", "0,1"]].concat();
+    run("figure6", &common, out.path());
+
+    // Every epoch of every run, as the run's own file says it.
+    let whole =
+        columns(&out.path().join("figure6/epochs.csv"), &["run", "epoch", "held_out_robust_percent", "selected"]);
+    assert_eq!(whole.len(), 4 * 3, "two networks, two seeds, three epochs");
+    let cells = columns(&out.path().join("figure6/cells.csv"), &["run", "attack", "checkpoint", "value_percent"]);
+    assert_eq!(cells.len(), 4 * 2 * 2, "each network's two attacks on two checkpoints");
+    let mut ended = 0;
+    for run in runs(out.path()) {
+        let name = run.file_name().unwrap().to_str().unwrap();
+        let own = columns(&run.join("epochs.csv"), &["epoch", "held_out_robust_percent", "best"]);
+        let best = own.iter().rfind(|line| line[2] == "true").unwrap()[0].clone();
+        let shown: Vec<&Vec<String>> = whole.iter().filter(|line| line[0] == name).collect();
+        for (own, shown) in own.iter().zip(&shown) {
+            assert_eq!(own[..2], shown[1..3]);
+            assert_eq!(shown[3] == "true", shown[1] == best, "{shown:?}");
+        }
+        // The same weights are measured once.
+        let places = columns(&run.join("evaluations.csv"), &["checkpoint", "attack"]);
+        let lasts = places.iter().filter(|place| place[0] == "last").count();
+        assert_eq!(lasts, if best == "3" { 0 } else { 2 }, "{name}");
+        ended += usize::from(best == "3");
+        let of = |checkpoint: &str| -> Vec<(String, String)> {
+            let own = cells.iter().filter(|cell| cell[0] == name && cell[2] == checkpoint);
+            own.map(|cell| (cell[1].clone(), cell[3].clone())).collect()
+        };
+        assert!(best != "3" || of("best") == of("last"), "{name}");
+    }
+    let markdown = text(&out.path().join("figure6.md"));
+    let lasts: usize = [0, 1, 2].map(|n| n * markdown.matches(&format!(" | {n} of 2 |")).count()).iter().sum();
+    assert_eq!(lasts, ended, "{markdown}");
+    assert!((1..4).contains(&ended), "this test wants runs of both kinds, {ended} of 4 end with their best epoch");
+    assert!(markdown.contains("| Clean, best | Clean, last |") && markdown.contains("**Differences**"), "{markdown}");
+
+    // Drawn again without weights.
+    let drawn = bytes(&out.path().join("figure6.svg"));
+    for run in runs(out.path()) {
+        std::fs::remove_file(run.join("last.safetensors")).unwrap();
+    }
+    run("figure6", &[&common[..], &["--render-only"]].concat(), out.path());
+    assert!(bytes(&out.path().join("figure6.svg")) == drawn);
+    refuses("figure6", &["--checkpoint", "last"], &["--checkpoint last: figure6 shows both"]);
+}
+
+#[test]
 fn a_heat_map_has_a_cell_for_every_pair() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();

@@ -1,0 +1,40 @@
+//! Figure 6: how soon do networks become robust, and do they stay so?
+//!
+//! ```text
+//! cargo run --release --bin figure6                                     # minutes: synthetic images
+//! cargo run --release --bin figure6 -- --profile cpu --data-dir DIR     # an evening, minutes after table1: real CIFAR-10
+//! ```
+//!
+//! The networks are those of Table 1. Expected: where training is long and the learning rate falls early, robust accuracy
+//! on images that were not trained on falls again (robust overfitting), and the last weights are worse than the best.
+
+use experiments::{
+    figures::epochs::Epochs,
+    grid::{Grid, row},
+};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    Epochs(Grid {
+        name: "figure6",
+        caption: "Training epoch by epoch, and its best and its last weights",
+        rows: vec![
+            row("pgd-at"),
+            row("pgd-at").i2fr(),
+            row("trades"),
+            row("trades").i2fr(),
+            row("mart"),
+            row("mart").i2fr(),
+            row("alp"),
+            row("alp").i2fr(),
+            row("fast-at"),
+            row("fast-at").i2fr(),
+        ],
+        columns: &["clean", "pgd-20", "autoattack"],
+        audited: false,
+    })
+    .main()
+}

@@ -1,0 +1,274 @@
+//! Training epoch by epoch, and what it leaves: its best weights and its last.
+
+use super::{
+    heading, line,
+    lines::{COLORS, Key, Lines, Panel, Point},
+    rule, title, told, write_pictures,
+};
+use crate::{
+    files,
+    findings::EpochLine,
+    grid::{Grid, Question, Survey, TableArgs, column_label},
+    process::Usage,
+    report::{
+        Cell, Paired, Row, Summary,
+        caption::{self, Condition},
+        markdown::escape,
+    },
+    run::{Checkpoint, Run, SELECTION, Split},
+};
+use anyhow::Result;
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
+
+/// Epochs that Markdown has columns for, and panels that the picture has in a row.
+const COLUMNS: usize = 10;
+const ABREAST: usize = 3;
+
+const BOTH: [Checkpoint; 2] = [Checkpoint::Best, Checkpoint::Last];
+
+/// A panel a framework: accuracy on held-out images after each epoch, without and with what is added to it. Columns are
+/// the attacks under which its best and its last weights are compared on test images.
+pub struct Epochs(pub Grid);
+
+/// A line of `epochs.csv`.
+#[derive(Serialize)]
+struct Line {
+    framework: String,
+    regularizer: String,
+    seed: u64,
+    run: String,
+    epoch: usize,
+    held_out: usize,
+    held_out_clean_percent: f64,
+    held_out_robust_percent: f64,
+    /// Whether its weights are the ones that were selected.
+    selected: bool,
+}
+
+/// What is measured after each epoch.
+type Measured = fn(&Line) -> f64;
+
+impl Epochs {
+    /// The whole binary.
+    pub fn main(&self) -> ExitCode {
+        crate::main(
+            |args: &TableArgs| Some(args.training.out.as_path()),
+            |args| {
+                if args.checkpoint == Checkpoint::Last {
+                    return Err(Usage(format!("--checkpoint last: {} shows both", self.0.name)).into());
+                }
+                let attacks = self.0.columns(args)?;
+                let questions = |run: &Run, _: &[&Run]| {
+                    let question = |attack: &&str, checkpoint| {
+                        let (attack, epsilon) = ((*attack).into(), run.config().epsilon.clone());
+                        Question { attack, epsilon, split: Split::Test, checkpoint, source: None }
+                    };
+                    let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
+                    Ok(BOTH.into_iter().flat_map(asked).collect())
+                };
+                self.0.survey(args, questions, |survey| show(survey, &attacks, args))
+            },
+        )
+    }
+}
+
+fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
+    let lines = lines(survey, args)?;
+    let attack = SELECTION.to_uppercase();
+    let footer = format!(
+        "Accuracy in % after each epoch, on clean images and under {attack}; mean and its 95 % interval over seeds \
+         (Student). {}.",
+        conditions(survey, |cell| {
+            let of_run = lines.iter().find(|line| line.run == cell.run);
+            let (examples, images) = (of_run.map_or(0, |line| line.held_out), Split::HeldOut.images());
+            (cell.checkpoint == Checkpoint::Best.name()).then(|| Condition { examples, images, ..cell.into() })
+        })
+    );
+    let text = [
+        format!("{}\n\n{footer}\n", heading(survey)),
+        by_epoch(survey, &lines, &attack),
+        best_and_last(survey, &lines, attacks),
+    ]
+    .concat();
+    let (out, name) = (&args.training.out, survey.name);
+    files::write_csv(&out.join(name).join("epochs.csv"), &lines)?;
+    files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
+    write_pictures(name, &picture(survey, &lines, &attack, footer), out)?;
+    Ok(text)
+}
+
+fn conditions<'a>(survey: &'a Survey, of: impl Fn(&'a Cell) -> Option<Condition<'a>>) -> String {
+    caption::conditions(survey.cells.iter().filter_map(of))
+}
+
+/// Every epoch of every run.
+fn lines(survey: &Survey, args: &TableArgs) -> Result<Vec<Line>> {
+    let (mut lines, mut read) = (Vec::new(), BTreeSet::new());
+    for cell in survey.cells.iter().filter(|cell| read.insert(&cell.run)) {
+        let folder = args.training.out.join("runs").join(&cell.run);
+        let held_out = Run::open(&folder)?.config().held_out;
+        let epochs: Vec<EpochLine> = files::read_csv(&folder.join("epochs.csv"))?;
+        let selected = epochs.iter().rfind(|line| line.best).map(|line| line.epoch);
+        lines.extend(epochs.into_iter().map(|epoch| Line {
+            framework: cell.framework.clone(),
+            regularizer: cell.regularizer.clone(),
+            seed: cell.seed,
+            run: cell.run.clone(),
+            epoch: epoch.epoch,
+            held_out,
+            held_out_clean_percent: epoch.held_out_clean_percent,
+            held_out_robust_percent: epoch.held_out_robust_percent,
+            selected: Some(epoch.epoch) == selected,
+        }));
+    }
+    Ok(lines)
+}
+
+fn of<'a>(lines: &'a [Line], row: &'a Row) -> impl Iterator<Item = &'a Line> {
+    lines.iter().filter(|line| line.framework == row.framework && line.regularizer == row.regularizer)
+}
+
+/// Accuracies after `epoch` by seed.
+fn after(lines: &[Line], row: &Row, epoch: usize, measured: Measured) -> BTreeMap<u64, f64> {
+    of(lines, row).filter(|line| line.epoch == epoch).map(|line| (line.seed, measured(line))).collect()
+}
+
+fn last_epoch(lines: &[Line]) -> usize {
+    lines.iter().map(|line| line.epoch).max().unwrap_or(0)
+}
+
+fn robust(line: &Line) -> f64 {
+    line.held_out_robust_percent
+}
+
+fn clean(line: &Line) -> f64 {
+    line.held_out_clean_percent
+}
+
+/// What a row is compared with.
+fn alone<'a>(survey: &'a Survey, row: &Row) -> Option<&'a Row> {
+    let alone = |other: &&Row| other.framework == row.framework && !other.is_regularized();
+    survey.rows.iter().find(alone).filter(|_| row.is_regularized())
+}
+
+/// `50.1 ± 2.0`.
+fn interval(values: &[f64]) -> String {
+    let half = |half: f64| format!(" ± {half:.1}");
+    let told = |s: Summary| format!("{:.1}{}", s.mean, s.half_width.map(half).unwrap_or_default());
+    Summary::of(values).map_or_else(|| "—".into(), told)
+}
+
+/// Differences of what two maps both have.
+fn paired<K: Ord>(before: &BTreeMap<K, f64>, after: &BTreeMap<K, f64>) -> Vec<f64> {
+    after.iter().filter_map(|(key, after)| Some(after - before.get(key)?)).collect()
+}
+
+/// Accuracies and differences as training goes on.
+fn by_epoch(survey: &Survey, lines: &[Line], attack: &str) -> String {
+    let last = last_epoch(lines);
+    let count = last.min(COLUMNS);
+    let epochs: Vec<usize> = (1..=count).map(|i| (i * last).div_ceil(count)).collect();
+    let labels: Vec<String> = epochs.iter().map(usize::to_string).collect();
+    let head = format!("{}{}", line("", &labels), rule(labels.len()));
+    let mut text = format!("\n**Under {attack}, after epoch**\n\n{head}");
+    let mut differences = String::new();
+    for row in &survey.rows {
+        let of_row = |epoch: &usize| after(lines, row, *epoch, robust);
+        let cells = epochs.iter().map(|epoch| interval(&of_row(epoch).into_values().collect::<Vec<_>>()));
+        text += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
+        let Some(alone) = alone(survey, row) else { continue };
+        let cells = epochs.iter().map(|epoch| {
+            let paired = paired(&after(lines, alone, *epoch, robust), &of_row(epoch));
+            let told = interval(&paired);
+            if paired.iter().sum::<f64>() > 0. { format!("+{told}") } else { told.replace('-', "−") }
+        });
+        differences += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
+    }
+    if !differences.is_empty() {
+        text += &format!(
+            "\n**Differences** to the same framework alone in points, paired over seeds: mean ± half the 95 % interval \
+             (Student).\n\n{head}{differences}"
+        );
+    }
+    text
+}
+
+/// The selected weights against those of the last epoch.
+fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
+    let labels = attacks.iter().flat_map(|attack| BOTH.map(|c| format!("{}, {}", column_label(attack), c.name())));
+    let labels: Vec<String> = labels.collect();
+    let mut text = format!(
+        "\n**Best and last weights**, accuracy in % on test images. {}.\n\n{}{}",
+        conditions(survey, |cell| Some(cell.into())),
+        line("", &labels),
+        rule(labels.len())
+    );
+    let labels: Vec<String> =
+        attacks.iter().map(|attack| column_label(attack)).chain(["last epoch is best".into()]).collect();
+    let mut differences = format!(
+        "\n**Last minus best** in points, paired over n seeds: mean ± half the 95 % interval (Student), and p of the \
+         two-sided sign-flip test, not corrected for there being several. Below 0 is robust overfitting. Where the last \
+         epoch is the best, both have the same weights.\n\n{}{}",
+        line("", &labels),
+        rule(labels.len())
+    );
+    for row in &survey.rows {
+        let of_weights = |attack: &str, checkpoint: Checkpoint| -> BTreeMap<(u64, usize), f64> {
+            let here = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
+            let asked = |cell: &&Cell| cell.attack == attack && cell.checkpoint == checkpoint.name();
+            let cells = survey.cells.iter().filter(here).filter(asked);
+            cells.map(|cell| ((cell.seed, cell.examples), cell.value_percent)).collect()
+        };
+        let shown = attacks.iter().flat_map(|attack| BOTH.map(|checkpoint| of_weights(attack, checkpoint)));
+        let shown = shown.map(|of_seeds| interval(&of_seeds.into_values().collect::<Vec<_>>()));
+        text += &line(&escape(&row.label), &shown.collect::<Vec<_>>());
+        let changes = attacks.iter().map(|attack| {
+            let [best, last] = BOTH.map(|checkpoint| of_weights(attack, checkpoint));
+            Paired::of(&paired(&best, &last)).map_or_else(|| "—".into(), |paired| told(&paired))
+        });
+        let selected: Vec<usize> = of(lines, row).filter(|line| line.selected).map(|line| line.epoch).collect();
+        let last = last_epoch(lines);
+        let ended = selected.iter().filter(|epoch| **epoch == last).count();
+        let ended = format!("{ended} of {}", selected.len());
+        differences += &line(&escape(&row.label), &changes.chain([ended]).collect::<Vec<_>>());
+    }
+    text + &differences
+}
+
+fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lines {
+    let mut frameworks: Vec<&str> = survey.rows.iter().map(|row| row.framework.as_str()).collect();
+    frameworks.dedup();
+    let last = last_epoch(lines);
+    let looks: [(&str, Measured); 2] = [("clean", clean), (attack, robust)];
+    // Frameworks alone first, then with what is added.
+    let of_rows: Vec<(bool, usize)> = [false, true].into_iter().flat_map(|with| [(with, 0), (with, 1)]).collect();
+    let keys = of_rows.iter().map(|&(heavy, look)| {
+        let label = format!("{}, {}", looks[look].0, if heavy { "with I2FR" } else { "without" });
+        Key { label, color: COLORS[look], heavy }
+    });
+    let panel = |framework: &&str| {
+        let rows: Vec<&Row> = survey.rows.iter().filter(|row| row.framework == *framework).collect();
+        let curve = |&(with, look): &(bool, usize)| {
+            let row = rows.iter().find(|row| row.is_regularized() == with);
+            let point = |epoch| {
+                let values: Vec<f64> = after(lines, row?, epoch, looks[look].1).into_values().collect();
+                Summary::of(&values).map(|s| Point { percent: s.mean, half_width: s.half_width })
+            };
+            (1..=last).map(point).collect()
+        };
+        let place = |epoch: usize| (epoch - 1) as f64 / (last - 1).max(1) as f64;
+        Panel {
+            title: rows.iter().find(|row| !row.is_regularized()).unwrap_or(&rows[0]).label.clone(),
+            axis: "epochs",
+            ticks: (1..=last).map(|epoch| (place(epoch), epoch.to_string())).collect(),
+            curves: of_rows.iter().map(curve).collect(),
+        }
+    };
+    let panels: Vec<Panel> = frameworks.iter().map(panel).collect();
+    let abreast = panels.len().min(ABREAST);
+    Lines { title: title(survey), keys: keys.collect(), panels, abreast, footer }
+}
