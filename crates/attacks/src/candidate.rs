@@ -104,6 +104,22 @@ pub(crate) struct Ascent {
     pub wrong: Tensor,
 }
 
+/// An error where `grad` holds what is no number: a step along it is none, and the network would look robust. Not on a
+/// card, where each look would wait for what is under way.
+pub(crate) fn check_gradient(grad: &Tensor) -> Result<()> {
+    if !grad.device().is_cpu() || grad.sum_all()?.to_scalar::<f32>()?.is_finite() {
+        return Ok(());
+    }
+    // Infinite entries have a sign, and large ones an infinite sum.
+    if grad.ne(grad)?.max_all()?.to_scalar::<u8>()? != 0 {
+        candle::bail!(
+            "the network's gradient in its pixels is no number, and attacks that follow it would stand still; if this is \
+             training, it diverged: lower --lr"
+        )
+    }
+    Ok(())
+}
+
 /// Runs the network on `var` and back, at least once and `passes` times.
 pub(crate) fn ascent(victim: Victim<'_>, clean: &Clean<'_>, var: &Var, passes: usize) -> Result<Ascent> {
     let once = || {
@@ -122,6 +138,7 @@ pub(crate) fn ascent(victim: Victim<'_>, clean: &Clean<'_>, var: &Var, passes: u
     if passes > 1 {
         last.grad = (last.grad / passes as f64)?;
     }
+    check_gradient(&last.grad)?;
     Ok(last)
 }
 

@@ -1,7 +1,10 @@
 //! What one run of FAB is after, and what the network says of its points.
 
 use super::plane::dual_length;
-use crate::{Norm, Victim, candidate::misclassified};
+use crate::{
+    Norm, Victim,
+    candidate::{check_gradient, misclassified},
+};
 use candle::{D, DType, Result, Tensor, Var};
 
 /// The examples one run attacks together, each with the classes it may become.
@@ -53,6 +56,7 @@ impl<'a> Goal<'a> {
             let Some(grad) = gap.sum_all()?.backward()?.remove(&var) else {
                 candle::bail!("the network's logits do not depend on its images")
             };
+            check_gradient(&grad)?;
             let (gap, grad) = (gap.to_vec1::<f32>()?, grad.flatten_all()?.to_vec1::<f32>()?);
             for (row, (gap, grad)) in gap.into_iter().zip(grad.chunks(size)).enumerate() {
                 let far = f64::from(gap.abs()) / (dual_length(norm, grad) + TINY);

@@ -243,30 +243,6 @@ fn odd_batches_and_networks() -> Result<()> {
     Ok(())
 }
 
-/// A network whose gradients are not numbers, though its logits are.
-struct Steep;
-
-impl Model for Steep {
-    fn forward(&self, images: &Tensor, _: Mode) -> Result<Output> {
-        // The derivative of a root at 0 is infinite, and 0 times that is no number.
-        let features = images.flatten_from(1)?;
-        let zero = (&features * features.zeros_like()?)?.sqrt()?.sum_keepdim(1)?;
-        let logits = zero.broadcast_add(&Tensor::new(&[1f32, 0.], &Device::Cpu)?)?;
-        Ok(Output { features, logits })
-    }
-}
-
-#[test]
-fn gradients_that_are_no_numbers() -> Result<()> {
-    let (x, y) = (images(2), Tensor::zeros(2, DType::U32, &Device::Cpu)?);
-    for (ball, targets) in balls().into_iter().flat_map(|ball| [(ball, Some(3)), (ball, None)]) {
-        let fab = Fab { restarts: 2, targets, ..short(ball) };
-        let adv = fab.perturb(eval(&Steep, &ce(Pass::Adv)), &x, &y, &keys(&examples(2)))?;
-        assert_eq!(bits(&adv)?, bits(&x)?, "{fab}");
-    }
-    Ok(())
-}
-
 #[test]
 fn its_name() {
     let fab = Fab::new(Ball::grey_levels(8.));

@@ -118,3 +118,34 @@ fn what_transfers_does_not_depend_on_the_victim() -> Result<()> {
     }
     Ok(())
 }
+
+/// A network whose gradients are not numbers, though its logits are.
+struct Steep;
+
+impl Model for Steep {
+    fn forward(&self, images: &Tensor, _: Mode) -> Result<Output> {
+        // The derivative of a root at 0 is infinite, and 0 times that is no number.
+        let features = images.flatten_from(1)?;
+        let zero = (&features * features.zeros_like()?)?.sqrt()?.sum_keepdim(1)?;
+        let logits = zero.broadcast_add(&Tensor::new(&[1f32, 0., 0., 0.], &Device::Cpu)?)?;
+        Ok(Output { features, logits })
+    }
+}
+
+#[test]
+fn gradients_that_are_no_numbers_are_no_defence() -> Result<()> {
+    let (x, y) = (images(2), Tensor::zeros(2, DType::U32, &Device::Cpu)?);
+    for (norm, eps) in [(Norm::Linf, 0.03), (Norm::L2, 0.6)] {
+        for name in ["fgsm", "pgd-20", "cw", "apgd-ce", "apgd-t", "fab-t", "autoattack"] {
+            let Probe { attack, objective, .. } =
+                Probe::named(name, Ball { norm, eps }).map_err(candle::Error::wrap)?;
+            let told = attack.perturb(eval(&Steep, &objective), &x, &y, &keys(&examples(2))).unwrap_err().to_string();
+            assert!(told.contains("gradient in its pixels is no number"), "{name}: {told}");
+        }
+        // What needs no gradient is not told of any.
+        let Probe { attack, objective, .. } =
+            Probe::named("square", Ball { norm, eps }).map_err(candle::Error::wrap)?;
+        attack.perturb(eval(&Steep, &objective), &x, &y, &keys(&examples(2)))?;
+    }
+    Ok(())
+}
