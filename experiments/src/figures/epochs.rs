@@ -223,18 +223,22 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
             let cells = survey.cells.iter().filter(here).filter(asked);
             cells.map(|cell| ((cell.seed, cell.examples), cell.value_percent)).collect()
         };
-        let shown = attacks.iter().flat_map(|attack| BOTH.map(|checkpoint| of_weights(attack, checkpoint)));
-        let shown = shown.map(|of_seeds| interval(&of_seeds.into_values().collect::<Vec<_>>()));
-        text += &line(&escape(&row.label), &shown.collect::<Vec<_>>());
-        let changes = attacks.iter().map(|attack| {
-            let [best, last] = BOTH.map(|checkpoint| of_weights(attack, checkpoint));
-            Paired::of(&paired(&best, &last)).map_or_else(|| "—".into(), |paired| told(&paired))
-        });
+        let (mut shown, mut changes) = (Vec::new(), Vec::new());
+        for attack in attacks {
+            // Of seeds whose weights were both asked.
+            let [mut best, mut last] = BOTH.map(|checkpoint| of_weights(attack, checkpoint));
+            best.retain(|key, _| last.contains_key(key));
+            last.retain(|key, _| best.contains_key(key));
+            changes.push(Paired::of(&paired(&best, &last)).map_or_else(|| "—".into(), |paired| told(&paired)));
+            shown.extend([best, last].map(|of_seeds| interval(&of_seeds.into_values().collect::<Vec<_>>())));
+        }
+        text += &line(&escape(&row.label), &shown);
         let selected: Vec<usize> = of(lines, row).filter(|line| line.selected).map(|line| line.epoch).collect();
         let last = last_epoch(lines);
         let ended = selected.iter().filter(|epoch| **epoch == last).count();
         let ended = format!("{ended} of {}", selected.len());
-        differences += &line(&escape(&row.label), &changes.chain([ended]).collect::<Vec<_>>());
+        changes.push(ended);
+        differences += &line(&escape(&row.label), &changes);
     }
     text + &differences
 }

@@ -233,10 +233,14 @@ impl Grid {
         println!("{}: {}", self.name, self.caption);
         for (i, Planned { row, runs }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
-                let state = match (run.trained(), run.interrupted()) {
-                    (true, _) => "trained".to_owned(),
-                    (false, true) => format!("interrupted, {}", rate.estimate(run.config())),
-                    (false, false) => format!("to train, {}", rate.estimate(run.config())),
+                let estimate = rate.estimate(run.config());
+                let state = match run {
+                    run if run.trained() => "trained".to_owned(),
+                    run if run.interrupted() => format!("interrupted, {estimate}"),
+                    run if run.numbers_stand() => {
+                        format!("measured, its weights are gone; if they are needed {estimate}")
+                    }
+                    _ => format!("to train, {estimate}"),
                 };
                 // Shards count runs in the order they are trained in.
                 let ours = if in_shard(args, seed * planned.len() + i) { "" } else { " (another shard)" };

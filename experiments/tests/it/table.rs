@@ -116,6 +116,7 @@ fn every_file_of_the_contract_is_there() {
 
     // Audits outlive the weights as accuracies do.
     remove_weights(out);
+    assert!(run("table1", &pgd_at(&["--plan"]), out).matches(" measured, its weights are gone; ").count() == 2);
     assert_eq!(run("table1", &pgd_at(&[]), out), printed);
     assert!(weights(out).is_empty());
 }
