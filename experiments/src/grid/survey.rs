@@ -12,7 +12,7 @@ use crate::{
 use anyhow::Result;
 use candle::Device;
 use data::Splits;
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 /// What is asked of a run: an attack in a ball.
 #[derive(Clone, Debug)]
@@ -148,17 +148,17 @@ fn interview(
     let seeds = by_seed(planned);
     let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
     let ours: Vec<_> = all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
-    let runs: Vec<&Run> = ours.iter().map(|(run, _)| *run).collect();
-    // Numbers outlive the weights.
-    let mut known = true;
+    // Numbers outlive the weights: only who is asked something new needs them, and who lends images for it.
+    let mut needed = BTreeSet::new();
     for (run, of_seed) in &ours {
         for question in questions(run, of_seed)? {
-            known &= run.numbers_stand() && answered(run, &question, args, &data)?;
+            if !run.numbers_stand() || !answered(run, &question, args, &data)? {
+                needed.insert(run.config().id());
+                needed.extend(question.source.iter().map(|source| source.config().id()));
+            }
         }
     }
-    if known {
-        return Ok(());
-    }
+    let runs: Vec<&Run> = ours.iter().map(|(run, _)| *run).filter(|run| needed.contains(&run.config().id())).collect();
     // A network may be attacked from another, so all of them are trained first.
     fill::each(&runs, args, &data, &device, |_| Ok(()))?;
     for (run, of_seed) in ours {

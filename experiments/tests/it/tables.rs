@@ -121,6 +121,10 @@ fn figures_and_transfer_come_from_stored_runs() {
         assert!(files.each_ref().map(|file| bytes(file)) == drawn, "{name}");
         assert_eq!(shown, String::from_utf8(drawn[2].clone()).unwrap());
     }
+    // A further seed trains nothing again.
+    run("figure2", &[&common[..], &["--seeds", "0,1"]].concat(), out.path());
+    assert_eq!(runs(out.path()).len(), 4);
+    assert!(trained.iter().all(|run| !run.join("best.safetensors").exists()));
 }
 
 #[test]
