@@ -11,7 +11,7 @@ use objectives::{Clean, Objective, Pass, Stage, ce, margin};
 use std::{cell::OnceCell, sync::Arc};
 
 /// The stages of `adaptive`, an attack that knows how I2FR defends: the cross-entropy whatever the scale
-/// of the logits, I2FR itself by PGD and by Auto-PGD, both together as in training, and the features of
+/// of the logits, I2FR itself by PGD and by Auto-PGD, cross-entropy and I2FR together, and the features of
 /// another class.
 pub const ADAPTIVE: [&str; 5] = ["apgd-scaled-ce", "pgd-i2fr", "apgd-i2fr", "apgd-ce-i2fr", "match-features"];
 

@@ -38,8 +38,8 @@ pub struct Apgd {
     pub passes: usize,
     /// Whether an example's first misclassified iterate is its result, and it is attacked no more. Which
     /// examples are broken is the same either way, and so is what comes back of the others, unless the
-    /// objective compares examples with each other: then only with those left. No effect with batch
-    /// statistics, which would change with the batch.
+    /// network answers at random, or the objective compares examples with each other: then only with those
+    /// left. No effect with batch statistics, which would change with the batch.
     pub first: bool,
 }
 

@@ -103,7 +103,7 @@ impl Ball {
     pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
-            // The guard of the reference code: a gradient far below it moves little.
+            // The guard of the reference code: a gradient far below it moves little, which Auto-PGD does not accept.
             Norm::L2 => self.project(&(x + (grad.broadcast_div(&(norms(grad)? + TINY)?)? * length)?)?, centre),
         }
     }

@@ -51,7 +51,8 @@ impl Probe {
     /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP`
     /// for gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`). Numbers have
     /// one spelling, so that two names are never the same attack by accident: no sign, no leading zero, no
-    /// `x1` or `-eot1`. Auto-PGD leaves examples alone once they are broken ([`Apgd::first`]).
+    /// `x1` or `-eot1`. Auto-PGD leaves examples alone once they are broken ([`Apgd::first`]), but with `-eotP`: what a
+    /// network that answers at random got wrong once it may get right when it is asked again.
     ///
     /// # Errors
     /// When no attack has that name.
@@ -60,7 +61,7 @@ impl Probe {
             return Err(UnknownAttack::new(name));
         };
         let pgd = Pgd { restarts, passes, ..Pgd::new(ball, steps) };
-        let apgd = Apgd { restarts, passes, first: true, ..Apgd::new(ball, steps) };
+        let apgd = Apgd { restarts, passes, first: passes == 1, ..Apgd::new(ball, steps) };
         let (attack, objective): (Arc<dyn Attack>, _) = match family {
             "fgsm" => (Arc::new(Pgd { passes, ..Pgd::fgsm(ball) }), ce(Pass::Adv)),
             "pgd" => (Arc::new(pgd), ce(Pass::Adv)),

@@ -10,7 +10,8 @@ pub enum Schedule {
     Piecewise,
     /// `cosine`: half a cosine from 1 to 0.
     Cosine,
-    /// `one-cycle`: linear from 0 to 1 over the first 40 % of steps and back to 0, as in Fast-AT's code.
+    /// `one-cycle`: linear from 0 to 1 over the first 40 % of steps and back to 0, as in Fast-AT's code for
+    /// MNIST (its code for CIFAR-10 peaks at half).
     OneCycle,
     /// `constant`.
     Constant,

@@ -27,9 +27,9 @@ pub enum Positive {
 /// The clean feature that an adversarial one is pushed from.
 #[derive(Clone, Debug)]
 pub enum Negative {
-    /// The one most similar to it in `|cos|` among other classes of the batch, the earliest of equals: the
-    /// official code's hard mining, which looks in a batch drawn for that purpose. An example without any
-    /// has no triplet.
+    /// The one most similar to it in `|cos|`, as its loss has it, among other classes of the batch, the earliest of
+    /// equals. An example without any has no triplet. (The official code's hard mining looks in a batch drawn for that
+    /// purpose, by the signed cosine, in evaluation mode; features behind a rectifier have no other cosines.)
     Hardest,
     /// That of the given row of the batch, `(N,)`, for each example.
     Rows(Tensor),

@@ -1,7 +1,8 @@
 //! What is stored, as pairs of measurements of one seed.
 
 use super::{
-    rule::{Contrast, Doubts},
+    doubts::Doubts,
+    rule::Contrast,
     stated::{Claim, Claims, Selector},
 };
 use crate::{

@@ -6,6 +6,7 @@
 //! held-out images and seeds beyond those that a claim names do not count, and a seed whose two measurements are of
 //! different numbers of images is left out.
 
+mod doubts;
 mod evidence;
 mod rule;
 mod stated;
@@ -13,8 +14,9 @@ mod stated;
 mod tests;
 mod written;
 
+pub use doubts::{Doubts, Sides};
 pub use evidence::Setting;
-pub use rule::{Contrast, Doubts, Finding, Sides, Tested, Verdict, judge};
+pub use rule::{Contrast, Finding, Tested, Verdict, judge};
 pub use stated::{BUILT_IN, Claim, Claims, Direction, Rule, Selector};
 pub(crate) use written::short;
 

@@ -4,7 +4,10 @@
 //! chance of any false verdict below the level. A two-sided test errs in each direction with half its level, so that the
 //! two p together do not err more often than one test.
 
-use super::stated::{Claim, Claims, Direction, Rule};
+use super::{
+    doubts::{Doubts, Sides},
+    stated::{Claim, Claims, Direction, Rule},
+};
 use crate::report::Paired;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,36 +60,6 @@ pub struct Contrast {
     pub remarks: Vec<String>,
     /// Whose robustness may be less than was measured.
     pub doubts: Sides,
-}
-
-/// Doubts about what is compared.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sides {
-    /// About what is subtracted.
-    pub before: Doubts,
-    /// About what it is subtracted from.
-    pub after: Doubts,
-}
-
-/// Why robustness may be less than was measured; never more, so that it can still be too small.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Doubts {
-    /// Audits that failed, in words.
-    pub failed: BTreeSet<String>,
-    /// Runs that were not audited.
-    pub unaudited: BTreeSet<String>,
-}
-
-impl Doubts {
-    /// Those of all contrasts, in words.
-    fn of<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> BTreeSet<String> {
-        let mut words: BTreeSet<String> = all.clone().flat_map(|doubts| doubts.failed.iter().cloned()).collect();
-        let unaudited: BTreeSet<&String> = all.flat_map(|doubts| &doubts.unaudited).collect();
-        if let Some(first) = unaudited.first() {
-            words.insert(format!("{} of the runs behind it were not audited, such as {first}", unaudited.len()));
-        }
-        words
-    }
 }
 
 /// A difference that was tested.
@@ -198,23 +171,28 @@ impl Weighed {
         if verdict == Verdict::Undecided {
             remarks.insert(0, why_undecided(claim, &tested, &seeds));
             remarks.extend(beaten(claim, &tested, level));
-        } else if claim.rule == Rule::Several && verdict != Verdict::NotMeasured {
-            let wanted = if verdict == Verdict::Supported { -1 } else { 1 };
-            let against: Vec<&str> =
-                tested.iter().filter(|t| side(claim, t) == wanted && t.p() <= level).map(|t| t.name.as_str()).collect();
-            if !against.is_empty() {
-                verdict = Verdict::Undecided;
-                remarks.insert(0, format!("mixed: the opposite holds for {}", against.join(", ")));
-            }
+        } else if claim.rule == Rule::Several
+            && verdict != Verdict::NotMeasured
+            && let Some(reason) = mixed(claim, &tested, verdict, level)
+        {
+            verdict = Verdict::Undecided;
+            remarks.insert(0, reason);
         }
         let before = Doubts::of(contrasts.iter().map(|contrast| &contrast.doubts.before));
         let after = Doubts::of(contrasts.iter().map(|contrast| &contrast.doubts.after));
         let higher = if claim.supports == Direction::More { Verdict::Supported } else { Verdict::Contradicted };
+        // One comparator that is better is enough to contradict `every`, if it is beyond doubt.
+        let beyond_doubt = claim.rule == Rule::Every
+            && tested.iter().zip(contrasts).any(|(t, contrast)| {
+                let enough = t.p() * tested.len() as f64 * (adjusted_p / p) <= level;
+                side(claim, t) < 0 && enough && contrast.doubts.before == Doubts::default()
+            });
         // An accuracy in doubt may be lower: what was lower all the same stays so.
         let objections: BTreeSet<String> = match verdict {
             Verdict::NotMeasured => BTreeSet::new(),
             Verdict::Undecided => &before | &after,
             verdict if verdict == higher => after,
+            _ if beyond_doubt => BTreeSet::new(),
             _ => before,
         };
         if !objections.is_empty() {
@@ -226,6 +204,20 @@ impl Weighed {
         }
         Finding { verdict, tested, p, adjusted_p, remarks }
     }
+}
+
+/// What keeps several frameworks from having one verdict: some that differ from the others, or were not tested.
+fn mixed(claim: &Claim, tested: &[Tested], verdict: Verdict, level: f64) -> Option<String> {
+    let wanted = if verdict == Verdict::Supported { -1 } else { 1 };
+    let named = |those: &dyn Fn(&Tested) -> bool| {
+        tested.iter().filter(|t| those(t)).map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let against = named(&|t| side(claim, t) == wanted && t.p() <= level);
+    if !against.is_empty() {
+        return Some(format!("mixed: the opposite holds for {against}"));
+    }
+    let untested = named(&|t| t.paired.is_none_or(|paired| paired.difference.seeds < claim.seeds));
+    (!untested.is_empty()).then(|| format!("the opposite may hold for {untested}: fewer than {} seeds", claim.seeds))
 }
 
 /// Each text once, in the order they first came.

@@ -206,6 +206,13 @@ fn several_and_every_mean_what_they_say() {
         (Verdict::Undecided, "mixed: the opposite holds for fast-at")
     );
     assert_eq!(verdict(several, &[(0, -3.0), (3, -3.0)]).verdict, Verdict::Contradicted);
+    // Who was not tested, or on too few seeds, may lose.
+    let mut contrasts = same(&claims, &[3.0; 12]);
+    contrasts[several][1].differences.clear();
+    contrasts[several][3].differences.retain(|seed, _| *seed < 10);
+    let untested = judge(&claims, &contrasts).swap_remove(several);
+    assert_eq!(untested.verdict, Verdict::Undecided);
+    assert_eq!(untested.remarks, ["the opposite may hold for trades, alp: fewer than 11 seeds"]);
 
     let all: Vec<(usize, f64)> = (0..claims.claims[every].frameworks.len()).map(|i| (i, 3.0)).collect();
     assert_eq!(verdict(every, &all).verdict, Verdict::Supported);
@@ -245,12 +252,20 @@ fn robustness_in_doubt_decides_nothing_unless_less_of_it_would_decide_the_same()
             (&before, -1.0, None),
         ] {
             let mut contrasts = same(&claims, &[sign * 50.0; 12]);
-            contrasts.iter_mut().for_each(|own| own[0].doubts = sides.clone());
+            contrasts.iter_mut().flatten().for_each(|contrast| contrast.doubts = sides.clone());
             for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
                 assert_eq!(finding.verdict, decided.unwrap_or(Verdict::Undecided), "{}", claim.id);
                 let remarks = decided.map_or_else(|| vec![said.to_owned()], |_| Vec::new());
                 assert_eq!(finding.remarks, remarks, "{}", claim.id);
             }
+        }
+        // Of comparators, one that is better beyond doubt is enough.
+        let mut contrasts = same(&claims, &[-50.0; 12]);
+        contrasts.iter_mut().for_each(|own| own[0].doubts = before.clone());
+        for (claim, finding) in claims.claims.iter().zip(judge(&claims, &contrasts)) {
+            let contradicted = claim.rule == Rule::Every;
+            assert_eq!(finding.verdict == Verdict::Contradicted, contradicted, "{}", claim.id);
+            assert_eq!(finding.remarks.is_empty(), contradicted, "{}: {:?}", claim.id, finding.remarks);
         }
         // What chance leaves open says what else is against it.
         let mut contrasts = same(&claims, &[50.0; 3]);

@@ -3,7 +3,7 @@
 use super::{
     heading, line,
     lines::{COLORS, Key, Lines, Panel, Point},
-    rule, title, told, write_pictures,
+    rule, title, write_pictures,
 };
 use crate::{
     files,
@@ -11,7 +11,7 @@ use crate::{
     grid::{Grid, Question, Survey, TableArgs, column_label},
     process::Usage,
     report::{
-        Cell, Paired, Row, Summary,
+        Cell, Row, Summary,
         caption::{self, Condition},
         markdown::escape,
     },
@@ -162,6 +162,12 @@ fn interval(values: &[f64]) -> String {
     Summary::of(values).map_or_else(|| "—".into(), told)
 }
 
+/// The same of differences: `+1.2 ± 0.4`.
+fn signed(differences: &[f64]) -> String {
+    let told = interval(differences).replace('-', "−");
+    if differences.iter().sum::<f64>() > 0. { format!("+{told}") } else { told }
+}
+
 /// Differences of what two maps both have.
 fn paired<K: Ord>(before: &BTreeMap<K, f64>, after: &BTreeMap<K, f64>) -> Vec<f64> {
     after.iter().filter_map(|(key, after)| Some(after - before.get(key)?)).collect()
@@ -181,11 +187,7 @@ fn by_epoch(survey: &Survey, lines: &[Line], attack: &str) -> String {
         let cells = epochs.iter().map(|epoch| interval(&of_row(epoch).into_values().collect::<Vec<_>>()));
         text += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
         let Some(alone) = alone(survey, row) else { continue };
-        let cells = epochs.iter().map(|epoch| {
-            let paired = paired(&after(lines, alone, *epoch, robust), &of_row(epoch));
-            let told = interval(&paired);
-            if paired.iter().sum::<f64>() > 0. { format!("+{told}") } else { told.replace('-', "−") }
-        });
+        let cells = epochs.iter().map(|epoch| signed(&paired(&after(lines, alone, *epoch, robust), &of_row(epoch))));
         differences += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
     }
     if !differences.is_empty() {
@@ -210,9 +212,8 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
     let labels: Vec<String> =
         attacks.iter().map(|attack| column_label(attack)).chain(["last epoch is best".into()]).collect();
     let mut differences = format!(
-        "\n**Last minus best** in points, paired over n seeds: mean ± half the 95 % interval (Student), and p of the \
-         two-sided sign-flip test, not corrected for there being several. Below 0 is robust overfitting. Where the last \
-         epoch is the best, both have the same weights.\n\n{}{}",
+        "\n**Last minus best** in points, paired over seeds: mean ± half the 95 % interval (Student). Below 0 is robust \
+         overfitting. Where the last epoch is the best, both have the same weights, and the difference is 0.\n\n{}{}",
         line("", &labels),
         rule(labels.len())
     );
@@ -229,7 +230,7 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
             let [mut best, mut last] = BOTH.map(|checkpoint| of_weights(attack, checkpoint));
             best.retain(|key, _| last.contains_key(key));
             last.retain(|key, _| best.contains_key(key));
-            changes.push(Paired::of(&paired(&best, &last)).map_or_else(|| "—".into(), |paired| told(&paired)));
+            changes.push(signed(&paired(&best, &last)));
             shown.extend([best, last].map(|of_seeds| interval(&of_seeds.into_values().collect::<Vec<_>>())));
         }
         text += &line(&escape(&row.label), &shown);

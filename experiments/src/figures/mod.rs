@@ -13,7 +13,7 @@ use crate::{
     files,
     grid::Survey,
     pictures::drawing::{self, Drawing},
-    report::{Paired, Summary, caption, differences::significant},
+    report::caption,
     run::Split,
 };
 use anyhow::Result;
@@ -61,12 +61,4 @@ fn shown(value: Option<f64>) -> String {
 /// The mean, if there is anything to average.
 fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// A paired difference in points: `+1.2 ± 0.4 (n = 11, p = 0.002)`.
-fn told(paired: &Paired) -> String {
-    let Summary { mean, half_width, seeds, .. } = paired.difference;
-    let half = half_width.map_or_else(String::new, |half| format!(" ± {half:.1}"));
-    let p = paired.p_value.map_or_else(String::new, |p| format!(", p = {}", significant(p)));
-    format!("{mean:+.1}{half} (n = {seeds}{p})").replace('-', "−")
 }

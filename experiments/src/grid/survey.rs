@@ -31,7 +31,10 @@ pub struct Question {
 
 impl Question {
     fn place(&self, run: &Run) -> Place {
-        self.split.place(Place { epsilon: self.epsilon.clone(), ..run.place(self.checkpoint) })
+        // Equal weights are asked once; but images of another network are those of its checkpoint.
+        let once = run.ends_best() && self.source.is_none();
+        let checkpoint = if once { Checkpoint::Best } else { self.checkpoint };
+        self.split.place(Place { epsilon: self.epsilon.clone(), ..run.place(checkpoint) })
     }
 
     /// How cells call the attack.

@@ -73,10 +73,7 @@ fn accuracy(findings: &Findings) -> String {
              <th scope=\"col\" class=\"number\">images</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
         )
     };
-    let [best, last] = [Checkpoint::Best, Checkpoint::Last];
-    // Where the last epoch is the best, they have the same weights.
-    let shown = if findings.epoch_of(best) == findings.epoch_of(last) { vec![best] } else { vec![best, last] };
-    shown.into_iter().map(table).collect()
+    [Checkpoint::Best, Checkpoint::Last].map(table).concat()
 }
 
 fn score(Score { outcome, .. }: &Score) -> String {

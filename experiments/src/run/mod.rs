@@ -203,13 +203,16 @@ impl Run {
         Ok(())
     }
 
-    /// Where the verdicts on its weights stand: in one place where the last epoch is the best, since both have the same
-    /// weights.
+    /// Whether the last epoch is the best, so that both checkpoints have the same weights.
+    pub fn ends_best(&self) -> bool {
+        let known = self.record().map(|record| record.weights_sha256).unwrap_or_default();
+        let [best, last] = [Checkpoint::Best, Checkpoint::Last].map(|checkpoint| known.get(checkpoint.name()));
+        best.is_some() && best == last
+    }
+
+    /// Where the verdicts on its weights stand.
     pub fn place(&self, checkpoint: Checkpoint) -> Place {
         let RunConfig { norm, epsilon, .. } = self.config.clone();
-        let known = self.record().map(|record| record.weights_sha256).unwrap_or_default();
-        let [best, last] = [Checkpoint::Best, Checkpoint::Last].map(|c| known.get(c.name()));
-        let checkpoint = if best.is_some() && best == last { Checkpoint::Best } else { checkpoint };
         Place { checkpoint: checkpoint.name().into(), norm, epsilon }
     }
 

@@ -152,8 +152,7 @@ impl Moves {
     /// Moves the change in one window to another, where it joins a bump and what is there.
     ///
     /// The first window's new change points along the sum of a bump of norm 1 and its old direction; its
-    /// length in every channel is what both windows held together, and a channel's part of what the
-    /// radius has left (the paper takes each channel's own part of both windows; this is AutoAttack's code).
+    /// length in a channel is what both windows held there, and a channel's part of what the radius has left.
     fn carry(&self, image: &[f32], best: &[f32], stream: &mut Stream, out: &mut [f32]) {
         let size = self.size;
         for ((out, best), image) in out.iter_mut().zip(best).zip(image) {
@@ -163,13 +162,12 @@ impl Moves {
         let second = Window::draw(self.side, size, stream);
         let turned = stream.coin();
         let left = (self.ball.eps.powi(2) - norm(out).powi(2)).max(0.) / size.c as f64;
-        let held: f64 =
-            (0..size.c).map(|c| first.squares(None, out, c, size) + second.squares(Some(first), out, c, size)).sum();
-        let length = (left + held).sqrt();
         let mut fresh = Vec::with_capacity(size.c * self.bump.len());
         for channel in 0..size.c {
             let sign = stream.sign();
-            let scale = (first.squares(None, out, channel, size).sqrt() + TINY).recip() as f32;
+            let held = first.squares(None, out, channel, size);
+            let length = (left + held + second.squares(Some(first), out, channel, size)).sqrt();
+            let scale = (held.sqrt() + TINY).recip() as f32;
             let from = fresh.len();
             let places = first.places(channel, size).enumerate();
             fresh.extend(places.map(|(k, at)| sign * self.bump[turn(k, self.side, turned)] + out[at] * scale));

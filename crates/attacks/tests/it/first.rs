@@ -1,7 +1,7 @@
 //! Auto-PGD that leaves an example alone once it is broken.
 
 use crate::setting::{Counting, bits, eval, examples, images, judge, keys, net, predictions};
-use attacks::{Apgd, ApgdT, Attack, Ball, Keys, Norm, Victim};
+use attacks::{Apgd, ApgdT, Attack, Ball, Keys, Norm, Probe, Victim};
 use candle::{Device, Result, Tensor};
 use models::Mode;
 use objectives::{Objective, Pass, ce, dlr, kl, margin, targeted_dlr};
@@ -93,6 +93,18 @@ fn broken_examples_cost_nothing() -> Result<()> {
     assert_eq!(cost(0., true, Mode::Eval)?, all, "none falls");
     // Batch statistics would be those of fewer examples.
     assert_eq!(cost(255., true, Mode::BatchStats)?, all);
+    Ok(())
+}
+
+/// A network that answers at random may get right, when it is asked again, what it got wrong once.
+#[test]
+fn gradients_that_are_means_go_all_the_way() -> Result<()> {
+    let cost = |name| {
+        let Probe { attack, .. } = Probe::named(name, Ball::grey_levels(255.)).map_err(candle::Error::wrap)?;
+        cost(attack.as_ref(), Mode::Eval)
+    };
+    let (one, mean) = (cost("apgd-ce-8")?, cost("apgd-ce-8-eot2")?);
+    assert!(one < 4 * N && mean >= 2 * 8 * N, "{one}, {mean}");
     Ok(())
 }
 
