@@ -1,8 +1,8 @@
 //! Figure 6: how soon do networks become robust, and do they stay so?
 //!
 //! ```text
-//! cargo run --release --bin figure6                                     # minutes: synthetic images
-//! cargo run --release --bin figure6 -- --profile cpu --data-dir DIR     # an evening, minutes after table1: real CIFAR-10
+//! cargo run --release --bin figure6                                                            # minutes: synthetic images
+//! cargo run --release --bin figure6 -- --profile cpu --columns clean,pgd-20 --data-dir DIR     # minutes after table1: CIFAR-10
 //! ```
 //!
 //! The networks are those of Table 1. Expected: where training is long and the learning rate falls early, robust accuracy

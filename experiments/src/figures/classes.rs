@@ -1,6 +1,6 @@
 //! Accuracy class by class: means hide that one class may pay for another.
 
-use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
+use super::{alone, conditions, heading, heat::Heat, line, mean, paired, rule, shown, title, write_pictures};
 use crate::{
     arsenal, files,
     grid::{Goal, Grid, Survey, TableArgs, column_label},
@@ -179,13 +179,11 @@ fn worst(lines: &[Line], row: &Row, attack: &str) -> BTreeMap<u64, f64> {
 /// What a regulariser does to the worst class.
 fn differences(survey: &Survey, attacks: &[&str], lines: &[Line]) -> String {
     let mut text = String::new();
-    for row in survey.rows.iter().filter(|row| row.regularizer != "none") {
-        let alone = survey.rows.iter().find(|other| other.framework == row.framework && other.regularizer == "none");
-        let Some(alone) = alone else { continue };
+    for row in &survey.rows {
+        let Some(alone) = alone(survey, row) else { continue };
         let cells = attacks.iter().map(|attack| {
-            let (with, without) = (worst(lines, row, attack), worst(lines, alone, attack));
-            let paired: Vec<f64> = with.iter().filter_map(|(seed, with)| Some(with - without.get(seed)?)).collect();
-            Paired::of(&paired).map_or_else(|| "—".into(), |paired| told(&paired))
+            let [without, with] = [alone, row].map(|row| worst(lines, row, attack));
+            Paired::of(&paired(&without, &with)).map_or_else(|| "—".into(), |paired| told(&paired))
         });
         text += &line(&escape(&row.label), &cells.collect::<Vec<_>>());
     }

@@ -171,7 +171,7 @@ fn keys(rows: &[Row]) -> Vec<Key> {
     frameworks.dedup();
     let key = |row: &Row| {
         let place = frameworks.iter().position(|framework| *framework == row.framework).unwrap_or(0);
-        Key { label: row.label.clone(), color: COLORS[place % COLORS.len()], heavy: row.regularizer != "none" }
+        Key { label: row.label.clone(), color: COLORS[place % COLORS.len()], heavy: row.is_regularized() }
     };
     rows.iter().map(key).collect()
 }

@@ -1,9 +1,9 @@
 //! Training epoch by epoch, and what it leaves: its best weights and its last.
 
 use super::{
-    heading, line,
+    alone, heading, line,
     lines::{COLORS, Key, Lines, Panel, Point},
-    rule, title, write_pictures,
+    paired, rule, title, write_pictures,
 };
 use crate::{
     files,
@@ -149,12 +149,6 @@ fn clean(line: &Line) -> f64 {
     line.held_out_clean_percent
 }
 
-/// What a row is compared with.
-fn alone<'a>(survey: &'a Survey, row: &Row) -> Option<&'a Row> {
-    let alone = |other: &&Row| other.framework == row.framework && !other.is_regularized();
-    survey.rows.iter().find(alone).filter(|_| row.is_regularized())
-}
-
 /// `50.1 ± 2.0`.
 fn interval(values: &[f64]) -> String {
     let half = |half: f64| format!(" ± {half:.1}");
@@ -166,11 +160,6 @@ fn interval(values: &[f64]) -> String {
 fn signed(differences: &[f64]) -> String {
     let told = interval(differences).replace('-', "−");
     if differences.iter().sum::<f64>() > 0. { format!("+{told}") } else { told }
-}
-
-/// Differences of what two maps both have.
-fn paired<K: Ord>(before: &BTreeMap<K, f64>, after: &BTreeMap<K, f64>) -> Vec<f64> {
-    after.iter().filter_map(|(key, after)| Some(after - before.get(key)?)).collect()
 }
 
 /// Accuracies and differences as training goes on.
@@ -248,19 +237,19 @@ fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lin
     let mut frameworks: Vec<&str> = survey.rows.iter().map(|row| row.framework.as_str()).collect();
     frameworks.dedup();
     let last = last_epoch(lines);
-    let looks: [(&str, Measured); 2] = [("clean", clean), (attack, robust)];
+    let measured: [(&str, Measured); 2] = [("clean", clean), (attack, robust)];
     // Frameworks alone first, then with what is added.
-    let of_rows: Vec<(bool, usize)> = [false, true].into_iter().flat_map(|with| [(with, 0), (with, 1)]).collect();
-    let keys = of_rows.iter().map(|&(heavy, look)| {
-        let label = format!("{}, {}", looks[look].0, if heavy { "with I2FR" } else { "without" });
-        Key { label, color: COLORS[look], heavy }
+    let drawn = [false, true].map(|with| measured.map(|(name, measured)| (with, name, measured))).concat();
+    let keys = drawn.iter().zip(COLORS.iter().take(measured.len()).cycle()).map(|(&(heavy, name, _), &color)| {
+        let label = format!("{name}, {}", if heavy { "with I2FR" } else { "without" });
+        Key { label, color, heavy }
     });
     let panel = |framework: &&str| {
         let rows: Vec<&Row> = survey.rows.iter().filter(|row| row.framework == *framework).collect();
-        let curve = |&(with, look): &(bool, usize)| {
+        let curve = |&(with, _, measured): &(bool, &str, Measured)| {
             let row = rows.iter().find(|row| row.is_regularized() == with);
             let point = |epoch| {
-                let values: Vec<f64> = after(lines, row?, epoch, looks[look].1).into_values().collect();
+                let values: Vec<f64> = after(lines, row?, epoch, measured).into_values().collect();
                 Summary::of(&values).map(|s| Point { percent: s.mean, half_width: s.half_width })
             };
             (1..=last).map(point).collect()
@@ -270,7 +259,7 @@ fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lin
             title: rows.iter().find(|row| !row.is_regularized()).unwrap_or(&rows[0]).label.clone(),
             axis: "epochs",
             ticks: (1..=last).map(|epoch| (place(epoch), epoch.to_string())).collect(),
-            curves: of_rows.iter().map(curve).collect(),
+            curves: drawn.iter().map(curve).collect(),
         }
     };
     let panels: Vec<Panel> = frameworks.iter().map(panel).collect();

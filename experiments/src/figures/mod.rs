@@ -13,11 +13,11 @@ use crate::{
     files,
     grid::Survey,
     pictures::drawing::{self, Drawing},
-    report::caption,
+    report::{Row, caption},
     run::Split,
 };
 use anyhow::Result;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Writes `NAME.svg` and `NAME.png` below `out`.
 fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> {
@@ -41,6 +41,17 @@ fn title(survey: &Survey) -> String {
 /// The same as the first line of Markdown.
 fn heading(survey: &Survey) -> String {
     format!("**{}.** {}.", caption::title(survey.name), survey.caption)
+}
+
+/// The row that one with a regulariser is compared with.
+fn alone<'a>(survey: &'a Survey, row: &Row) -> Option<&'a Row> {
+    let alone = |other: &&Row| other.framework == row.framework && !other.is_regularized();
+    survey.rows.iter().find(alone).filter(|_| row.is_regularized())
+}
+
+/// Differences of what two maps both have.
+fn paired<K: Ord>(before: &BTreeMap<K, f64>, after: &BTreeMap<K, f64>) -> Vec<f64> {
+    after.iter().filter_map(|(key, after)| Some(after - before.get(key)?)).collect()
 }
 
 /// A line of a Markdown table.

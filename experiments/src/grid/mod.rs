@@ -207,8 +207,7 @@ impl Grid {
                 for attack in &columns {
                     let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
                     if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
-                        let (table, epsilon) = (args.split.named(self.name), run.config().epsilon.clone());
-                        cells.push(cell(table, &row, run, epsilon, (*attack).into(), &outcome, args));
+                        cells.push(cell(args.split.named(self.name), &row, run, (*attack).into(), &outcome, args));
                     }
                 }
             }
@@ -252,17 +251,9 @@ impl Grid {
     }
 }
 
-/// An answer as files keep it.
-fn cell(
-    table: String,
-    row: &Row,
-    run: &Run,
-    epsilon: String,
-    attack: String,
-    outcome: &Outcome,
-    args: &TableArgs,
-) -> Cell {
-    let RunConfig { dataset, arch, norm, seed, .. } = run.config().clone();
+/// An answer as files keep it: in the run's own ball, on the weights that `args` ask for.
+fn cell(table: String, row: &Row, run: &Run, attack: String, outcome: &Outcome, args: &TableArgs) -> Cell {
+    let RunConfig { dataset, arch, norm, epsilon, seed, .. } = run.config().clone();
     Cell {
         table,
         framework: row.framework.clone(),

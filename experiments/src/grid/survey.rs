@@ -129,10 +129,9 @@ impl Grid {
                 let run = of_seed[i];
                 for question in questions(run, of_seed)?.iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
-                    let (table, epsilon) = (self.name.to_owned(), question.epsilon.clone());
-                    let checkpoint = question.checkpoint.name().into();
-                    let cell = cell(table, row, run, epsilon, question.name(), &outcome, args);
-                    cells.push(Cell { checkpoint, ..cell });
+                    let (epsilon, checkpoint) = (question.epsilon.clone(), question.checkpoint.name().into());
+                    let cell = cell(self.name.to_owned(), row, run, question.name(), &outcome, args);
+                    cells.push(Cell { epsilon, checkpoint, ..cell });
                 }
             }
         }

@@ -195,3 +195,24 @@ impl Moves {
 fn turn(k: usize, side: usize, turned: bool) -> usize {
     if turned { k % side * side + k / side } else { k }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernels::Key;
+
+    /// As in AutoAttack's code since 2021: what both windows held in one channel is no room for another.
+    #[test]
+    fn a_channel_keeps_its_own_part() {
+        let size = Size { c: 2, h: 3, w: 3 };
+        let mut moves = Moves::new(Ball { norm: Norm::L2, eps: 0.3 }, size);
+        moves.cover(1.);
+        // The whole radius is in the first channel, and both windows are the whole image.
+        let (image, mut best) = ([0.5; 18], [0.5; 18]);
+        best[..9].fill(0.6);
+        let mut out = [0.; 18];
+        let key = Key { seed: 0, epoch: 0, example: 0, restart: 0 };
+        moves.propose(&image, &best, &mut Stream::new(key), &mut out);
+        assert!(out[..9] != best[..9] && out[9..].iter().all(|v| (v - 0.5).abs() < 1e-3), "{out:?}");
+    }
+}
