@@ -20,6 +20,9 @@ pub struct RunConfig {
     pub arch: String,
     pub framework: String,
     pub regularizer: Option<Regularizer>,
+    /// Of frameworks whose [`frameworks::beta`] is left open, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
     /// Adversarial weight perturbation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awp: Option<f64>,
@@ -144,7 +147,8 @@ impl RunConfig {
     /// When a name is unknown or a weight is impossible.
     pub fn game(&self) -> Result<Framework> {
         let (ball, epochs, warm_up) = (self.ball()?, self.epochs, self.warm_up.unwrap_or(0));
-        let setting = Setting { ball, steps: self.attack_steps, epochs, seed: self.seed, warm_up };
+        let (steps, beta) = (self.attack_steps, self.beta);
+        let setting = Setting { ball, steps, epochs, seed: self.seed, warm_up, beta };
         let mut game = frameworks::named(&self.framework, setting)?;
         if let Some(gamma) = self.awp {
             game = game.with_awp(Awp { gamma });

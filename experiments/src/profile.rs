@@ -155,6 +155,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         arch: arch.to_string(),
         framework: String::new(),
         regularizer: None,
+        beta: args.beta,
         awp: args.awp,
         averaging: args.average.map(|how| how.to_string()),
         label_smoothing: args.label_smoothing,
@@ -183,7 +184,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
 /// The profile with what the command line changes of its training, as one types it: `mnist --epochs 5`. Data set,
 /// network, threat model and what results name as a part of the framework are left out.
 pub fn recipe(args: &TrainingArgs) -> String {
-    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, awp, .. } = args;
+    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, awp, beta, .. } = args;
     let said = |option: &str, value: Option<String>, silence: fn(&mut TrainingArgs)| {
         let mut silent = args.clone();
         silence(&mut silent);
@@ -200,6 +201,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("optimizer", optimizer.map(|optimizer| optimizer.get_name().to_owned()), |args| args.optimizer = None),
         said("attack-steps", attack_steps.map(|n| n.to_string()), |args| args.attack_steps = None),
         said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
+        said("beta", beta.map(|beta| beta.to_string()), |args| args.beta = None),
         said("awp", awp.map(|gamma| gamma.to_string()), |args| args.awp = None),
     ];
     let training: String = training.into_iter().flatten().collect();
@@ -257,7 +259,7 @@ mod tests {
         for said in [
             "quick",
             "mnist --train-examples 12000 --epochs 5",
-            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1 --awp 0.01",
+            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1 --beta 1 --awp 0.01",
             "mnist --optimizer sgd",
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",

@@ -61,6 +61,8 @@ pub struct Setting {
     pub seed: u64,
     /// Epochs at the beginning over which the attack's radius rises to that of the threat model.
     pub warm_up: usize,
+    /// What [`beta`] says of the method, otherwise than it says.
+    pub beta: Option<f64>,
 }
 
 /// Makes a framework.
@@ -71,9 +73,9 @@ pub const ALL: [(&str, Make); 13] = [
     ("standard", |_| standard()),
     ("pgd-at", |s| pgd_at(s.ball, s.steps)),
     ("mixed-at", |s| mixed_at(s.ball, s.steps)),
-    ("trades", |s| trades(s.ball, s.steps, trades::BETA)),
-    ("mart", |s| mart(s.ball, s.steps, mart::LAMBDA)),
-    ("alp", |s| alp(s.ball, s.steps, alp::WEIGHT)),
+    ("trades", |s| trades(s.ball, s.steps, s.beta.unwrap_or(trades::BETA))),
+    ("mart", |s| mart(s.ball, s.steps, s.beta.unwrap_or(mart::LAMBDA))),
+    ("alp", |s| alp(s.ball, s.steps, s.beta.unwrap_or(alp::WEIGHT))),
     ("fast-at", |s| fast_at(s.ball)),
     ("friendly-at", |s| friendly_at(s.ball, s.steps, s.epochs)),
     ("adr", |s| adr(s.ball, s.steps)),
@@ -82,6 +84,17 @@ pub const ALL: [(&str, Make); 13] = [
     ("he", |s| he(s.ball, s.steps)),
     ("feature-scattering", |s| feature_scattering(s.ball)),
 ];
+
+/// Weight of the term that the framework called `name` adds to a cross-entropy, where its authors leave it open, as
+/// tables have it: TRADES's and MART's beta, ALP's weight of pairing.
+pub fn beta(name: &str) -> Option<f64> {
+    match name {
+        "trades" => Some(trades::BETA),
+        "mart" => Some(mart::LAMBDA),
+        "alp" => Some(alp::WEIGHT),
+        _ => None,
+    }
+}
 
 /// How often what the framework called `name` trains has changed, from 1 on: stored runs of another revision are others.
 pub fn revision(name: &str) -> u32 {

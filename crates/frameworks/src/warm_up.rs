@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_radius_rises_to_the_whole_one() {
         let ball = Ball { norm: attacks::Norm::Linf, eps: 0.3 };
-        let setting = Setting { ball, steps: 3, epochs: 5, seed: 0, warm_up: 2 };
+        let setting = Setting { ball, steps: 3, epochs: 5, seed: 0, warm_up: 2, beta: None };
         let game = named("pgd-at", setting).unwrap();
         assert!(game.attack.to_string().ends_with("rising over the first 2 epochs,"), "{}", game.attack);
         let net = Net::new(Arch::MnistCnn, [1, 28, 28], 10, 0, &Device::Cpu).unwrap();

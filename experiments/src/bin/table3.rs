@@ -47,13 +47,13 @@ fn main() -> ExitCode {
         row("pgd-at").i2fr_as("margin 2", |r| r.margin = 2.).beyond_quick(),
         row("pgd-at").i2fr_as("clean features constant", |r| r.clean_gradient = false),
     ];
-    // What a clean pass alone does, which I2FR gives to PGD-AT.
-    let control = [row("mixed-at")];
+    // What the clean pass alone does, which I2FR gives to PGD-AT, and what the time that it takes.
+    let controls = [row("mixed-at"), row("pgd-at").longer()];
     let trades = [row("trades")].into_iter().chain(parts("trades")).map(Entry::beyond_quick);
     Grid {
         name: "table3",
         caption: "The parts of I2FR, where they act, and the choices of our reading",
-        rows: [row("pgd-at")].into_iter().chain(parts("pgd-at")).chain(choices).chain(control).chain(trades).collect(),
+        rows: [row("pgd-at")].into_iter().chain(parts("pgd-at")).chain(choices).chain(controls).chain(trades).collect(),
         columns: &["clean", "pgd-20", "autoattack"],
         audited: false,
     }

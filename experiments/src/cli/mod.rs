@@ -180,6 +180,13 @@ fn learning_rate(s: &str) -> Result<f64, String> {
     }
 }
 
+fn beta(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(beta) if beta.is_finite() && beta >= 0. => Ok(beta),
+        _ => Err(format!("`{s}` is not the weight of a term: a number, at least 0")),
+    }
+}
+
 fn gamma(s: &str) -> Result<f64, String> {
     match s.parse::<f64>() {
         Ok(gamma) if gamma.is_finite() && gamma > 0. => Ok(gamma),
@@ -257,6 +264,9 @@ pub struct TrainingArgs {
     /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]
     #[arg(long, value_name = "N")]
     pub eps_warm_up: Option<usize>,
+    /// Weight of what TRADES, MART and ALP add to a cross-entropy [default: 6, 5 and 1]
+    #[arg(long, value_parser = beta, allow_negative_numbers = true)]
+    pub beta: Option<f64>,
     /// Adversarial weight perturbation: move weights against training by this share of their length (0.01, 0.005)
     #[arg(long, value_name = "GAMMA", value_parser = gamma, allow_negative_numbers = true)]
     pub awp: Option<f64>,

@@ -87,7 +87,7 @@ impl Comparison {
 
 /// The framework of `run` without I2FR, and the one that generates with it.
 fn games(run: &Run, args: &TableArgs) -> Result<[Framework; 2]> {
-    let plain = RunConfig { regularizer: None, ..run.config().clone() }.game()?;
+    let plain = RunConfig { regularizer: None, beta: None, ..run.config().clone() }.game()?;
     let regularized = plain.regularized("I2FR", &args.training.i2fr.i2fr().objective()?, Place::Generation);
     Ok([plain, regularized])
 }

@@ -16,6 +16,7 @@ pub struct Entry {
     awp: Option<f64>,
     averaging: Option<&'static str>,
     label_smoothing: Option<f64>,
+    longer: bool,
     i2fr: Option<Variant>,
     beyond_quick: bool,
 }
@@ -30,7 +31,15 @@ struct Variant {
 
 /// `framework` alone.
 pub fn row(framework: &'static str) -> Entry {
-    Entry { framework, awp: None, averaging: None, label_smoothing: None, i2fr: None, beyond_quick: false }
+    Entry {
+        framework,
+        awp: None,
+        averaging: None,
+        label_smoothing: None,
+        longer: false,
+        i2fr: None,
+        beyond_quick: false,
+    }
 }
 
 impl Entry {
@@ -62,6 +71,12 @@ impl Entry {
     #[must_use]
     pub fn smoothed(self, share: f64) -> Self {
         Self { label_smoothing: Some(share), ..self }
+    }
+
+    /// For a quarter more epochs: what a framework does with the time that I2FR takes.
+    #[must_use]
+    pub fn longer(self) -> Self {
+        Self { longer: true, ..self }
     }
 
     /// Left out by the quick profile, unless `--only` asks for it.
@@ -101,20 +116,31 @@ impl Entry {
         RunConfig {
             framework: self.framework.into(),
             regularizer,
+            beta: base.beta.filter(|beta| frameworks::beta(self.framework).is_some_and(|usual| usual != *beta)),
             awp: self.awp.or(base.awp),
             averaging: self.averaging.map(str::to_owned).or_else(|| base.averaging.clone()),
             label_smoothing: self.label_smoothing.or(base.label_smoothing),
+            epochs: if self.longer {
+                ((1.25 * base.epochs as f64).round() as usize).max(base.epochs + 1)
+            } else {
+                base.epochs
+            },
             ..base.clone()
         }
     }
 
     /// How the table names the training `config`.
     pub(super) fn row(&self, config: &RunConfig) -> Result<Row> {
-        let (mut regularizer, mut label) = (config.regularizer_name().to_owned(), config.game()?.name);
+        let (mut framework, mut regularizer) = (config.method(), config.regularizer_name().to_owned());
+        let mut label = config.game()?.name;
+        if self.longer {
+            framework += "+longer";
+            label += &format!(" ({} epochs)", config.epochs);
+        }
         if let Some(Variant { name, .. }) = self.i2fr.as_ref().filter(|variant| !variant.name.is_empty()) {
             regularizer += &format!(" {name}");
             label += &format!(" ({name})");
         }
-        Ok(Row { framework: config.method(), regularizer, label, audits: Vec::new() })
+        Ok(Row { framework, regularizer, label, audits: Vec::new() })
     }
 }

@@ -208,8 +208,9 @@ fn surrogate(run: &Run) -> &'static str {
 /// The run of `framework` alone, with nothing added, that is otherwise as `run`.
 fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
     let (framework, config) = (framework.to_owned(), run.config().clone());
-    let config =
-        RunConfig { framework, regularizer: None, awp: None, averaging: None, label_smoothing: None, ..config };
+    let alone =
+        RunConfig { regularizer: None, beta: None, awp: None, averaging: None, label_smoothing: None, ..config };
+    let config = RunConfig { framework, ..alone };
     Run::new(config, &args.training.out)
 }
 

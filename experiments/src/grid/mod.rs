@@ -173,6 +173,11 @@ impl Grid {
             let what = format!("--only {nothing} leaves no row of {}; rows: {}", self.name, names.join(", "));
             return Err(Usage(what).into());
         }
+        if base.beta.is_some()
+            && !planned.iter().flat_map(|p| &p.runs).any(|run| frameworks::beta(&run.config().framework).is_some())
+        {
+            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP".into()).into());
+        }
         Ok(planned)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 31] = [
+const TRAINING: [&str; 32] = [
     "--profile",
     "--dataset",
     "--data-dir",
@@ -30,6 +30,7 @@ const TRAINING: [&str; 31] = [
     "--i2fr-reference",
     "--i2fr-decay",
     "--i2fr-clean-constant",
+    "--beta",
     "--awp",
     "--average",
     "--label-smoothing",

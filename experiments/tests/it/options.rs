@@ -1,6 +1,9 @@
 //! Every option of a training is part of its identity and changes the weights.
 
-use crate::program::{bytes, only_run, run, text};
+use crate::{
+    outcome::refuses,
+    program::{bytes, only_run, run, text},
+};
 
 /// Three steps on 60 images: enough for running means to matter.
 const LEAST: [&str; 10] =
@@ -86,4 +89,26 @@ fn every_option_of_training_matters() {
             &["--label-smoothing", "0.1"],
         ],
     );
+}
+
+#[test]
+fn beta_matters_where_it_is_not_the_usual_one() {
+    let games = all_differ(&["--framework", "trades"], &[&[], &["--beta", "1"]]);
+    assert!(games[0].contains("6 kl") && !games[1].contains("6 kl"), "{games:?}");
+    let out = tempfile::tempdir().unwrap();
+    let plan =
+        |beta: &str| run("table1", &["--only", "standard,trades,mart,alp", "--beta", beta, "--plan"], out.path());
+    let usual = run("table1", &["--only", "standard,trades,mart,alp", "--plan"], out.path());
+    for (beta, same) in [("6", "trades-"), ("5", "mart-"), ("1", "alp-"), ("6", "standard-"), ("5", "standard-")] {
+        let names = |plan: &str| {
+            let names = plan.split_whitespace().filter(|word| word.starts_with(same));
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(!names(&usual).is_empty(), "{usual}");
+        assert_eq!(names(&plan(beta)), names(&usual), "{beta} is usual");
+    }
+    assert_ne!(plan("2"), usual);
+    refuses("table1", &["--beta", "1", "--only", "pgd-at,fast-at"], &["--beta changes nothing", "TRADES, MART or ALP"]);
+    refuses("train", &["--framework", "he", "--beta", "1"], &["--beta changes nothing"]);
+    refuses("train", &["--framework", "trades", "--beta", "-1"], &["`-1` is not the weight of a term"]);
 }

@@ -75,6 +75,18 @@ fn parts_of_i2fr_are_rows_of_their_own() {
 }
 
 #[test]
+fn the_time_that_i2fr_takes_has_a_control() {
+    let out = tempfile::tempdir().unwrap();
+    let plan = |epochs: &str| run("table3", &["--only", "pgd-at+longer", "--epochs", epochs, "--plan"], out.path());
+    for (epochs, longer) in [("1", "2"), ("4", "5"), ("5", "6"), ("10", "13")] {
+        let plan = plan(epochs);
+        assert!(plan.contains(&format!("PGD-AT ({longer} epochs)")), "{plan}");
+        assert!(plan.contains(&format!("to train, {longer} epochs")), "{plan}");
+        assert_eq!(plan.matches("to train").count(), 1, "{plan}");
+    }
+}
+
+#[test]
 fn what_is_added_to_every_row_must_suit_the_rows_asked_for() {
     let out = tempfile::tempdir().unwrap();
     refuses("table2", &["--awp", "0.01", "--plan"], &["two rows called TRADES + AWP", "--only"]);

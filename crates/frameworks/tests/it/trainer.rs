@@ -21,7 +21,7 @@ fn images(count: usize) -> Dataset {
 const BALL: Ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
 
 fn framework(name: &str) -> Framework {
-    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0 }).unwrap()
+    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None }).unwrap()
 }
 
 fn trainer() -> Trainer {
@@ -218,5 +218,20 @@ fn averaging_is_named() {
     }
     for name in ["ema", "ema-1", "ema-0", "swa-1", "swa--1", "mean", "ema-nan"] {
         assert!(name.parse::<Averaging>().is_err(), "{name}");
+    }
+}
+
+#[test]
+fn beta_is_the_weight_of_the_robust_term() {
+    let setting = |beta| Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0, beta };
+    for (name, _) in frameworks::ALL {
+        let loss = |beta| frameworks::named(name, setting(beta)).unwrap().outer.to_string();
+        match frameworks::beta(name) {
+            Some(usual) => {
+                assert_eq!(loss(Some(usual)), loss(None), "{name}");
+                assert_ne!(loss(Some(2.)), loss(None), "{name}");
+            }
+            None => assert_eq!(loss(Some(2.)), loss(None), "{name} has no such weight"),
+        }
     }
 }
