@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         caption: "The parts of I2FR, where they act, and the choices of our reading",
         rows: [row("pgd-at")].into_iter().chain(parts("pgd-at")).chain(choices).chain(controls).chain(trades).collect(),
         columns: &["clean", "pgd-20", "autoattack"],
-        audited: false,
+        audited: true,
     }
     .main()
 }
