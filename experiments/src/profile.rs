@@ -177,7 +177,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         flip: !grey && dataset != Name::Svhn,
         seed: 0,
         device: args.device.kind().into(),
-        precision: "f32".into(),
+        precision: args.device.precision.to_string(),
     }
 }
 

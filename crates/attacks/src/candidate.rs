@@ -114,7 +114,7 @@ pub(crate) fn check_gradient(grad: &Tensor) -> Result<()> {
     if grad.ne(grad)?.max_all()?.to_scalar::<u8>()? != 0 {
         candle::bail!(
             "the network's gradient in its pixels is no number, and attacks that follow it would stand still; if this is \
-             training, it diverged: lower --lr"
+             training, it diverged: lower its learning rate"
         )
     }
     Ok(())

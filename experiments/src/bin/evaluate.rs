@@ -14,7 +14,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceChoice, Epsilon, SourceArgs, Weights, at_least_one},
+    cli::{DeviceArgs, Epsilon, SourceArgs, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -23,6 +23,7 @@ use experiments::{
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
 };
+use kernels::Precision;
 use models::{Arch, Head, Model, Net, Normalization};
 use std::{
     collections::BTreeSet,
@@ -68,9 +69,8 @@ struct Args {
     /// Seed of the attacks' random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Device: auto, cpu, cuda, cuda:N
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
     mean: Vec<f32>,
@@ -215,9 +215,10 @@ impl<'a> Ground<'a> {
         let (weights, arch, dataset) = (sha256(&std::fs::read(path)?), net.arch(), self.test.name());
         let (normalization, images) = (net.normalization(), self.test.sha256());
         // What computes, as its bits are its own.
-        let device = match self.args.device.kind() {
-            "cpu" => format!("{:?}", kernels::isa()),
-            card => card.into(),
+        let device = match (self.args.device.kind(), self.args.device.precision) {
+            ("cpu", _) => format!("{:?}", kernels::isa()),
+            (card, Precision::F32) => card.into(),
+            (card, precision) => format!("{card} {precision}"),
         };
         let mut of = format!("1 {weights} {arch} {normalization:?} {dataset} {images} {seed} {device}");
         if net.head() != Head::Linear {

@@ -47,8 +47,8 @@ fn main() -> ExitCode {
         row("pgd-at").i2fr_as("margin 2", |r| r.margin = 2.).beyond_quick(),
         row("pgd-at").i2fr_as("clean features constant", |r| r.clean_gradient = false),
     ];
-    // What the clean pass alone does, which I2FR gives to PGD-AT, and what the time that it takes.
-    let controls = [row("mixed-at"), row("pgd-at").longer()];
+    // What the time alone does that I2FR takes, and the clean pass that it gives to PGD-AT.
+    let controls = [row("pgd-at").longer(), row("mixed-at")];
     let trades = [row("trades")].into_iter().chain(parts("trades")).map(Entry::beyond_quick);
     Grid {
         name: "table3",

@@ -10,7 +10,7 @@ use attacks::{Ball, Keys, Norm};
 use candle::Tensor;
 use clap::Parser;
 use experiments::{
-    cli::{DeviceChoice, at_least_one},
+    cli::{DeviceArgs, at_least_one},
     interrupt::{self, Interrupted},
     provenance::peak_rss_bytes,
 };
@@ -44,12 +44,8 @@ struct Args {
     /// Threads; 0: one a core
     #[arg(long, default_value = "0")]
     threads: usize,
-    /// Device: auto, cpu, cuda, cuda:N
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
-    /// Precision
-    #[arg(long, default_value = "f32", value_parser = ["f32"])]
-    precision: String,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 #[derive(Serialize)]
@@ -116,7 +112,7 @@ fn steps(args: &Args) -> Result<()> {
         batch: args.batch,
         attack_steps: args.attack_steps,
         device: args.device.kind(),
-        precision: args.precision.clone(),
+        precision: args.device.precision.to_string(),
         isa: format!("{:?}", kernels::isa()),
         threads: rayon::current_num_threads(),
         images_per_second: args.batch as f64 / sorted[sorted.len() / 2],

@@ -1,19 +1,19 @@
 //! The command line that every binary shares.
 
+mod device;
 mod i2fr;
 mod source;
 mod weights;
 
-use crate::{process::one_line, profile::Profile};
-use anyhow::{anyhow, bail};
+use crate::profile::Profile;
 use attacks::{Ball, Norm};
-use candle::{Device, utils::cuda_is_available};
 use clap::{Args, ValueEnum};
 use data::Name;
 use frameworks::{Averaging, Schedule};
 use models::Arch;
-use std::{fmt, path::PathBuf, str::FromStr, sync::OnceLock, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+pub use device::DeviceArgs;
 pub use i2fr::{ClassReference, Features, I2frArgs};
 pub use source::SourceArgs;
 pub use weights::Weights;
@@ -66,74 +66,6 @@ pub(crate) fn ball(norm: &str, epsilon: &str) -> anyhow::Result<Ball> {
     let norm: Norm = norm.parse().map_err(anyhow::Error::msg)?;
     let epsilon: Epsilon = epsilon.parse().map_err(anyhow::Error::msg)?;
     Ok(epsilon.ball(norm))
-}
-
-/// Where tensors live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The first graphics card where the build has CUDA and a driver answers; else the processor.
-    Auto,
-    /// The processor.
-    Cpu,
-    /// A graphics card by number.
-    Cuda(usize),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        match (s, s.strip_prefix("cuda:").map(str::parse)) {
-            ("auto", _) => Ok(Self::Auto),
-            ("cpu", _) => Ok(Self::Cpu),
-            ("cuda", _) => Ok(Self::Cuda(0)),
-            (_, Some(Ok(n))) => Ok(Self::Cuda(n)),
-            _ => Err(format!("unknown device `{s}`; known: auto, cpu, cuda, cuda:N")),
-        }
-    }
-}
-
-impl DeviceChoice {
-    /// Opens the device.
-    ///
-    /// # Errors
-    /// When it was asked for and this build has no CUDA, or there is no such card.
-    pub fn open(self) -> anyhow::Result<Device> {
-        match self {
-            Self::Auto => Ok(first_card().unwrap_or(Device::Cpu)),
-            Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(_) if !cuda_is_available() => {
-                bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
-            }
-            Self::Cuda(n) => Device::new_cuda(n).map_err(|e| {
-                anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists cards; or use --device cpu", reason(&e))
-            }),
-        }
-    }
-
-    /// What a run's configuration calls it: `cpu` or `cuda`, as their bits differ.
-    pub fn kind(self) -> &'static str {
-        let card = matches!(self, Self::Cuda(_)) || self == Self::Auto && first_card().is_some();
-        if card { "cuda" } else { "cpu" }
-    }
-}
-
-/// The card that `auto` takes. Opened once: two openings are two devices, whose tensors do not mix.
-fn first_card() -> Option<Device> {
-    static CARD: OnceLock<Option<Device>> = OnceLock::new();
-    let open = || {
-        // A build without CUDA need not say that it uses the processor.
-        let found = cuda_is_available().then(|| Device::new_cuda(0))?;
-        found.inspect_err(|e| tracing::info!("no card answers ({}): on the processor", reason(e))).ok()
-    };
-    CARD.get_or_init(open).clone()
-}
-
-/// Why a card does not answer: CUDA's word for it, if there is one.
-fn reason(e: &candle::Error) -> String {
-    let said = one_line(&e.to_string());
-    let mut words = said.split(|c: char| !c.is_alphanumeric() && c != '_');
-    words.find(|word| word.starts_with("CUDA_ERROR_")).map_or(said.clone(), str::to_owned)
 }
 
 /// One of several parts of a grid, counted from 1.
@@ -231,9 +163,9 @@ pub struct TrainingArgs {
     /// Architecture: tiny, resnet8..56, resnet18, preact-resnet18 (also -fast), wrn-D-K, mnist-cnn, lenet5
     #[arg(long)]
     pub arch: Option<Arch>,
-    /// Device: auto, cpu, cuda, cuda:N
-    #[arg(long, default_value = "auto")]
-    pub device: DeviceChoice,
+    /// What computes
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Epochs
     #[arg(long, value_parser = at_least_one)]
     pub epochs: Option<usize>,

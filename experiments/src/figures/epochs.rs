@@ -80,7 +80,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
     let lines = lines(survey, args)?;
     let attack = SELECTION.to_uppercase();
     let footer = format!(
-        "Accuracy in % after each epoch, on clean images and under {attack}; mean and its 95 % interval over seeds \
+        "Accuracy in % after each epoch, on clean images and under {attack}; of several seeds the mean and its 95 % interval \
          (Student). {}.",
         conditions(survey, |cell| {
             let of_run = lines.iter().find(|line| line.run == cell.run);
@@ -181,8 +181,8 @@ fn by_epoch(survey: &Survey, lines: &[Line], attack: &str) -> String {
     }
     if !differences.is_empty() {
         text += &format!(
-            "\n**Differences** to the same framework alone in points, paired over seeds: mean ± half the 95 % interval \
-             (Student).\n\n{head}{differences}"
+            "\n**Differences** to the same framework alone in points, paired over seeds: of several the mean ± half its \
+             95 % interval (Student).\n\n{head}{differences}"
         );
     }
     text
@@ -201,8 +201,8 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
     let labels: Vec<String> =
         attacks.iter().map(|attack| column_label(attack)).chain(["last epoch is best".into()]).collect();
     let mut differences = format!(
-        "\n**Last minus best** in points, paired over seeds: mean ± half the 95 % interval (Student). Below 0 is robust \
-         overfitting. Where the last epoch is the best, both have the same weights, and the difference is 0.\n\n{}{}",
+        "\n**Last minus best** in points, paired over seeds: of several the mean ± half its 95 % interval (Student). \
+         Below 0 is robust overfitting. Where the last epoch is the best, both have the same weights, and the difference is 0.\n\n{}{}",
         line("", &labels),
         rule(labels.len())
     );

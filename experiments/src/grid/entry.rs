@@ -131,16 +131,15 @@ impl Entry {
 
     /// How the table names the training `config`.
     pub(super) fn row(&self, config: &RunConfig) -> Result<Row> {
-        let (mut framework, mut regularizer) = (config.method(), config.regularizer_name().to_owned());
-        let mut label = config.game()?.name;
+        let (mut regularizer, mut label) = (config.regularizer_name().to_owned(), config.game()?.name);
         if self.longer {
-            framework += "+longer";
+            regularizer = "longer".into();
             label += &format!(" ({} epochs)", config.epochs);
         }
         if let Some(Variant { name, .. }) = self.i2fr.as_ref().filter(|variant| !variant.name.is_empty()) {
             regularizer += &format!(" {name}");
             label += &format!(" ({name})");
         }
-        Ok(Row { framework, regularizer, label, audits: Vec::new() })
+        Ok(Row { framework: config.method(), regularizer, label, audits: Vec::new() })
     }
 }

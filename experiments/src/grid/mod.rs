@@ -37,7 +37,7 @@ pub struct TableArgs {
     /// Seeds, separated by commas
     #[arg(long, value_delimiter = ',')]
     pub seeds: Vec<u64>,
-    /// Only rows whose label or framework contains TEXT; several texts are separated by commas
+    /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Checkpoint whose accuracies the table shows

@@ -76,10 +76,14 @@ pub struct Column {
 }
 
 impl Row {
-    /// Whether its label or its framework contains `text`.
+    /// Whether its label, its framework or what is changed about that contains `text`; with a `=` before it, whether it
+    /// is the label, or the framework of a row that changes nothing.
     pub(crate) fn is_named(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        self.framework.contains(&text) || self.label.to_lowercase().contains(&text)
+        let (text, label) = (text.to_lowercase(), self.label.to_lowercase());
+        match text.strip_prefix('=') {
+            Some(exact) => label == exact || self.framework == exact && !self.is_regularized(),
+            None => [&self.framework, &label, &self.regularizer].iter().any(|name| name.contains(&text)),
+        }
     }
 
     fn is_defended(&self) -> bool {

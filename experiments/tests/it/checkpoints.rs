@@ -105,6 +105,11 @@ fn cuda_is_refused_where_there_is_none() {
         let arguments = [&TINY[..], &noise.arguments(), &["--only", "standard", "--device", device]].concat();
         fails("table1", &arguments, out.path(), &["no CUDA support", "--device cpu"]);
     }
+    for device in ["auto", "cpu"] {
+        let rounded = ["--only", "standard", "--device", device, "--precision", "tf32"];
+        let arguments = [&TINY[..], &noise.arguments(), &rounded].concat();
+        fails("table1", &arguments, out.path(), &["--precision tf32 is for NVIDIA cards", "leave it out"]);
+    }
     assert_eq!(files(out.path()), [out.path().join("log.txt")]);
 }
 

@@ -2,13 +2,14 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 32] = [
+const TRAINING: [&str; 33] = [
     "--profile",
     "--dataset",
     "--data-dir",
     "--offline",
     "--arch",
     "--device",
+    "--precision",
     "--seeds",
     "--epochs",
     "--train-examples",
@@ -75,6 +76,7 @@ fn every_flag_of_the_contract_is_explained() {
             "--mean",
             "--std",
             "--device",
+            "--precision",
         ],
     );
     let options =

@@ -78,13 +78,18 @@ fn parts_of_i2fr_are_rows_of_their_own() {
 #[test]
 fn the_time_that_i2fr_takes_has_a_control() {
     let out = tempfile::tempdir().unwrap();
-    let plan = |epochs: &str| run("table3", &["--only", "pgd-at+longer", "--epochs", epochs, "--plan"], out.path());
+    let plan = |epochs: &str| run("table3", &["--only", "longer", "--epochs", epochs, "--plan"], out.path());
     for (epochs, longer) in [("1", "2"), ("4", "5"), ("5", "6"), ("10", "13")] {
         let plan = plan(epochs);
         assert!(plan.contains(&format!("PGD-AT ({longer} epochs)")), "{plan}");
         assert!(plan.contains(&format!("to train, {longer} epochs")), "{plan}");
         assert_eq!(plan.matches("to train").count(), 1, "{plan}");
     }
+    // A name is a part of others, unless it is asked for as a whole.
+    let rows = |only: &str| run("table3", &["--only", only, "--plan"], out.path()).matches("to train").count();
+    assert_eq!((rows("=pgd-at"), rows("=PGD-AT,longer"), rows("=pgd-at + i2fr (all in both)")), (1, 2, 1));
+    assert!(rows("pgd-at") > 3);
+    refuses("table3", &["--only", "=pgd", "--plan"], &["--only =pgd leaves no row of table3"]);
 }
 
 #[test]

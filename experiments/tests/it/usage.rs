@@ -9,6 +9,7 @@ fn unknown_names_list_the_known_ones() {
     refuses("table1", &["--profile", "huge"], &["huge", "--profile", "quick", "paper"]);
     refuses("table1", &["--schedule", "step"], &["step", "--schedule", "piecewise", "one-cycle"]);
     refuses("table1", &["--device", "tpu"], &["tpu", "--device", "auto", "cuda:N"]);
+    refuses("table1", &["--precision", "f16"], &["f16", "--precision", "f32", "tf32"]);
     refuses("table1", &["--norm", "l1"], &["l1", "--norm", "linf", "l2"]);
     refuses("table1", &["--checkpoint", "first"], &["first", "--checkpoint", "best", "last"]);
     refuses("train", &["--framework", "magic"], &["magic", "--framework", "pgd-at", "trades", "fast-at"]);

@@ -1,10 +1,11 @@
 //! The three passes of a convolution by cuDNN.
 //!
 //! Activations are channels-last, filters (O, K, K, I). What cuDNN has to be told about a convolution is told once per
-//! shape; of its algorithms only those are taken that give the same bits every time, and that compute in true 32 bits.
+//! shape and precision; of its algorithms only those are taken that give the same bits every time.
 //! cudarc's safe types show only the algorithm ranked first, hence its `result` module here.
 
 use super::launch::Input;
+use super::precision::{Precision, precision};
 use super::present::view;
 use crate::conv::{NAME, Pass, Shape};
 use candle::cuda_backend::cudarc::cudnn::result::{self, CudnnError};
@@ -50,7 +51,7 @@ struct Card {
     handle: sys::cudnnHandle_t,
     /// For one pass at a time: they follow each other in the card's stream.
     workspace: CudaSlice<u8>,
-    plans: HashMap<(Pass, Shape), Plan>,
+    plans: HashMap<(Pass, Shape, Precision), Plan>,
 }
 
 // SAFETY: a handle and its descriptors may be used by any thread, but by one at a time: `CARDS` is locked meanwhile.
@@ -100,11 +101,11 @@ impl Card {
     ) -> Result<()> {
         let stream = device.cuda_stream();
         stream.context().bind_to_thread().w()?;
-        let plan = match self.plans.entry((pass, *shape)) {
+        let plan = match self.plans.entry((pass, *shape, precision())) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => {
                 // SAFETY: the handle lives.
-                new.insert(unsafe { Plan::new(self.handle, pass, shape) }.map_err(said)?)
+                new.insert(unsafe { Plan::new(self.handle, pass, shape, precision()) }.map_err(said)?)
             }
         };
         let (a, b) = (view(NAME, a)?, view(NAME, b)?);
@@ -154,7 +155,12 @@ macro_rules! ranked {
 impl Plan {
     /// # Safety
     /// `handle` lives.
-    unsafe fn new(handle: sys::cudnnHandle_t, pass: Pass, shape: &Shape) -> std::result::Result<Self, CudnnError> {
+    unsafe fn new(
+        handle: sys::cudnnHandle_t,
+        pass: Pass,
+        shape: &Shape,
+        precision: Precision,
+    ) -> std::result::Result<Self, CudnnError> {
         let int = |size: usize| size as i32;
         let Shape { n, h, w, i, o, k, stride, padding, oh, ow } = *shape;
         let (layout, float) = (sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC, sys::cudnnDataType_t::CUDNN_DATA_FLOAT);
@@ -173,8 +179,12 @@ impl Plan {
             let (p, s) = (int(padding), int(stride));
             let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
             result::set_convolution2d_descriptor(geometry, p, p, s, s, 1, 1, mode, float)?;
-            // cuDNN's default may round the factors of products to 10 bits (TF32).
-            result::set_convolution_math_type(geometry, sys::cudnnMathType_t::CUDNN_FMA_MATH)?;
+            let math = match precision {
+                Precision::F32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
+                // Of 32-bit tensors, the default rounds factors where a card gains by it.
+                Precision::Tf32 => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
+            };
+            result::set_convolution_math_type(geometry, math)?;
             let candidates = match pass {
                 Pass::Forward => ranked!(
                     Forward,

@@ -12,6 +12,7 @@ mod cudnn;
 mod exhausted;
 mod launch;
 mod norm;
+mod precision;
 #[cfg(feature = "cuda")]
 mod present;
 mod sums;
@@ -25,6 +26,7 @@ pub(crate) use conv::conv2d;
 pub use exhausted::out_of_memory;
 pub(crate) use launch::Launch;
 pub(crate) use norm::batch_norm;
+pub use precision::{Precision, set_precision};
 #[cfg(feature = "cuda")]
 use present as device;
 pub(crate) use sums::column_sums;

@@ -145,7 +145,7 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> 
     let regularized: Vec<_> = table.rows.iter().filter(|row| row.is_regularized()).collect();
     if !regularized.is_empty() {
         let only_i2fr = regularized.iter().all(|row| row.regularizer.starts_with("i2fr"));
-        let with = if only_i2fr { "with I2FR" } else { "with a regulariser" };
+        let with = if only_i2fr { "with I2FR" } else { "with I2FR, or changed otherwise" };
         entries.push((Mark::Regularized, format!("{with}, and the difference in points")));
     }
     let mut x = MARGIN + 6.0;

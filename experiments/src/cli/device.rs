@@ -1,0 +1,98 @@
+//! What computes.
+
+use crate::process::one_line;
+use anyhow::{anyhow, bail};
+use candle::{Device, utils::cuda_is_available};
+use clap::Args;
+use kernels::Precision;
+use std::{str::FromStr, sync::OnceLock};
+
+/// What computes, and in what.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DeviceArgs {
+    /// Device: auto, cpu, cuda, cuda:N
+    #[arg(long = "device", default_value = "auto")]
+    choice: Choice,
+    /// Arithmetic of convolutions and matrix products: f32, or on cards tf32 (factors rounded to 10 bits)
+    #[arg(long, default_value = "f32")]
+    pub precision: Precision,
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    /// The first graphics card where the build has CUDA and a driver answers; else the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A graphics card by number.
+    Cuda(usize),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match (s, s.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(Ok(n))) => Ok(Self::Cuda(n)),
+            _ => Err(format!("unknown device `{s}`; known: auto, cpu, cuda, cuda:N")),
+        }
+    }
+}
+
+impl DeviceArgs {
+    /// Opens the device; from now on the process computes there in the precision asked for.
+    ///
+    /// # Errors
+    /// When it was asked for and this build has no CUDA, there is no such card, or it cannot compute so.
+    pub fn open(self) -> anyhow::Result<Device> {
+        let device = self.choice.open()?;
+        if self.precision != Precision::F32 && device.is_cpu() {
+            bail!("--precision {} is for NVIDIA cards, and this is the processor; leave it out", self.precision)
+        }
+        kernels::set_precision(self.precision);
+        Ok(device)
+    }
+
+    /// What a run's configuration calls the device: `cpu` or `cuda`, as their bits differ.
+    pub fn kind(self) -> &'static str {
+        let card = matches!(self.choice, Choice::Cuda(_)) || self.choice == Choice::Auto && first_card().is_some();
+        if card { "cuda" } else { "cpu" }
+    }
+}
+
+impl Choice {
+    fn open(self) -> anyhow::Result<Device> {
+        match self {
+            Self::Auto => Ok(first_card().unwrap_or(Device::Cpu)),
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(_) if !cuda_is_available() => {
+                bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
+            }
+            Self::Cuda(n) => Device::new_cuda(n).map_err(|e| {
+                anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists cards; or use --device cpu", reason(&e))
+            }),
+        }
+    }
+}
+
+/// The card that `auto` takes. Opened once: two openings are two devices, whose tensors do not mix.
+fn first_card() -> Option<Device> {
+    static CARD: OnceLock<Option<Device>> = OnceLock::new();
+    let open = || {
+        // A build without CUDA need not say that it uses the processor.
+        let found = cuda_is_available().then(|| Device::new_cuda(0))?;
+        found.inspect_err(|e| tracing::info!("no card answers ({}): on the processor", reason(e))).ok()
+    };
+    CARD.get_or_init(open).clone()
+}
+
+/// Why a card does not answer: CUDA's word for it, if there is one.
+fn reason(e: &candle::Error) -> String {
+    let said = one_line(&e.to_string());
+    let mut words = said.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.find(|word| word.starts_with("CUDA_ERROR_")).map_or(said.clone(), str::to_owned)
+}
