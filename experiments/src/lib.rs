@@ -34,4 +34,4 @@ pub mod show;
 pub mod tensorboard;
 pub mod verdicts;
 
-pub use process::{Usage, main};
+pub use process::{Usage, main, print, print_line};

@@ -4,8 +4,16 @@ use crate::{
     interrupt::{self, Interrupted},
     progress::Beside,
 };
+use anyhow::Context;
 use clap::Parser;
-use std::{error, fmt as text, fs::OpenOptions, io::Write, path::Path, process::ExitCode, sync::Mutex};
+use std::{
+    error, fmt as text,
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Mutex,
+};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -56,6 +64,26 @@ pub fn main<Args: Parser + Sync>(
             if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Prints a result on stdout. Where that is a pipe that nobody reads any more (`| head`), nobody wants the rest.
+///
+/// # Errors
+/// When it cannot be written, as to a file on a full disk.
+pub fn print(text: impl text::Display) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
+    }
+}
+
+/// [`print()`] with an end of line.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn print_line(text: impl text::Display) -> anyhow::Result<()> {
+    print(format_args!("{text}\n"))
 }
 
 /// A line on stderr, if that can be written: it may be a file on the disk that is full.

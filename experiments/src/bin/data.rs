@@ -13,6 +13,7 @@ use data::{Name, Splits};
 use experiments::{
     cli::{SourceArgs, at_least_one},
     datasets::{self, Choice, Part},
+    print, print_line,
 };
 use std::{path::PathBuf, process::ExitCode};
 
@@ -78,8 +79,8 @@ fn main() -> ExitCode {
 
 fn work(args: &Args) -> Result<()> {
     match &args.what {
-        What::List { data_dir } => print!("{}", datasets::list(data_dir.as_deref())?),
-        What::Get { name, offline } => println!("{}", datasets::get(*name, *offline)?.display()),
+        What::List { data_dir } => print(datasets::list(data_dir.as_deref())?)?,
+        What::Get { name, offline } => print_line(datasets::get(*name, *offline)?.display())?,
         What::Verify(place) => verify(&place.source.load(place.name)?)?,
         What::Show { place, out, images, split, seed } => {
             let choice = Choice { images: *images, seed: *seed };
@@ -91,6 +92,6 @@ fn work(args: &Args) -> Result<()> {
 
 fn verify(splits: &Splits) -> Result<()> {
     let findings = datasets::verify(splits);
-    print!("{findings}");
+    print(&findings)?;
     findings.judged()
 }

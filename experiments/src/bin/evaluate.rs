@@ -19,6 +19,7 @@ use experiments::{
     files,
     lock::Lock,
     network::{self, Traits},
+    print_line,
     provenance::sha256,
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
@@ -142,13 +143,13 @@ fn evaluate(args: &Args) -> Result<()> {
     let mut outcomes = Vec::new();
     for attack in std::iter::once(CLEAN).chain(attacks).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
-        println!("{}", score::line(&outcome));
+        print_line(score::line(&outcome))?;
         outcomes.push(outcome);
         score::write(&args.out, &examination, &outcomes, &about)?;
     }
     let worst = score::worst_case(&outcomes);
     if outcomes.len() > 2 {
-        println!("{}", score::line(&worst));
+        print_line(score::line(&worst))?;
     }
 
     let subject = Subject {
@@ -163,7 +164,7 @@ fn evaluate(args: &Args) -> Result<()> {
     let mut evidence = Examined { examination: &mut examination, examples, measure: args.audit };
     let audit = Audit::of(&subject, &mut evidence)?;
     audit.write(&args.out.join("audit"))?;
-    println!("audit: {}", audit.summary());
+    print_line(format_args!("audit: {}", audit.summary()))?;
     about.unreliable = Some(audit.verdict() == Verdict::Fail);
     score::write(&args.out, &examination, &outcomes, &about)
 }

@@ -7,7 +7,7 @@
 use anyhow::Result;
 use clap::Parser;
 use experiments::{
-    export,
+    export, print_line,
     run::{Checkpoint, Run},
 };
 use std::{path::PathBuf, process::ExitCode};
@@ -39,6 +39,6 @@ fn main() -> ExitCode {
 
 fn work(args: &Args) -> Result<()> {
     export::export(&Run::open(&args.run)?, args.checkpoint, &args.license, &args.out)?;
-    println!("{}", args.out.display());
+    print_line(args.out.display())?;
     Ok(())
 }

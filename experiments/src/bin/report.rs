@@ -9,7 +9,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use experiments::{claims::Claims, files, page::report::Report};
+use experiments::{claims::Claims, files, page::report::Report, print};
 use std::{path::PathBuf, process::ExitCode};
 
 #[global_allocator]
@@ -42,6 +42,6 @@ fn work(args: &Args) -> Result<()> {
     ] {
         files::write_if_new(&args.out.join(name), &bytes)?;
     }
-    print!("{markdown}");
+    print(&markdown)?;
     Ok(())
 }

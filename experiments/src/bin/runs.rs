@@ -10,7 +10,10 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use experiments::run::{Store, Waste};
+use experiments::{
+    print, print_line,
+    run::{Store, Waste},
+};
 use indicatif::HumanBytes;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -64,9 +67,9 @@ fn main() -> ExitCode {
 fn work(args: &Args) -> Result<()> {
     let store = Store::open(&args.out)?;
     match &args.what {
-        What::List => print!("{}", store.list()),
-        What::Show { run } => print!("{}", store.find(run)?.show()?),
-        What::Diff { one, other } => print!("{}", store.find(one)?.diff(store.find(other)?)?),
+        What::List => print(store.list())?,
+        What::Show { run } => print(store.find(run)?.show()?)?,
+        What::Diff { one, other } => print(store.find(one)?.diff(store.find(other)?)?)?,
         What::Verify { runs } => verify(&store, runs)?,
         What::Prune { yes } => prune(&store.waste(), *yes)?,
     }
@@ -77,10 +80,10 @@ fn verify(store: &Store, runs: &[String]) -> Result<()> {
     let chosen = store.chosen(runs)?;
     let damages: Vec<String> = chosen.iter().flat_map(|run| run.damages()).collect();
     for damage in &damages {
-        println!("{}", damage.split_whitespace().collect::<Vec<_>>().join(" "));
+        print_line(damage.split_whitespace().collect::<Vec<_>>().join(" "))?;
     }
     anyhow::ensure!(damages.is_empty(), "damaged: {} (above, of {} runs)", damages.len(), chosen.len());
-    println!("{} runs are sound", chosen.len());
+    print_line(format_args!("{} runs are sound", chosen.len()))?;
     Ok(())
 }
 
@@ -90,10 +93,10 @@ fn prune(waste: &[Waste], yes: bool) -> Result<()> {
             it.delete()?;
         }
         let verb = if yes { "deleted" } else { "would delete" };
-        println!("{verb} {} ({}, {})", it.path.display(), it.why, HumanBytes(it.bytes));
+        print_line(format_args!("{verb} {} ({}, {})", it.path.display(), it.why, HumanBytes(it.bytes)))?;
     }
     let all = HumanBytes(waste.iter().map(|it| it.bytes).sum());
     let advice = if yes || waste.is_empty() { "" } else { "; add --yes to delete them" };
-    println!("{} files or folders, {all}{advice}", waste.len());
+    print_line(format_args!("{} files or folders, {all}{advice}", waste.len()))?;
     Ok(())
 }

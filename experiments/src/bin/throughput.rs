@@ -12,6 +12,7 @@ use clap::Parser;
 use experiments::{
     cli::{DeviceArgs, at_least_one},
     interrupt::{self, Interrupted},
+    print_line,
     provenance::peak_rss_bytes,
 };
 use frameworks::{Optimizer, OptimizerConfig};
@@ -120,6 +121,6 @@ fn steps(args: &Args) -> Result<()> {
         peak_rss_bytes: peak_rss_bytes(),
         parameters: net.parameters().trainable().map(|(_, var)| var.elem_count()).sum(),
     };
-    println!("{}", serde_json::to_string(&report)?);
+    print_line(serde_json::to_string(&report)?)?;
     Ok(())
 }

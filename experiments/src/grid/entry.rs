@@ -19,6 +19,7 @@ pub struct Entry {
     longer: bool,
     i2fr: Option<Variant>,
     beyond_quick: bool,
+    on_request: bool,
 }
 
 /// I2FR as a row has it.
@@ -39,6 +40,7 @@ pub fn row(framework: &'static str) -> Entry {
         longer: false,
         i2fr: None,
         beyond_quick: false,
+        on_request: false,
     }
 }
 
@@ -85,8 +87,17 @@ impl Entry {
         Self { beyond_quick: true, ..self }
     }
 
-    pub(super) fn is_beyond(&self, profile: Profile) -> bool {
-        self.beyond_quick && profile == Profile::Quick
+    /// Left out unless `--only` asks for it by its whole name: `=trades+longer`.
+    #[must_use]
+    pub fn on_request(self) -> Self {
+        Self { on_request: true, ..self }
+    }
+
+    /// Whether `only`, or where that is empty the profile, asks for its `row`.
+    pub(super) fn is_asked(&self, row: &Row, only: &[String], profile: Profile) -> bool {
+        let by_name = |text: &String| row.is_named(text) && (!self.on_request || text.starts_with('='));
+        let usual = !self.on_request && !(self.beyond_quick && profile == Profile::Quick);
+        only.is_empty() && usual || only.iter().any(by_name)
     }
 
     pub(super) fn is_regularized(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::{
     audit::Audit,
     cli::{Shard, TrainingArgs},
     config::RunConfig,
+    print, print_line,
     process::Usage,
     profile,
     report::{Audited, Cell, Column, Row, Table},
@@ -129,7 +130,7 @@ impl Grid {
         let out = args.training.out.display();
         // A part of a grid may hold no run, and another part's machine the results.
         anyhow::ensure!(!table.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
-        print!("{text}");
+        print(&text)?;
         Ok(())
     }
 
@@ -154,8 +155,7 @@ impl Grid {
                 Err(_) if !entry.may_be_named(&args.only) => continue,
                 row => row.context("leave that row out with --only")?,
             };
-            let beyond = entry.is_beyond(args.training.profile);
-            if args.only.is_empty() && !beyond || args.only.iter().any(|text| row.is_named(text)) {
+            if entry.is_asked(&row, &args.only, args.training.profile) {
                 let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
                 planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
             }
@@ -234,7 +234,7 @@ impl Grid {
         let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
         let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
         let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
-        println!("{}: {}", self.name, self.caption);
+        print_line(format_args!("{}: {}", self.name, self.caption))?;
         for (i, Planned { row, runs }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
                 let estimate = rate.estimate(run.config());
@@ -248,10 +248,15 @@ impl Grid {
                 };
                 // Shards count runs in the order they are trained in.
                 let ours = if in_shard(args, seed * planned.len() + i) { "" } else { " (another shard)" };
-                println!("{:<20} seed {:<3} {state}{ours}  {}", row.label, run.config().seed, run.config().id());
+                print_line(format_args!(
+                    "{:<20} seed {:<3} {state}{ours}  {}",
+                    row.label,
+                    run.config().seed,
+                    run.config().id()
+                ))?;
             }
         }
-        println!("{}", estimate::disk(&args.training.out, &missing)?);
+        print_line(estimate::disk(&args.training.out, &missing)?)?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::{Grid, Planned, TableArgs, cell, fill, in_shard};
 use crate::{
     arsenal::{self, Surrogate},
-    profile,
+    print, profile,
     report::{Cell, Row},
     run::{Checkpoint, Run, Split},
     show,
@@ -113,7 +113,7 @@ impl Grid {
         filled?;
         let out = args.training.out.display();
         anyhow::ensure!(!survey.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
-        print!("{text}");
+        print(&text)?;
         Ok(())
     }
 

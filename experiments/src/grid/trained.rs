@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     config::RunConfig,
+    print, print_line,
     process::Usage,
     profile,
     report::{Measure, Row, write_measures},
@@ -107,8 +108,7 @@ impl Grid {
         let planned = self.subjects(args)?;
         if args.plan {
             self.print_plan(&planned, args)?;
-            print_companions(measurement, &planned, args);
-            return Ok(());
+            return print_companions(measurement, &planned, args);
         }
         let filled = if args.render_only { Ok(()) } else { self.investigate(measurement, &planned, args) };
         let measured = self.measured(measurement, &planned, args)?;
@@ -128,7 +128,7 @@ impl Grid {
             out.display(),
             self.name
         );
-        print!("{text}");
+        print(&text)?;
         Ok(())
     }
 
@@ -265,7 +265,7 @@ impl Grid {
 }
 
 /// Runs that are no row, but needed.
-fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: &TableArgs) {
+fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: &TableArgs) -> Result<()> {
     let rows: Vec<String> = planned.iter().flat_map(|p| &p.runs).map(|run| run.config().id()).collect();
     let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run));
     let mut others: Vec<Run> = needed.map(|config| Run::new(config, &args.training.out)).collect();
@@ -274,6 +274,7 @@ fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: 
     others.dedup_by_key(|run| run.config().id());
     for run in others {
         let state = if run.trained() { "trained" } else { "to train" };
-        println!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id());
+        print_line(format_args!("{:<29} {state}, as it is needed beside  {}", run.name(), run.config().id()))?;
     }
+    Ok(())
 }

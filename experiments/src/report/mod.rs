@@ -77,11 +77,12 @@ pub struct Column {
 
 impl Row {
     /// Whether its label, its framework or what is changed about that contains `text`; with a `=` before it, whether it
-    /// is the label, or the framework of a row that changes nothing.
+    /// is the label, or what `trades` and `trades+i2fr` say.
     pub(crate) fn is_named(&self, text: &str) -> bool {
         let (text, label) = (text.to_lowercase(), self.label.to_lowercase());
+        let changed = if self.is_regularized() { format!("+{}", self.regularizer) } else { String::new() };
         match text.strip_prefix('=') {
-            Some(exact) => label == exact || self.framework == exact && !self.is_regularized(),
+            Some(exact) => exact == label || exact == format!("{}{changed}", self.framework),
             None => [&self.framework, &label, &self.regularizer].iter().any(|name| name.contains(&text)),
         }
     }

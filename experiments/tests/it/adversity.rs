@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{
     fs::{self, File},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
 
@@ -88,4 +88,26 @@ fn files_from_the_future_are_as_good_as_others() {
     run("train", &[&SETTINGS[..], &FRAMEWORK].concat(), out.path());
     assert!(results(out.path()) == undisturbed(&FRAMEWORK));
     assert_nothing_half_written(out.path());
+}
+
+/// What `table3 --plan`, pages of text, comes to with `stdout`.
+#[cfg(target_os = "linux")]
+fn planned_to(stdout: Stdio) -> (Option<i32>, String) {
+    let out = tempfile::tempdir().unwrap();
+    let mut plan = Command::new(path("table3"));
+    plan.args(["--plan", "--seeds", "0,1,2,3", "--out"]).arg(out.path()).stdout(stdout).stderr(Stdio::piped());
+    let output = plan.env_remove("RUST_BACKTRACE").spawn().unwrap().wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_nobody_reads_is_no_error_and_output_that_is_lost_is_one() {
+    let (unread, written) = std::io::pipe().unwrap();
+    drop(unread);
+    assert_eq!(planned_to(written.into()), (Some(0), String::new()));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (code, errors) = planned_to(full.into());
+    assert!(errors.starts_with("error: writing to standard output: ") && errors.lines().count() == 1, "{errors}");
+    assert_eq!(code, Some(1));
 }

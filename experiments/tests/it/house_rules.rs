@@ -168,17 +168,15 @@ fn only_kernels_have_unsafe_code_and_features() {
 }
 
 #[test]
-fn only_experiments_print_read_arguments_and_exit() {
-    let words = [
-        concat!("print", "ln!"),
-        concat!("eprint", "ln!"),
-        concat!("pri", "nt!"),
-        concat!("epri", "nt!"),
-        concat!("env::", "args"),
-        concat!("env::", "args_os"),
-        concat!("process::", "exit"),
-    ];
+fn only_experiments_read_arguments_and_exit() {
+    let words = [concat!("env::", "args"), concat!("env::", "args_os"), concat!("process::", "exit")];
     nowhere(&words, |path, _| path.starts_with("experiments/src/") || !shipped(path));
+}
+
+#[test]
+fn nothing_prints_by_macros_that_panic_on_a_closed_pipe() {
+    let words = [concat!("print", "ln!"), concat!("eprint", "ln!"), concat!("pri", "nt!"), concat!("epri", "nt!")];
+    nowhere(&words, |path, _| !shipped(path));
 }
 
 #[test]

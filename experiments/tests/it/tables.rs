@@ -86,10 +86,17 @@ fn the_time_that_i2fr_takes_has_a_control() {
         assert_eq!(plan.matches("to train").count(), 1, "{plan}");
     }
     // A name is a part of others, unless it is asked for as a whole.
-    let rows = |only: &str| run("table3", &["--only", only, "--plan"], out.path()).matches("to train").count();
-    assert_eq!((rows("=pgd-at"), rows("=PGD-AT,longer"), rows("=pgd-at + i2fr (all in both)")), (1, 2, 1));
-    assert!(rows("pgd-at") > 3);
+    let rows =
+        |table: &str, only: &str| run(table, &["--only", only, "--plan"], out.path()).matches("to train").count();
+    let named = ["=pgd-at", "=PGD-AT,longer", "=pgd-at + i2fr (all in both)"].map(|only| rows("table3", only));
+    assert_eq!(named, [1, 2, 1]);
+    assert!(rows("table3", "pgd-at") > 3);
     refuses("table3", &["--only", "=pgd", "--plan"], &["--only =pgd leaves no row of table3"]);
+    // Table 1 has it for each framework, if it is asked for.
+    let named = ["mart", "=mart", "=mart+i2fr", "=mart+longer"].map(|only| rows("table1", only));
+    assert_eq!(named, [2, 1, 1, 1]);
+    assert_eq!(run("table1", &["--plan"], out.path()).matches("to train").count(), 11);
+    refuses("table1", &["--only", "longer", "--plan"], &["--only longer leaves no row of table1"]);
 }
 
 #[test]
