@@ -13,7 +13,7 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// A framework alone, with I2FR and, where asked for, alone for as long as I2FR takes.
+/// A framework alone, with I2FR and, where asked for, alone for a quarter more epochs.
 fn arms(framework: &'static str) -> [Entry; 3] {
     [row(framework), row(framework).i2fr(), row(framework).longer().on_request()]
 }

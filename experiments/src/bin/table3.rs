@@ -53,7 +53,13 @@ fn main() -> ExitCode {
     Grid {
         name: "table3",
         caption: "The parts of I2FR, where they act, and the choices of our reading",
-        rows: [row("pgd-at")].into_iter().chain(parts("pgd-at")).chain(choices).chain(controls).chain(trades).collect(),
+        rows: [row("standard"), row("pgd-at")]
+            .into_iter()
+            .chain(parts("pgd-at"))
+            .chain(choices)
+            .chain(controls)
+            .chain(trades)
+            .collect(),
         columns: &["clean", "pgd-20", "autoattack"],
         audited: true,
     }

@@ -1,6 +1,6 @@
 //! What computes.
 
-use crate::process::one_line;
+use crate::process::{Usage, one_line};
 use anyhow::{anyhow, bail};
 use candle::{Device, utils::cuda_is_available};
 use clap::Args;
@@ -50,11 +50,22 @@ impl DeviceArgs {
     /// When it was asked for and this build has no CUDA, there is no such card, or it cannot compute so.
     pub fn open(self) -> anyhow::Result<Device> {
         let device = self.choice.open()?;
-        if self.precision != Precision::F32 && device.is_cpu() {
-            bail!("--precision {} is for NVIDIA cards, and this is the processor; leave it out", self.precision)
-        }
+        self.check()?;
         kernels::set_precision(self.precision);
         Ok(device)
+    }
+
+    /// Whether the device can compute so.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(self) -> Result<(), Usage> {
+        if self.precision == Precision::F32 || self.kind() == "cuda" {
+            return Ok(());
+        }
+        let what =
+            format!("--precision {} is for NVIDIA cards, and this is the processor; leave it out", self.precision);
+        Err(Usage(what))
     }
 
     /// What a run's configuration calls the device: `cpu` or `cuda`, as their bits differ.

@@ -87,7 +87,7 @@ impl Comparison {
 
 /// The framework of `run` without I2FR, and the one that generates with it.
 fn games(run: &Run, args: &TableArgs) -> Result<[Framework; 2]> {
-    let plain = RunConfig { regularizer: None, beta: None, ..run.config().clone() }.game()?;
+    let plain = RunConfig { regularizer: None, ..run.config().clone() }.game()?;
     let regularized = plain.regularized("I2FR", &args.training.i2fr.i2fr().objective()?, Place::Generation);
     Ok([plain, regularized])
 }
@@ -117,7 +117,7 @@ impl Measurement for Comparison {
 
     fn companion(&self, run: &Run) -> Option<RunConfig> {
         let other = if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" };
-        Some(RunConfig { framework: other.into(), regularizer: None, ..run.config().clone() })
+        Some(RunConfig { framework: other.into(), regularizer: None, beta: None, ..run.config().clone() })
     }
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<()>> {

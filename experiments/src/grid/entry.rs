@@ -75,7 +75,7 @@ impl Entry {
         Self { label_smoothing: Some(share), ..self }
     }
 
-    /// For a quarter more epochs: what a framework does with the time that I2FR takes.
+    /// For a quarter more epochs, rounded, and one at least: about the time that I2FR costs PGD-AT.
     #[must_use]
     pub fn longer(self) -> Self {
         Self { longer: true, ..self }
@@ -102,6 +102,12 @@ impl Entry {
 
     pub(super) fn is_regularized(&self) -> bool {
         self.i2fr.is_some()
+    }
+
+    /// What `--only` may ask for.
+    pub(super) fn name(&self) -> String {
+        let framework = self.framework;
+        if self.on_request { format!("={framework}+longer") } else { framework.to_owned() }
     }
 
     pub(crate) fn framework(&self) -> &'static str {
@@ -144,7 +150,7 @@ impl Entry {
     pub(super) fn row(&self, config: &RunConfig) -> Result<Row> {
         let (mut regularizer, mut label) = (config.regularizer_name().to_owned(), config.game()?.name);
         if self.longer {
-            regularizer = "longer".into();
+            regularizer = if self.i2fr.is_some() { format!("{regularizer} longer") } else { "longer".into() };
             label += &format!(" ({} epochs)", config.epochs);
         }
         if let Some(Variant { name, .. }) = self.i2fr.as_ref().filter(|variant| !variant.name.is_empty()) {

@@ -205,12 +205,12 @@ fn surrogate(run: &Run) -> &'static str {
     if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
 }
 
-/// The run of `framework` alone, with nothing added, that is otherwise as `run`.
+/// The run of `framework` alone, with nothing added and trained for as long as usual, that is otherwise as `run`.
 fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
     let (framework, config) = (framework.to_owned(), run.config().clone());
     let alone =
         RunConfig { regularizer: None, beta: None, awp: None, averaging: None, label_smoothing: None, ..config };
-    let config = RunConfig { framework, ..alone };
+    let config = RunConfig { framework, epochs: profile::resolve(&args.training).epochs, ..alone };
     Run::new(config, &args.training.out)
 }
 

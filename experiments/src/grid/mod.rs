@@ -136,6 +136,7 @@ impl Grid {
 
     fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
         self.columns(args)?;
+        args.training.device.check()?;
         if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(Entry::is_regularized)) {
             return Err(Usage(conflict.into()).into());
         }
@@ -168,15 +169,13 @@ impl Grid {
             return Err(Usage(what).into());
         }
         if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
-            let mut names: Vec<&str> = self.rows.iter().map(Entry::framework).collect();
+            let mut names: Vec<String> = self.rows.iter().map(Entry::name).collect();
             names.dedup();
             let what = format!("--only {nothing} leaves no row of {}; rows: {}", self.name, names.join(", "));
             return Err(Usage(what).into());
         }
-        if base.beta.is_some()
-            && !planned.iter().flat_map(|p| &p.runs).any(|run| frameworks::beta(&run.config().framework).is_some())
-        {
-            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP".into()).into());
+        if base.beta.is_some() && planned.iter().flat_map(|p| &p.runs).all(|run| run.config().beta.is_none()) {
+            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
         }
         Ok(planned)
     }

@@ -51,6 +51,7 @@ impl Table {
         if self.by_examples().len() > 1 {
             remarks.push("Columns of different numbers of images cannot be compared with one another.".to_owned());
         }
+        remarks.extend(self.on_fewer_images());
         remarks.extend(self.marks());
         remarks.extend(self.notes.iter().cloned());
         let all = self.rows.len() * self.columns.len();
@@ -118,6 +119,20 @@ impl Table {
             }
         }
         by_examples
+    }
+
+    /// Cells that cannot be compared with others of their column.
+    fn on_fewer_images(&self) -> Option<String> {
+        let cells = (0..self.columns.len()).flat_map(|column| (0..self.rows.len()).map(move |row| (row, column)));
+        let fewer = cells.filter_map(|(row, column)| {
+            let examples =
+                self.examples(row, column).filter(|&examples| Some(examples) < self.most_examples(column))?;
+            let (label, attack) = (&self.rows[row].label, &self.columns[column].label);
+            Some(format!("{label}, {attack} ({})", grouped(examples)))
+        });
+        let fewer: Vec<String> = fewer.collect();
+        let said = "On fewer images than others of their column, and not compared with them";
+        (!fewer.is_empty()).then(|| format!("{said}: {}.", fewer.join("; ")))
     }
 
     fn images(&self) -> String {

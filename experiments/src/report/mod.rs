@@ -76,14 +76,19 @@ pub struct Column {
 }
 
 impl Row {
-    /// Whether its label, its framework or what is changed about that contains `text`; with a `=` before it, whether it
-    /// is the label, or what `trades` and `trades+i2fr` say.
+    /// `trades`, `trades+i2fr`.
+    fn name(&self) -> String {
+        let changed = if self.is_regularized() { format!("+{}", self.regularizer) } else { String::new() };
+        format!("{}{changed}", self.framework)
+    }
+
+    /// Whether its label or name contains `text`; with a `=` before it, whether it is either.
     pub(crate) fn is_named(&self, text: &str) -> bool {
         let (text, label) = (text.to_lowercase(), self.label.to_lowercase());
-        let changed = if self.is_regularized() { format!("+{}", self.regularizer) } else { String::new() };
+        let name = self.name();
         match text.strip_prefix('=') {
-            Some(exact) => exact == label || exact == format!("{}{changed}", self.framework),
-            None => [&self.framework, &label, &self.regularizer].iter().any(|name| name.contains(&text)),
+            Some(exact) => exact == label || exact == name,
+            None => label.contains(&text) || name.contains(&text),
         }
     }
 
@@ -185,13 +190,25 @@ impl Table {
         self.cells.iter().map(|cell| cell.examples).min().unwrap_or(0)
     }
 
-    /// The rows with the best value of a column of attacked accuracy, as printed.
+    /// The smallest number of images behind any seed of a cell.
+    fn examples(&self, row: usize, column: usize) -> Option<usize> {
+        self.counted(row, column).values().map(|cell| cell.examples).min()
+    }
+
+    /// The largest number of images that a defended row of the column has.
+    fn most_examples(&self, column: usize) -> Option<usize> {
+        let defended = (0..self.rows.len()).filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails());
+        defended.filter_map(|row| self.examples(row, column)).max()
+    }
+
+    /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any.
     fn best(&self, column: usize) -> Vec<usize> {
         if self.columns[column].attack == "clean" {
             return Vec::new();
         }
         let means: Vec<(usize, f64)> = (0..self.rows.len())
             .filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
+            .filter(|&row| self.examples(row, column) == self.most_examples(column))
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
         let Some(most) = means.iter().map(|&(_, mean)| mean).reduce(f64::max) else {

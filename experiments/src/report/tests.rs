@@ -213,6 +213,21 @@ fn ties_are_all_bold_and_large_test_sets_get_two_digits() {
 }
 
 #[test]
+fn a_cell_on_fewer_images_is_named_and_never_the_best() {
+    let mut table = small();
+    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 99.));
+    assert_eq!(table.best(1), [2]);
+    assert!(!markdown::render(&table).contains("fewer images") && plot::svg(&table).unwrap().contains("+51.0"));
+    table.cells.last_mut().unwrap().examples = 500;
+    assert_eq!(table.best(1), [1]);
+    let rendered = markdown::render(&table);
+    let expected =
+        "On fewer images than others of their column, and not compared with them: PGD-AT + I2FR, PGD-20 (500).";
+    assert!(rendered.contains(expected), "{rendered}");
+    assert!(!plot::svg(&table).unwrap().contains("+5"), "a difference between numbers of images");
+}
+
+#[test]
 fn wide_csv() {
     insta::assert_snapshot!(cells::wide(&small()).unwrap(), @r#"
     label,clean_mean,clean_half_width,clean_deviation,clean_seeds,clean_examples,pgd-20_mean,pgd-20_half_width,pgd-20_deviation,pgd-20_seeds,pgd-20_examples

@@ -2,6 +2,7 @@
 
 use crate::{
     outcome::fails,
+    outcome::refuses,
     program::{Noise, TINY, bytes, command, files, run, trained},
 };
 use std::path::Path;
@@ -106,9 +107,10 @@ fn cuda_is_refused_where_there_is_none() {
         fails("table1", &arguments, out.path(), &["no CUDA support", "--device cpu"]);
     }
     for device in ["auto", "cpu"] {
-        let rounded = ["--only", "standard", "--device", device, "--precision", "tf32"];
-        let arguments = [&TINY[..], &noise.arguments(), &rounded].concat();
-        fails("table1", &arguments, out.path(), &["--precision tf32 is for NVIDIA cards", "leave it out"]);
+        for mode in ["--plan", "--render-only", "--no-audit"] {
+            let rounded = ["--device", device, "--precision", "tf32", mode];
+            refuses("table1", &rounded, &["--precision tf32 is for NVIDIA cards", "leave it out"]);
+        }
     }
     assert_eq!(files(out.path()), [out.path().join("log.txt")]);
 }

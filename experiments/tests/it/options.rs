@@ -108,7 +108,12 @@ fn beta_matters_where_it_is_not_the_usual_one() {
         assert_eq!(names(&plan(beta)), names(&usual), "{beta} is usual");
     }
     assert_ne!(plan("2"), usual);
+    // What generated examples are tried on is trained once, whatever the row's.
+    let beside = |more: &[&str]| run("table4", &[&["--only", "trades,pgd-at", "--plan"], more].concat(), out.path());
+    let lenders = |plan: &str| plan.lines().filter(|line| line.contains("pgd-at-synthetic")).count();
+    assert_eq!(lenders(&beside(&["--beta", "1"])), lenders(&beside(&[])));
     refuses("table1", &["--beta", "1", "--only", "pgd-at,fast-at"], &["--beta changes nothing", "TRADES, MART or ALP"]);
+    refuses("table1", &["--beta", "6", "--only", "trades"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "he", "--beta", "1"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "trades", "--beta", "-1"], &["`-1` is not the weight of a term"]);
 }

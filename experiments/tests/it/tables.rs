@@ -96,7 +96,7 @@ fn the_time_that_i2fr_takes_has_a_control() {
     let named = ["mart", "=mart", "=mart+i2fr", "=mart+longer"].map(|only| rows("table1", only));
     assert_eq!(named, [2, 1, 1, 1]);
     assert_eq!(run("table1", &["--plan"], out.path()).matches("to train").count(), 11);
-    refuses("table1", &["--only", "longer", "--plan"], &["--only longer leaves no row of table1"]);
+    refuses("table1", &["--only", "longer", "--plan"], &["--only longer leaves no row of table1", "=mart+longer"]);
 }
 
 #[test]

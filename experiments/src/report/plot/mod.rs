@@ -207,7 +207,8 @@ fn panel<B: DrawingBackend>(
         }
         pen.mark(mark, (x(summary.mean), y))?;
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
-        let before = table.plain_row(row).and_then(|plain| table.value(plain, column));
+        let alike = |plain: &usize| table.examples(*plain, column) == table.examples(row, column);
+        let before = table.plain_row(row).filter(alike).and_then(|plain| table.value(plain, column));
         pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(before) = before {
