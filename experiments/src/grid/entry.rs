@@ -96,8 +96,8 @@ impl Entry {
     /// Whether `only`, or where that is empty the profile, asks for its `row`.
     pub(super) fn is_asked(&self, row: &Row, only: &[String], profile: Profile) -> bool {
         let by_name = |text: &String| row.is_named(text) && (!self.on_request || text.starts_with('='));
-        let usual = !self.on_request && !(self.beyond_quick && profile == Profile::Quick);
-        only.is_empty() && usual || only.iter().any(by_name)
+        let left_out = self.on_request || self.beyond_quick && profile == Profile::Quick;
+        only.is_empty() && !left_out || only.iter().any(by_name)
     }
 
     pub(super) fn is_regularized(&self) -> bool {
