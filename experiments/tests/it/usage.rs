@@ -17,8 +17,8 @@ fn unknown_names_list_the_known_ones() {
     refuses("table1", &["--i2fr-reference", "median"], &["median", "--i2fr-reference", "pairs", "running-means"]);
     refuses("table1", &["--i2fr-features", "l3"], &["l3", "--i2fr-features", "raw"]);
     refuses("throughput", &["--precision", "f8"], &["f8", "--precision", "f32"]);
-    refuses("table1", &["--only", "nothing"], &["--only nothing", "table1", "pgd-at, trades, mart"]);
-    refuses("table1", &["--only", "standard,nothing"], &["--only nothing", "table1", "pgd-at, trades, mart"]);
+    refuses("table1", &["--only", "nothing"], &["--only nothing", "table1", "pgd-at, =pgd-at+longer, trades"]);
+    refuses("table1", &["--only", "standard,nothing"], &["--only nothing", "table1", "pgd-at, =pgd-at+longer, trades"]);
 }
 
 #[test]
