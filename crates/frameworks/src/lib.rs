@@ -61,7 +61,7 @@ pub struct Setting {
     pub seed: u64,
     /// Epochs at the beginning over which the attack's radius rises to that of the threat model.
     pub warm_up: usize,
-    /// What [`beta`] says of the method, otherwise than it says.
+    /// Another weight than [`beta`] says, for methods that it knows.
     pub beta: Option<f64>,
 }
 

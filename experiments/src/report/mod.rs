@@ -195,10 +195,14 @@ impl Table {
         self.counted(row, column).values().map(|cell| cell.examples).min()
     }
 
-    /// The largest number of images that a defended row of the column has.
+    /// Rows that may be the best: defended ones that fail no audit.
+    fn candidates(&self) -> impl Iterator<Item = usize> {
+        (0..self.rows.len()).filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
+    }
+
+    /// The largest number of images that one of [`Self::candidates`] has.
     fn most_examples(&self, column: usize) -> Option<usize> {
-        let defended = (0..self.rows.len()).filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails());
-        defended.filter_map(|row| self.examples(row, column)).max()
+        self.candidates().filter_map(|row| self.examples(row, column)).max()
     }
 
     /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any.
@@ -206,8 +210,8 @@ impl Table {
         if self.columns[column].attack == "clean" {
             return Vec::new();
         }
-        let means: Vec<(usize, f64)> = (0..self.rows.len())
-            .filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
+        let means: Vec<(usize, f64)> = self
+            .candidates()
             .filter(|&row| self.examples(row, column) == self.most_examples(column))
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
