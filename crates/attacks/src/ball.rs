@@ -45,7 +45,7 @@ pub struct Ball {
 
 /// A radius no ball can have.
 #[derive(Debug, thiserror::Error)]
-#[error("eps must be a finite number of pixel units, at least 0 (such as 8/255), not {0}")]
+#[error("eps must be a finite number of pixel units, at least 0 and at most 1e6 (such as 8/255), not {0:?}")]
 pub struct BadRadius(f64);
 
 /// Guards a division by a gradient's norm, as in the reference code.
@@ -55,9 +55,9 @@ impl Ball {
     /// A ball of radius `eps`.
     ///
     /// # Errors
-    /// When `eps` is negative or not finite.
+    /// When `eps` is negative, or so large that 32-bit floats around it are far apart.
     pub fn new(norm: Norm, eps: f64) -> std::result::Result<Self, BadRadius> {
-        if eps.is_finite() && eps >= 0. { Ok(Self { norm, eps }) } else { Err(BadRadius(eps)) }
+        if (0. ..=1e6).contains(&eps) { Ok(Self { norm, eps }) } else { Err(BadRadius(eps)) }
     }
 
     /// The l-infinity ball of `levels` 8-bit grey levels: 8 is the field's 8/255.

@@ -9,8 +9,7 @@ use objectives::{Clean, Stage};
 use std::fmt;
 
 /// Early-stopped PGD (Zhang et al. 2020, "Attacks which do not kill training make adversarial learning stronger"): an
-/// example stops moving a number of steps, its patience, after it was first misclassified. Training uses it; as an
-/// evaluation it is PGD with fewer steps.
+/// example stops moving when it is misclassified once more than its patience, step by step. Training uses it; as an evaluation it is PGD with fewer steps.
 ///
 /// All examples stay in the batch until the last has stopped, since an objective may compare them.
 #[derive(Clone, Debug, PartialEq)]

@@ -40,8 +40,12 @@ impl Evaluation<'_> {
     /// are not attacked: the attacker need not move them. So accuracies over attacks combine per example.
     ///
     /// # Errors
-    /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.
+    /// When `before` does not have a verdict on each image, the network fails, or an attack leaves its ball, `[0, 1]` or
+    /// the numbers.
     pub fn robust(&self, probe: &Probe, before: &[bool], seed: u64, progress: Progress<'_>) -> Result<Option<Correct>> {
+        if before.len() != self.data.len() {
+            candle::bail!("{} verdicts on {} images", before.len(), self.data.len())
+        }
         let standing: Vec<usize> = (0..self.data.len()).filter(|&i| before[i]).collect();
         self.all(Some(probe), &standing, before.to_vec(), seed, progress)
     }

@@ -163,9 +163,11 @@ impl Trainer {
                 return Ok(None);
             }
         }
-        let Some((clean_percent, robust_percent)) = self.measure(progress, before + batches.len(), total)? else {
-            return Ok(None);
-        };
+        let measured = self.measure(progress, before + batches.len(), total).map_err(|e| {
+            // The last step of an epoch has no loss after it that could have told.
+            candle::Error::msg(format!("after epoch {} (if training diverged, lower --lr): {e}", self.epochs + 1))
+        })?;
+        let Some((clean_percent, robust_percent)) = measured else { return Ok(None) };
         let (lr, loss) = (lr(batches.len().saturating_sub(1)), self.loss_sum / batches.len() as f64);
         let best = self.best_percent.is_none_or(|held| robust_percent > held);
         if best {

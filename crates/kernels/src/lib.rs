@@ -36,6 +36,7 @@ mod relu;
 mod rows;
 mod shortcut;
 mod simd;
+mod softmax;
 mod threads;
 
 #[doc = include_str!("../PERFORMANCE.md")]
@@ -57,6 +58,7 @@ pub use norm::{Moments, Statistics, batch_norm};
 pub use peak::register_arithmetic;
 pub use pool::{global_avg_pool, max_pool2};
 pub use random::{Key, fill_normal, fill_uniform};
-pub use relu::relu;
+pub use relu::{add_relu, relu};
 pub use shortcut::shortcut_a;
+pub use softmax::log_softmax;
 pub use threads::quiet_candle_threads;

@@ -4,7 +4,7 @@ use crate::cuda::Launch;
 use crate::host::{check, floats, produce};
 use crate::memory::Out;
 use crate::parallel::ranges;
-use candle::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
+use candle::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 /// `max(x, 0)` of any shape. The derivative at 0 is 0, as in PyTorch (candle's own has 1 there).
 ///
@@ -48,6 +48,39 @@ impl CustomOp1 for Relu {
     }
 }
 
+/// `max(a + b, 0)` of two tensors of one shape, with the derivative of [`relu`].
+///
+/// # Errors
+/// Not f32 on one device, or two shapes.
+pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    check("add_relu", &[a, b])?;
+    if a.shape() != b.shape() {
+        bail!("add_relu: shapes {:?} and {:?} differ", a.shape(), b.shape())
+    }
+    a.contiguous()?.apply_op2(&b.contiguous()?, AddRelu)
+}
+
+struct AddRelu;
+
+impl CustomOp2 for AddRelu {
+    fn name(&self) -> &'static str {
+        "add_relu"
+    }
+
+    fn cpu_fwd(&self, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<(CpuStorage, Shape)> {
+        pointwise(self.name(), (a, la), (b, lb), |a, b| rectify(a + b))
+    }
+
+    fn cuda_fwd(&self, a: &CudaStorage, la: &Layout, b: &CudaStorage, lb: &Layout) -> Result<(CudaStorage, Shape)> {
+        Launch::each(self.name(), la.shape()).run(&[(a, la), (b, lb)])
+    }
+
+    fn bwd(&self, a: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let both = mask(y, dy)?;
+        Ok((a.track_op().then(|| both.clone()), b.track_op().then_some(both)))
+    }
+}
+
 /// NaN stays NaN: a broken network must not look like a silent one.
 #[inline(always)]
 pub(crate) fn rectify(x: f32) -> f32 {
@@ -67,20 +100,30 @@ impl CustomOp2 for Mask {
     }
 
     fn cpu_fwd(&self, y: &CpuStorage, ly: &Layout, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (y, grad) = (floats("relu", y, ly)?, floats("relu", dy, ld)?);
-        Ok(produce(ld.shape(), |dx| {
-            let out = Out::new(dx);
-            ranges(grad.len(), 1 << 12, grad.len() / 8, |a, b| {
-                // SAFETY: all three are equally long; a..b is this task's alone.
-                let dx = unsafe { core::slice::from_raw_parts_mut(out.at(a), b - a) };
-                for ((dx, &y), &g) in dx.iter_mut().zip(&y[a..b]).zip(&grad[a..b]) {
-                    *dx = if y > 0.0 { g } else { 0.0 };
-                }
-            });
-        }))
+        pointwise(self.name(), (y, ly), (dy, ld), |y, dy| if y > 0.0 { dy } else { 0.0 })
     }
 
     fn cuda_fwd(&self, y: &CudaStorage, ly: &Layout, dy: &CudaStorage, ld: &Layout) -> Result<(CudaStorage, Shape)> {
         Launch::each("mask", ld.shape()).run(&[(y, ly), (dy, ld)])
     }
+}
+
+/// `f` of each two floats of one shape.
+fn pointwise(
+    of: &str,
+    (a, la): (&CpuStorage, &Layout),
+    (b, lb): (&CpuStorage, &Layout),
+    f: impl Fn(f32, f32) -> f32 + Sync + Send,
+) -> Result<(CpuStorage, Shape)> {
+    let (a, b) = (floats(of, a, la)?, floats(of, b, lb)?);
+    Ok(produce(la.shape(), |y| {
+        let out = Out::new(y);
+        ranges(a.len(), 1 << 12, a.len() / 8, |from, to| {
+            // SAFETY: all three are equally long; from..to is this task's alone.
+            let y = unsafe { core::slice::from_raw_parts_mut(out.at(from), to - from) };
+            for ((y, &a), &b) in y.iter_mut().zip(&a[from..to]).zip(&b[from..to]) {
+                *y = f(a, b);
+            }
+        });
+    }))
 }

@@ -6,14 +6,17 @@ use candle::{D, DType, Result, Tensor};
 /// `(N,)` class indices as rows of `(N, classes)` with a single one, of type `f32`.
 ///
 /// # Errors
-/// When `labels` is not of an integer type, or an index is not one of a class.
+/// When `labels` is not of an integer type or, on the CPU, an index is not one of a class.
 pub fn one_hot(labels: &Tensor, classes: usize) -> Result<Tensor> {
     if !labels.dtype().is_int() {
         candle::bail!("class indices are integers, not {:?}", labels.dtype())
     }
     let labels = labels.to_dtype(DType::U32)?;
-    // A row without a one would make a loss silently zero.
-    if let Some(index) = labels.to_vec1::<u32>()?.into_iter().find(|index| *index as usize >= classes) {
+    // A row without a one would make a loss silently zero. On a card, looking would wait for all that is under way, in
+    // every step of an attack; labels there were checked when their data set was read.
+    if labels.device().is_cpu()
+        && let Some(index) = labels.to_vec1::<u32>()?.into_iter().find(|index| *index as usize >= classes)
+    {
         candle::bail!("class {index} is not one of {classes} classes, counted from 0")
     }
     let all = Tensor::arange(0u32, classes as u32, labels.device())?;
@@ -34,14 +37,4 @@ pub(crate) fn largest_outside(values: &Tensor, excluded: &Tensor) -> Result<Tens
     // Far below any score, yet finite: zero times infinity would be no number.
     let masked = (values.detach() - (excluded * 1e30)?)?;
     one_hot(&masked.argmax(D::Minus1)?, classes)
-}
-
-/// `log softmax` of each row of `logits`, `(N, K)`.
-///
-/// # Errors
-/// When candle cannot reduce the tensor.
-pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
-    // The row maximum only guards against overflow: its gradient cancels, so it is left out.
-    let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
-    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }

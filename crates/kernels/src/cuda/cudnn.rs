@@ -1,18 +1,21 @@
 //! The three passes of a convolution by cuDNN.
 //!
 //! Activations are channels-last, filters (O, K, K, I). What cuDNN has to be told about a convolution is told once per
-//! shape and precision; of its algorithms only those are taken that give the same bits every time.
+//! shape and precision; of its algorithms only those are taken that give the same bits every time. In bfloat16 the
+//! factors are rounded before and the result is widened behind, so that nothing outside of here knows of it.
 //! cudarc's safe types show only the algorithm ranked first, hence its `result` module here.
 
 use super::launch::Input;
 use super::precision::{Precision, precision};
 use super::present::view;
 use crate::conv::{NAME, Pass, Shape};
+use candle::backend::BackendStorage;
 use candle::cuda_backend::cudarc::cudnn::result::{self, CudnnError};
 use candle::cuda_backend::cudarc::cudnn::sys;
-use candle::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, DevicePtrMut};
+use candle::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr, DevicePtrMut, DeviceRepr};
 use candle::cuda_backend::{CudaDType, CudaDevice, CudaStorage, DeviceId, WrapErr};
-use candle::{Error, Result, bail};
+use candle::{DType, Error, Layout, Result, bail};
+use half::bf16;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -27,9 +30,30 @@ static CARDS: LazyLock<Mutex<HashMap<DeviceId, Card>>> = LazyLock::new(Mutex::de
 
 /// `a` and `b` are what [`Pass`] says, contiguous and of the shape's sizes.
 pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) -> Result<CudaStorage> {
+    let precision = precision();
+    // An empty tensor is not worth rounding, and candle does not.
+    if precision != Precision::Bf16 || shape.n == 0 {
+        return convolve_in::<f32>(precision, pass, shape, a, b);
+    }
+    let rounded = |(storage, layout): Input<'_>| {
+        Ok::<_, Error>((storage.to_dtype(layout, DType::BF16)?, Layout::contiguous(layout.shape())))
+    };
+    let ((a, la), (b, lb)) = (rounded(a)?, rounded(b)?);
+    let out = convolve_in::<bf16>(precision, pass, shape, (&a, &la), (&b, &lb))?;
+    out.to_dtype(&Layout::contiguous(shape.len_of_result(pass)), DType::F32)
+}
+
+/// As [`convolve`], of numbers of the kind that cuDNN has for the precision.
+fn convolve_in<T: CudaDType + DeviceRepr>(
+    precision: Precision,
+    pass: Pass,
+    shape: &Shape,
+    a: Input<'_>,
+    b: Input<'_>,
+) -> Result<CudaStorage> {
     let device = a.0.device.clone();
     // SAFETY: cuDNN writes every value of its output, as nothing is added to what is there.
-    let mut out = unsafe { device.alloc::<f32>(shape.len_of_result(pass).max(1))? };
+    let mut out = unsafe { device.alloc::<T>(shape.len_of_result(pass).max(1))? };
     if shape.n > 0 {
         // What a panicking thread leaves behind is whole: plans are put there when they are made.
         let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,21 +61,24 @@ pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) ->
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
         };
-        card.run(pass, shape, &device, [a, b], &mut out)?;
+        card.run((pass, *shape, precision), &device, [view::<T>(NAME, a)?, view(NAME, b)?], &mut out)?;
     }
-    Ok(f32::wrap_cuda_slice(out, device))
+    Ok(T::wrap_cuda_slice(out, device))
 }
 
 fn said(e: CudnnError) -> Error {
     Error::msg(format!("{NAME}: cuDNN answers {e}"))
 }
 
+/// What a plan is made for.
+type Problem = (Pass, Shape, Precision);
+
 /// A card with what cuDNN knows of it.
 struct Card {
     handle: sys::cudnnHandle_t,
     /// For one pass at a time: they follow each other in the card's stream.
     workspace: CudaSlice<u8>,
-    plans: HashMap<(Pass, Shape, Precision), Plan>,
+    plans: HashMap<Problem, Plan>,
 }
 
 // SAFETY: a handle and its descriptors may be used by any thread, but by one at a time: `CARDS` is locked meanwhile.
@@ -91,24 +118,22 @@ impl Card {
         Ok(Self { handle, workspace: device.alloc_zeros::<u8>(1)?, plans: HashMap::new() })
     }
 
-    fn run(
+    fn run<T>(
         &mut self,
-        pass: Pass,
-        shape: &Shape,
+        problem: Problem,
         device: &CudaDevice,
-        [a, b]: [Input<'_>; 2],
-        out: &mut CudaSlice<f32>,
+        [a, b]: [CudaView<'_, T>; 2],
+        out: &mut CudaSlice<T>,
     ) -> Result<()> {
         let stream = device.cuda_stream();
         stream.context().bind_to_thread().w()?;
-        let plan = match self.plans.entry((pass, *shape, precision())) {
+        let plan = match self.plans.entry(problem) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => {
                 // SAFETY: the handle lives.
-                new.insert(unsafe { Plan::new(self.handle, pass, shape, precision()) }.map_err(said)?)
+                new.insert(unsafe { Plan::new(self.handle, problem) }.map_err(said)?)
             }
         };
-        let (a, b) = (view(NAME, a)?, view(NAME, b)?);
         let ((a, _reads_a), (b, _reads_b), (out, _writes)) =
             (a.device_ptr(&stream), b.device_ptr(&stream), out.device_ptr_mut(&stream));
         while let Some(&Candidate { algorithm, bytes }) = plan.candidates.first() {
@@ -125,7 +150,10 @@ impl Card {
                 Err(e) => return Err(said(e)),
             };
         }
-        bail!("{NAME}: cuDNN has no algorithm for {pass:?} of {shape:?} that gives the same bits every time")
+        let (pass, shape, precision) = problem;
+        bail!(
+            "{NAME}: cuDNN has no algorithm for {pass:?} of {shape:?} in {precision} that gives the same bits every time"
+        )
     }
 }
 
@@ -157,33 +185,33 @@ impl Plan {
     /// `handle` lives.
     unsafe fn new(
         handle: sys::cudnnHandle_t,
-        pass: Pass,
-        shape: &Shape,
-        precision: Precision,
+        (pass, shape, precision): Problem,
     ) -> std::result::Result<Self, CudnnError> {
         let int = |size: usize| size as i32;
-        let Shape { n, h, w, i, o, k, stride, padding, oh, ow } = *shape;
+        let Shape { n, h, w, i, o, k, stride, padding, oh, ow } = shape;
         let (layout, float) = (sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC, sys::cudnnDataType_t::CUDNN_DATA_FLOAT);
+        let (number, math) = match precision {
+            Precision::F32 => (float, sys::cudnnMathType_t::CUDNN_FMA_MATH),
+            // Of 32-bit tensors, the default rounds factors where a card gains by it.
+            Precision::Tf32 => (float, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
+            Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH),
+        };
         // SAFETY: each descriptor is made before it is used, and none is destroyed.
         unsafe {
             let tensor = |sizes: [usize; 4]| {
                 let descriptor = result::create_tensor_descriptor()?;
-                result::set_tensor4d_descriptor(descriptor, layout, float, sizes.map(int))?;
+                result::set_tensor4d_descriptor(descriptor, layout, number, sizes.map(int))?;
                 Ok(descriptor)
             };
             // Sizes are named in this order whatever the layout.
             let (x, y) = (tensor([n, i, h, w])?, tensor([n, o, oh, ow])?);
             let filter = result::create_filter_descriptor()?;
-            result::set_filter4d_descriptor(filter, float, layout, [o, i, k, k].map(int))?;
+            result::set_filter4d_descriptor(filter, number, layout, [o, i, k, k].map(int))?;
             let geometry = result::create_convolution_descriptor()?;
             let (p, s) = (int(padding), int(stride));
             let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
+            // Sums are in 32 bits whatever is added.
             result::set_convolution2d_descriptor(geometry, p, p, s, s, 1, 1, mode, float)?;
-            let math = match precision {
-                Precision::F32 => sys::cudnnMathType_t::CUDNN_FMA_MATH,
-                // Of 32-bit tensors, the default rounds factors where a card gains by it.
-                Precision::Tf32 => sys::cudnnMathType_t::CUDNN_DEFAULT_MATH,
-            };
             result::set_convolution_math_type(geometry, math)?;
             let candidates = match pass {
                 Pass::Forward => ranked!(

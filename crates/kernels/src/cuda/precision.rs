@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// How cards multiply in convolutions and matrix products; everything else, and all sums, are in 32 bits. The processor
-/// knows [`Precision::F32`] only.
+/// How cards multiply in convolutions and matrix products. Weights, statistics, losses, the steps of attacks and of
+/// optimisers, and all sums are in 32 bits whatever this is. The processor knows [`Precision::F32`] only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// True 32 bits.
@@ -13,14 +13,16 @@ pub enum Precision {
     F32,
     /// Factors rounded to ten bits after the point, where the card can do that; faster on cards from 2020 on.
     Tf32,
+    /// Convolutions of bfloat16 numbers (seven bits after the point): their factors are rounded, and so are their
+    /// results, gradients included. Matrix products as with [`Precision::Tf32`]. For cards from 2020 on.
+    Bf16,
 }
+
+const NAMES: [(Precision, &str); 3] = [(Precision::F32, "f32"), (Precision::Tf32, "tf32"), (Precision::Bf16, "bf16")];
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-        })
+        NAMES.iter().filter(|(precision, _)| precision == self).try_for_each(|(_, name)| f.write_str(name))
     }
 }
 
@@ -28,25 +30,23 @@ impl FromStr for Precision {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        match s {
-            "f32" => Ok(Self::F32),
-            "tf32" => Ok(Self::Tf32),
-            _ => Err(format!("unknown precision `{s}`; known: f32, tf32")),
-        }
+        let known = NAMES.iter().find(|(_, name)| *name == s);
+        known
+            .map(|(precision, _)| *precision)
+            .ok_or_else(|| format!("unknown precision `{s}`; known: {}", NAMES.map(|(_, name)| name).join(", ")))
     }
 }
 
-static TF32: AtomicBool = AtomicBool::new(false);
+static PRECISION: Mutex<Precision> = Mutex::new(Precision::F32);
 
 /// From now on the whole process computes so on cards.
 pub fn set_precision(precision: Precision) {
-    let tf32 = precision == Precision::Tf32;
-    TF32.store(tf32, Ordering::Relaxed);
-    candle::cuda::set_gemm_reduced_precision_f32(tf32);
+    *PRECISION.lock().unwrap_or_else(PoisonError::into_inner) = precision;
+    candle::cuda::set_gemm_reduced_precision_f32(precision != Precision::F32);
 }
 
 /// How cards multiply.
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "cards ask"))]
 pub(super) fn precision() -> Precision {
-    if TF32.load(Ordering::Relaxed) { Precision::Tf32 } else { Precision::F32 }
+    *PRECISION.lock().unwrap_or_else(PoisonError::into_inner)
 }

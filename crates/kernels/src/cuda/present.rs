@@ -10,10 +10,10 @@ mod ptx {
     include!(concat!(env!("OUT_DIR"), "/ptx.rs"));
 }
 
-/// The floats of a contiguous layout.
-pub(super) fn view<'a>(of: &str, (storage, layout): Input<'a>) -> Result<CudaView<'a, f32>> {
+/// The numbers of a contiguous layout.
+pub(super) fn view<'a, T: CudaDType>(of: &str, (storage, layout): Input<'a>) -> Result<CudaView<'a, T>> {
     match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(storage.as_cuda_slice::<f32>()?.slice(start..end)),
+        Some((start, end)) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
         None => bail!("{of}: expected a contiguous tensor, got {layout:?}"),
     }
 }
@@ -51,7 +51,7 @@ fn start(
         return Ok(());
     }
     let function = device.get_or_load_custom_func(launch.function, "i2fr", ptx::ALL)?;
-    let views = inputs.iter().map(|&input| view(launch.function, input)).collect::<Result<Vec<_>>>()?;
+    let views = inputs.iter().map(|&input| view::<f32>(launch.function, input)).collect::<Result<Vec<_>>>()?;
     let table = if launch.table.is_empty() { None } else { Some(device.clone_htod(&launch.table)?) };
     let mut args = function.builder();
     for view in &views {

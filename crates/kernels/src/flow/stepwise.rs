@@ -50,7 +50,7 @@ impl Flow for Stepwise {
     }
 
     fn add_relu(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        crate::relu(&(a + b)?)
+        crate::add_relu(a, b)
     }
 
     fn shortcut_a(&self, x: &Tensor, stride: usize, channels: usize) -> Result<Tensor> {

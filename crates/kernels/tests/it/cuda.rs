@@ -124,6 +124,10 @@ fn moments() -> Result<()> {
 fn small_operators() -> Result<()> {
     let x = [normal(1, &[3, 5, 7, 6])?];
     same("relu", &x, |t| kernels::relu(t[0]))?;
+    same("add_relu", &[x[0].clone(), normal(2, &[3, 5, 7, 6])?], |t| kernels::add_relu(t[0], t[1]))?;
+    for (n, k) in [(5, 10), (1, 1), (7, 32), (3, 100)] {
+        same("log_softmax", &[normal(1, &[n, k])?.affine(30., 0.)?], |t| kernels::log_softmax(t[0]))?;
+    }
     for relu in [false, true] {
         same("bias", &[x[0].clone(), normal(2, &[6])?], |t| kernels::bias(t[0], t[1], relu))?;
     }

@@ -24,6 +24,23 @@ fn bias_and_its_gradients() -> Result<()> {
 }
 
 #[test]
+fn a_rectified_sum_is_a_sum_and_a_rectifier() -> Result<()> {
+    let (a, b) = (normal(&[3, 5, 7, 6])?, normal(&[3, 5, 7, 6])?);
+    let dy = Tensor::randn(0f32, 1f32, (3, 5, 7, 6), &Device::Cpu)?;
+    let (y, plain) = (kernels::add_relu(&a, &b)?, kernels::relu(&(a.as_tensor() + b.as_tensor())?)?);
+    assert_eq!(floats(&y), floats(&plain));
+    for (got, want) in gradients(&y, &dy, &[&a, &b])?.iter().zip(gradients(&plain, &dy, &[&a, &b])?) {
+        assert_eq!(floats(got), floats(&want));
+    }
+    // Twice the same.
+    let grads = kernels::add_relu(&a, &a)?.sum_all()?.backward()?;
+    assert!(floats(grads.get(&a).unwrap()).iter().zip(floats(&a)).all(|(g, a)| *g == if a > 0. { 2. } else { 0. }));
+    let said = kernels::add_relu(&a, &a.narrow(0, 0, 1)?).expect_err("two shapes").to_string();
+    assert!(said.contains("add_relu") && said.contains("[1, 5, 7, 6]"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn nan_is_not_hidden() -> Result<()> {
     let x = Tensor::new(&[f32::NAN, -1.0, 2.0, 0.5], &Device::Cpu)?;
     assert!(floats(&kernels::relu(&x)?)[0].is_nan());

@@ -14,3 +14,4 @@
 #include "pool.cuh"
 #include "sums.cuh"
 #include "pointwise.cuh"
+#include "rows.cuh"

@@ -1,4 +1,4 @@
-// Value by value: the rectifier, the bias, an attack's step, the steps of optimisers, and distances of rows.
+// Value by value: the rectifier, the bias, an attack's step, and the steps of optimisers.
 
 // NaN stays NaN.
 __device__ inline float rectified(float x) { return x < 0 ? 0 : x; }
@@ -7,6 +7,11 @@ __device__ inline float clipped(float x, float low, float high) { return x < low
 extern "C" __global__ void relu(const float *x, float *y, int n) {
     EACH(i, n);
     y[i] = rectified(x[i]);
+}
+
+extern "C" __global__ void add_relu(const float *a, const float *b, float *y, int n) {
+    EACH(i, n);
+    y[i] = rectified(a[i] + b[i]);
 }
 
 extern "C" __global__ void mask(const float *y, const float *dy, float *dx, int n) {
@@ -57,19 +62,4 @@ extern "C" __global__ void adam_descend(const float *m, const float *v, float *w
                                         float eps) {
     EACH(i, n);
     w[i] -= size * m[i] / (sqrtf(v[i]) / root + eps);
-}
-
-// a (N, d) and b (m, d) to (N, m): a warp per distance, whose lanes meet in a fixed order.
-extern "C" __global__ void squared_distances(const float *a, const float *b, float *out, int n, int m, int d) {
-    EACH(thread, n);
-    int pair = thread / 32, lane = thread % 32;
-    float sum = 0;
-    for (int k = lane; k < d; k += 32) {
-        float off = a[pair / m * d + k] - b[pair % m * d + k];
-        sum += off * off;
-    }
-    for (int half = 16; half > 0; half /= 2)
-        sum += __shfl_down_sync(0xffffffff, sum, half);
-    if (lane == 0)
-        out[pair] = sum;
 }
