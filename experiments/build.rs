@@ -7,10 +7,23 @@ fn git(args: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// What the binaries are made of.
+const SOURCES: [&str; 9] = [
+    "../crates",
+    "src",
+    "build.rs",
+    "Cargo.toml",
+    "../Cargo.toml",
+    "../Cargo.lock",
+    "../paper/claims.toml",
+    "../paper/deviations.md",
+    "../paper/reference.csv",
+];
+
 fn main() {
     let commit = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
-    let dirty = git(&["status", "--porcelain", "--", "../crates", "src", "../Cargo.lock"])
-        .is_some_and(|changes| !changes.is_empty());
+    let status = [&["status", "--porcelain", "--"], &SOURCES[..]].concat();
+    let dirty = git(&status).is_some_and(|changes| !changes.is_empty());
     println!("cargo::rustc-env=I2FR_COMMIT={commit}");
     println!("cargo::rustc-env=I2FR_DIRTY={dirty}");
     for path in ["HEAD", "index", "logs/HEAD"] {
@@ -18,7 +31,7 @@ fn main() {
             println!("cargo::rerun-if-changed={path}");
         }
     }
-    for sources in ["../crates", "src", "../Cargo.lock"] {
+    for sources in SOURCES {
         println!("cargo::rerun-if-changed={sources}");
     }
 }

@@ -1,6 +1,6 @@
 //! The resolved configuration of a run: everything its result depends on.
 
-use crate::cli;
+use crate::{cli, run::CONTROL};
 use anyhow::{Context, Result};
 use attacks::Ball;
 use frameworks::{Averaging, Awp, Framework, OptimizerConfig, Place, Schedule, Setting};
@@ -163,6 +163,9 @@ impl RunConfig {
         }
         match &self.regularizer {
             None => Ok(game),
+            Some(_) if self.framework == CONTROL => {
+                anyhow::bail!("{} has no adversarial examples to regularise; leave I2FR out", game.name)
+            }
             Some(r) => {
                 let place: Place = r.place.parse().map_err(anyhow::Error::msg)?;
                 let moved =

@@ -160,3 +160,9 @@ pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[Outcome]) -> Resu
     }
     files::write(path, &writer.into_inner().context("a table in memory has no end of space")?)
 }
+
+/// The attacks of what [`write_examples`] wrote to `path`; none, if nothing did.
+pub fn read_attacks(path: &Path) -> Vec<String> {
+    let head = csv::Reader::from_path(path).and_then(|mut reader| reader.headers().cloned());
+    head.iter().flatten().skip(3).map(str::to_owned).collect()
+}

@@ -112,7 +112,7 @@ fn is_leftover(path: &Path) -> bool {
         return false;
     };
     let ours = parts.len() == 3 && parts[2] == machine::tag();
-    let dead = ours && machine::started(pid).is_none();
+    let dead = ours && machine::started(pid).is_none() && machine::tells();
     let modified = fs::symlink_metadata(path).and_then(|about| about.modified());
     dead || modified.is_ok_and(|then| apart(then, SystemTime::now()) > FORGOTTEN)
 }

@@ -104,7 +104,8 @@ pub fn timings_file(folder: &Path) -> PathBuf {
     folder.join("timings.csv")
 }
 
-fn timings(folder: &Path) -> Result<Vec<Timing>> {
+/// What `timings.csv` says, if it is there.
+pub(crate) fn timings(folder: &Path) -> Result<Vec<Timing>> {
     let path = timings_file(folder);
     if path.is_file() { files::read_csv(&path) } else { Ok(Vec::new()) }
 }

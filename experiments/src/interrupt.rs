@@ -4,6 +4,7 @@ use std::{
     fmt,
     ops::ControlFlow,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 static ASKED: AtomicBool = AtomicBool::new(false);
@@ -39,6 +40,21 @@ pub(crate) fn outlive_file_limits() {
         // Nobody asks the flag: it is enough that there is a handler.
         let _ = flag::register(SIGXFSZ, std::sync::Arc::default());
     }
+}
+
+/// Waits so long.
+///
+/// # Errors
+/// When the user asks to stop meanwhile.
+pub fn wait(time: Duration) -> Result<(), Interrupted> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        if check().is_break() {
+            return Err(Interrupted);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 /// Breaks once the user has asked to stop.

@@ -81,6 +81,11 @@ impl Found {
     }
 }
 
+/// Another process holds a folder; in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Held(String);
+
 /// This process's claim to a folder; it ends when this is dropped, or with the process.
 pub struct Lock {
     path: PathBuf,
@@ -114,7 +119,8 @@ impl Lock {
             let Some(found) = Found::at(&path) else { continue };
             if found.held(now) {
                 let who = found.by(now);
-                anyhow::bail!("{}: {who}, is at work on this; wait for it, or {otherwise}", folder.display())
+                let what = format!("{}: {who}, is at work on this; wait for it, or {otherwise}", folder.display());
+                return Err(Held(what).into());
             }
             tracing::info!("{}: taken over from {}; it is gone", path.display(), found.by(now));
             set_aside(&path, &found);

@@ -41,6 +41,11 @@ fn machine() -> String {
     if parts.iter().any(String::is_empty) { String::new() } else { parts.join(" ") }
 }
 
+/// Whether this machine tells who runs on it.
+pub(crate) fn tells() -> bool {
+    !machine().is_empty()
+}
+
 /// The machine in eight characters.
 pub(crate) fn tag() -> String {
     sha256(machine().as_bytes())[..8].to_owned()

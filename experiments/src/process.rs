@@ -56,11 +56,14 @@ pub fn main<Args: Parser + Sync>(
     match rayon::scope(|_| work(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if e.is::<Interrupted>() => {
+            tracing::info!(target: ENDING, "{e}");
             say(&e.to_string());
             ExitCode::from(130)
         }
         Err(e) => {
-            say(&format!("error: {}", one_line(&format!("{e:#}"))));
+            let what = one_line(&format!("{e:#}"));
+            tracing::error!(target: ENDING, "{what}");
+            say(&format!("error: {what}"));
             if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
@@ -97,6 +100,9 @@ pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// How the process ends goes to the log alone in this way: on stderr it is the last line anyway.
+const ENDING: &str = "ending";
+
 /// Progress goes to stderr, and with times to `OUT/log.txt`, where that can be written.
 fn log_to(out: Option<&Path>) {
     let screen = fmt::layer().with_writer(|| Beside).without_time().with_level(false).with_target(false);
@@ -111,7 +117,7 @@ fn log_to(out: Option<&Path>) {
     let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("hf_hub", LevelFilter::OFF);
     // A subscriber that is there already (in tests) stays.
     let _ = tracing_subscriber::registry()
-        .with(screen.with_filter(wanted.clone()))
+        .with(screen.with_filter(wanted.clone().with_target(ENDING, LevelFilter::OFF)))
         .with(file.with_filter(wanted))
         .try_init();
 }

@@ -27,7 +27,7 @@ pub enum Profile {
     Mnist,
     /// Real CIFAR-10, a small network, an evening on two cores.
     Cpu,
-    /// ResNet-18, one run per ten minutes on one data-centre GPU.
+    /// CIFAR-10, ResNet-18, for a data-centre GPU; not run yet.
     Gpu,
     /// The field's full recipe.
     Paper,

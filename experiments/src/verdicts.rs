@@ -127,9 +127,14 @@ impl Verdicts {
     /// The same on as many images as it was asked for, but at most `wanted` (0: any number).
     pub fn outcome_at_most(&self, place: &Place, attack: &str, stages: &[String], wanted: usize) -> Option<Outcome> {
         let lines = self.sequence(place, stages);
-        lines[0]?;
-        // A stage that found nobody standing was asked nothing.
-        let asked = lines.iter().flatten().map(|line| line.examples).min()?;
+        let mut asked = lines[0]?.examples;
+        for (i, line) in lines.iter().enumerate() {
+            // A stage was asked nothing about those whom the stages before it had broken.
+            let broken = |of: &usize| verdict(&lines[..i], *of) == Some(false);
+            if let Some(line) = line.filter(|line| !(line.examples..asked).all(|of| broken(&of))) {
+                asked = line.examples;
+            }
+        }
         let examples = if wanted == 0 { asked } else { asked.min(wanted) };
         if examples == 0 { None } else { self.outcome(place, attack, stages, examples) }
     }
@@ -227,4 +232,28 @@ fn verdict(lines: &[Option<&Line>], i: usize) -> Option<bool> {
         }
     }
     Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_with_nobody_left_to_ask_limits_nothing() {
+        let place = Place { checkpoint: "best".into(), norm: "linf".into(), epsilon: "8/255".into() };
+        let stages = ["first".to_owned(), "second".to_owned()];
+        let mut verdicts = Verdicts { path: PathBuf::new(), lines: Vec::new() };
+        let mut note = |stage: &str, signs: &str| {
+            let correct: Vec<bool> = signs.bytes().map(|sign| sign == STANDS).collect();
+            let all: Vec<usize> = (0..correct.len()).collect();
+            verdicts.note(&place, stage, correct.len(), (&all, &correct), 1.);
+            verdicts.outcome_at_most(&place, "both", &stages, 0).map(|outcome| outcome.correct)
+        };
+        assert_eq!(note(CLEAN, "111111"), None);
+        assert_eq!(note("first", "110"), None, "who stands was not asked by the second");
+        assert_eq!(note("second", "10"), Some(vec![true, false, false]));
+        // Of more images the first stage breaks all: the second is never asked.
+        assert_eq!(note("first", "110000"), Some(vec![true, false, false, false, false, false]));
+        assert_eq!(note("first", "110001"), Some(vec![true, false]), "one stands whom the second was not asked about");
+    }
 }

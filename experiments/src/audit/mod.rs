@@ -13,7 +13,7 @@
 //! | one step | pgd-20 leaves no more than fgsm | | by more than 1 example and 0.5 points |
 //! | more steps | pgd-100 leaves as much as pgd-20 | 2 points less, 1 point more | 5 points more |
 //! | more restarts | pgd-20x5 leaves no example pgd-20 breaks | it breaks 2 points more | it leaves one |
-//! | larger radius | pgd-20 leaves no more at twice the radius | | by more than 1 example and 0.5 points |
+//! | larger radius | pgd-20 leaves no more at eps than at eps/2, at 2 eps than at eps, at 4 eps than at 2 eps | | by more than 1 example and 0.5 points |
 //! | unbounded | pgd-100 breaks all where the ball holds the grey image | more than 1 % stand | more than chance |
 //! | black box | attacks without gradients break nothing the others leave | more than 0.2 points | 2 points |
 //! | cross-entropy against targeted | apgd-ce leaves as much as apgd-t | 10 points more | 25 points |
@@ -113,7 +113,7 @@ pub struct Subject<'a> {
     pub ball: Ball,
     /// Where the network is.
     pub device: &'a Device,
-    /// An undefended network and its accuracy, in per cent, under the strongest attack of the table.
+    /// An undefended network and its accuracy, in per cent, under PGD-20.
     pub control: Option<(&'a str, f64)>,
 }
 

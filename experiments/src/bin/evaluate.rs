@@ -165,7 +165,9 @@ fn evaluate(args: &Args) -> Result<()> {
     let audit = Audit::of(&subject, &mut evidence)?;
     audit.write(&args.out.join("audit"))?;
     print_line(format_args!("audit: {}", audit.summary()))?;
-    about.unreliable = Some(audit.verdict() == Verdict::Fail);
+    // What was only measured on the way may tell against it, but not in its favour.
+    let failed = audit.verdict() == Verdict::Fail;
+    about.unreliable = (args.audit || failed).then_some(failed);
     score::write(&args.out, &examination, &outcomes, &about)
 }
 

@@ -43,10 +43,17 @@ struct Args {
     #[arg(long, default_value = "1")]
     warmup: usize,
     /// Threads; 0: one a core
-    #[arg(long, default_value = "0")]
+    #[arg(long, default_value = "0", value_parser = threads)]
     threads: usize,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// So many would leave no memory for images.
+const MOST_THREADS: usize = 1024;
+
+fn threads(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= MOST_THREADS).ok_or_else(|| format!("not a number from 0 to {MOST_THREADS}"))
 }
 
 #[derive(Serialize)]

@@ -70,9 +70,9 @@ pub struct I2frArgs {
     /// What stands for a class: pairs, batch-means, running-means
     #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
     pub i2fr_reference: ClassReference,
-    /// Weight of the past in running means
-    #[arg(long, value_name = "D", value_parser = decay, allow_negative_numbers = true, default_value_t = 0.9)]
-    pub i2fr_decay: f64,
+    /// Weight of the past in running means; 0.9 if not given
+    #[arg(long, value_name = "D", value_parser = decay, allow_negative_numbers = true)]
+    pub i2fr_decay: Option<f64>,
     /// Treat clean features as constants in training too
     #[arg(long)]
     pub i2fr_clean_constant: bool,
@@ -83,6 +83,9 @@ impl I2frArgs {
     pub(crate) fn conflict(&self, used: bool) -> Option<&'static str> {
         if !used && (self.i2fr() != I2fr::default() || self.i2fr_place != Place::Both) {
             return Some("--i2fr-... changes nothing without I2FR: add --i2fr");
+        }
+        if self.i2fr_decay.is_some() && self.i2fr_reference != ClassReference::RunningMeans {
+            return Some("--i2fr-decay is for running means: add --i2fr-reference running-means");
         }
         let unmoved = self.i2fr_place == Place::Generation && self.i2fr_reference == ClassReference::RunningMeans;
         unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
@@ -128,7 +131,7 @@ impl I2frArgs {
             reference: match self.i2fr_reference {
                 ClassReference::Pairs => Reference::Pairs,
                 ClassReference::BatchMeans => Reference::BatchMeans,
-                ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay },
+                ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay.unwrap_or(0.9) },
             },
             clean_gradient: !self.i2fr_clean_constant,
         }

@@ -49,12 +49,16 @@ impl FromStr for Epsilon {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a radius; write a fraction such as 8/255 or a number such as 0.5");
         let number = |s: &str| s.trim().parse::<f64>().map_err(|_| wrong());
-        let value = match text.split_once('/') {
-            Some((above, below)) => number(above)? / number(below)?,
-            None => number(text)?,
+        // One spelling of a radius: it is part of a run's identity.
+        let (text, value) = match text.split_once('/') {
+            Some((above, below)) => {
+                let (above, below) = (number(above)?, number(below)?);
+                (format!("{above}/{below}"), above / below)
+            }
+            None => number(text).map(|value| (value.to_string(), value))?,
         };
         Ball::new(Norm::Linf, value).map_err(|e| e.to_string())?;
-        Ok(Self { text: text.split_whitespace().collect(), value })
+        Ok(Self { text, value })
     }
 }
 

@@ -124,7 +124,7 @@ fn lines(survey: &Survey, args: &TableArgs) -> Result<Vec<Line>> {
     let (mut lines, mut read) = (Vec::new(), BTreeMap::new());
     for cell in &survey.cells {
         let folder = args.training.out.join("runs").join(&cell.run);
-        let path = folder.join("examples.csv");
+        let path = Run::open(&folder)?.examples(args.checkpoint);
         if !read.contains_key(&cell.run) {
             let run = Run::open(&folder)?;
             let labels: Vec<Example> = files::read_csv(&path)?;

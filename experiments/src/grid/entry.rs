@@ -75,7 +75,7 @@ impl Entry {
         Self { label_smoothing: Some(share), ..self }
     }
 
-    /// For a quarter more epochs, rounded, and one at least: I2FR costs PGD-AT 20 to 40 % more time.
+    /// For a quarter more epochs, rounded, and one at least: I2FR costs PGD-AT 20 to 35 % more time.
     #[must_use]
     pub fn longer(self) -> Self {
         Self { longer: true, ..self }

@@ -6,17 +6,19 @@ use crate::{
     arsenal::{self, Surrogate},
     audit::{Audit, Examined, Subject},
     config::RunConfig,
-    evaluation::write_examples,
+    evaluation::{read_attacks, write_examples},
+    interrupt,
+    lock::Held,
     profile,
     progress::Grid,
-    run::{CONTROL, Run, Split},
+    run::{CONTROL, Checkpoint, Run, Split},
     show,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
 use candle::Device;
 use data::{Dataset, Name, Splits};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// An audit looks at as many images as this attack does, but no more than settle its checks: it asks for
 /// every attack of AutoAttack alone, and for ten others.
@@ -96,7 +98,8 @@ impl super::Grid {
         if args.split == Split::HeldOut {
             return Ok(());
         }
-        write_examples(&run.folder().join("examples.csv"), &data.test, &outcomes)?;
+        let attacks: Vec<&str> = outcomes.iter().map(|outcome| outcome.attack.as_str()).collect();
+        keep_examples(run, args.checkpoint, &attacks, &data.test)?;
         show::all(run, data, device)
     }
 }
@@ -116,16 +119,57 @@ pub(super) fn each(
         let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
         tracing::info!("[{}/{}{eta}] {} ({})", i + 1, runs.len(), run.name(), run.folder().display());
         grid.begin();
-        run.train(data, device, args.training.save_minutes, &mut |done| grid.at(done))?;
+        train(run, args, data, device, &mut |done| grid.at(done))?;
         then(run)?;
         grid.end(true);
     }
     Ok(())
 }
 
+/// Trains `run`. Where the work is shared out, another part may need it too and be at it: this one waits then.
+pub(super) fn train(
+    run: &Run,
+    args: &TableArgs,
+    data: &Splits,
+    device: &Device,
+    told: &mut dyn FnMut(f64),
+) -> Result<()> {
+    let mut waits = false;
+    loop {
+        match run.train(data, device, args.training.save_minutes, told) {
+            Err(e) if args.shard.is_some() && e.is::<Held>() => {
+                if !waits {
+                    tracing::info!("{}: another part is at work on it; waiting", run.name());
+                }
+                waits = true;
+                interrupt::wait(Duration::from_secs(2))?;
+            }
+            done => return done,
+        }
+    }
+}
+
 pub(super) fn load(args: &TableArgs) -> Result<Splits> {
     let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
     args.training.source.load(dataset)
+}
+
+/// Writes what is known of `attacks`, and of those that are there already, image by image. Other tables' columns and
+/// images stay.
+pub(super) fn keep_examples(run: &Run, checkpoint: Checkpoint, attacks: &[&str], test: &Dataset) -> Result<()> {
+    let path = run.examples(checkpoint);
+    let mut names = read_attacks(&path);
+    names.extend(attacks.iter().map(|attack| (*attack).to_owned()));
+    let (verdicts, place) = (run.verdicts()?, run.place(checkpoint));
+    let mut outcomes = Vec::<Outcome>::new();
+    for name in std::iter::once(CLEAN.to_owned()).chain(names) {
+        // The name of what no longer is an attack goes.
+        let Ok(stages) = arsenal::stages(&name, None) else { continue };
+        if outcomes.iter().all(|known| known.attack != name) {
+            outcomes.extend(verdicts.outcome_at_most(&place, &name, &stages, 0));
+        }
+    }
+    if outcomes.is_empty() { Ok(()) } else { write_examples(&path, test, &outcomes) }
 }
 
 /// How many images of `data.test` `attack` attacks.
@@ -179,7 +223,7 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
     let lender = match lender {
         Some(lender) => {
             // Its numbers may have outlived its weights.
-            lender.train(data, device, args.training.save_minutes, &mut |_| {})?;
+            train(&lender, args, data, device, &mut |_| {})?;
             let net = Arc::new(lender.net(args.checkpoint, data, device)?);
             Some(Surrogate { id: lender.config().id(), net })
         }

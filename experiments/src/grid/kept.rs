@@ -43,14 +43,22 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
     }
 }
 
+/// An error if an answer in `folder` cannot be read.
+pub(crate) fn check_kept(folder: &Path) -> Result<()> {
+    answers(folder).try_for_each(|path| Kept::<serde_json::Value>::read(&path).map(drop))
+}
+
+fn answers(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX)).map(|file| file.path())
+}
+
 /// Removes everything that was measured from the run in `folder`; with `id`, what was with the network of the run called
 /// so.
 ///
 /// # Errors
 /// When a file cannot be removed.
 pub(crate) fn forget(folder: &Path, id: Option<&str>) -> Result<()> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let answers = files.filter(|file| file.file_name().to_string_lossy().starts_with(PREFIX)).map(|file| file.path());
-    let mut doomed = answers.filter(|path| id.is_none_or(|id| files::mentions(path, id)));
+    let mut doomed = answers(folder).filter(|path| id.is_none_or(|id| files::mentions(path, id)));
     doomed.try_for_each(|path| files::remove(&path))
 }

@@ -21,10 +21,11 @@ use crate::{
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, builder::NonEmptyStringValueParser};
 use estimate::Rate;
 
 pub use entry::{Entry, row};
+pub(crate) use kept::check_kept;
 use std::{collections::BTreeSet, process::ExitCode};
 pub use survey::{Question, Survey};
 
@@ -39,7 +40,7 @@ pub struct TableArgs {
     #[arg(long, value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
-    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub only: Vec<String>,
     /// Checkpoint whose accuracies the table shows
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
@@ -171,7 +172,9 @@ impl Grid {
         if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
             let mut names: Vec<String> = self.rows.iter().map(Entry::name).collect();
             names.dedup();
-            let what = format!("--only {nothing} leaves no row of {}; rows: {}", self.name, names.join(", "));
+            let (table, names) = (self.name, names.join(", "));
+            let what =
+                format!("--only {nothing} leaves no row of {table}; rows: {names}; =NAME, =NAME+i2fr: that one alone");
             return Err(Usage(what).into());
         }
         if base.beta.is_some() && planned.iter().flat_map(|p| &p.runs).all(|run| run.config().beta.is_none()) {

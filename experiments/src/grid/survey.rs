@@ -170,6 +170,8 @@ fn interview(
                 ask(run, &question, args, &data, &device)?;
             }
         }
+        // Figures count by the labels there, when nobody has the data set any more.
+        fill::keep_examples(run, args.checkpoint, &[], &data.test)?;
     }
     Ok(())
 }

@@ -170,10 +170,14 @@ impl Grid {
                 needed.push(run);
             }
         }
-        fill::each(&needed, args, &data, &device, |run| match known(run)? {
-            true => Ok(()),
-            false => self.ask(measurement, run, &data, &device, args),
-        })
+        // Measuring may need networks that another part trains: that part shall have had the time to.
+        fill::each(&needed, args, &data, &device, |_| Ok(()))?;
+        for run in needed {
+            if !known(run)? {
+                self.ask(measurement, run, &data, &device, args)?;
+            }
+        }
+        Ok(())
     }
 
     fn ask<M: Measurement>(
@@ -186,7 +190,7 @@ impl Grid {
     ) -> Result<()> {
         let companion = measurement.companion(run).map(|config| Run::new(config, &args.training.out));
         if let Some(other) = &companion {
-            other.train(data, device, args.training.save_minutes, &mut |_| {})?;
+            fill::train(other, args, data, device, &mut |_| {})?;
         }
         let _alone = run.claim()?;
         // Who held it until now may just have measured.

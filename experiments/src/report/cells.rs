@@ -6,7 +6,14 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Table;
-use crate::files;
+use crate::{files, run::HELD_OUT};
+
+impl Cell {
+    /// Whether it was measured on test images, not on held-out ones, by which settings may be chosen.
+    pub fn on_test_images(&self) -> bool {
+        self.table != "figure3" && !self.table.ends_with(HELD_OUT)
+    }
+}
 
 /// One line of `cells.csv`: one cell of a table and one seed. The fields are its columns, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +22,7 @@ pub struct Cell {
     pub table: String,
     /// How the network was trained: `standard`, `pgd-at`, `trades`, ...
     pub framework: String,
-    /// `none` or `i2fr`.
+    /// What was added: `none`, `i2fr`, a variant of it in words, `longer`.
     pub regularizer: String,
     /// The data set, `cifar10`.
     pub dataset: String,
@@ -31,7 +38,7 @@ pub struct Cell {
     pub checkpoint: String,
     /// The run's seed.
     pub seed: u64,
-    /// The number of test images.
+    /// The number of images.
     pub examples: usize,
     /// Accuracy in per cent.
     pub value_percent: f64,

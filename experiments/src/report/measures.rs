@@ -13,7 +13,7 @@ pub struct Measure {
     pub source: String,
     /// How the network was trained: `pgd-at`, `trades`, ...
     pub framework: String,
-    /// `none` or `i2fr`.
+    /// What was added: `none`, `i2fr`, a variant of it in words, `longer`.
     pub regularizer: String,
     /// The data set, `cifar10`.
     pub dataset: String,

@@ -33,7 +33,8 @@ impl Run {
     /// Removes everything that was measured: of other weights it says nothing.
     pub(super) fn forget(&self) -> Result<()> {
         files::remove(&self.folder.join("evaluations.csv"))?;
-        files::remove(&self.folder.join("examples.csv"))?;
+        files::remove(&self.examples(Checkpoint::Best))?;
+        files::remove(&self.examples(Checkpoint::Last))?;
         kept::forget(&self.folder, None)?;
         forget_audits(&self.folder, None)?;
         let id = self.config.id();

@@ -177,6 +177,14 @@ impl Run {
         self.folder.join(format!("audit-{}", checkpoint.name()))
     }
 
+    /// Where verdicts on its weights of `checkpoint` are, an image a line.
+    pub(crate) fn examples(&self, checkpoint: Checkpoint) -> PathBuf {
+        self.folder.join(match checkpoint {
+            Checkpoint::Best => "examples.csv",
+            Checkpoint::Last => "examples-last.csv",
+        })
+    }
+
     pub(crate) fn weights(&self, checkpoint: Checkpoint) -> PathBuf {
         self.folder.join(format!("{}.safetensors", checkpoint.name()))
     }

@@ -36,7 +36,8 @@ impl Waste {
 
 impl Store {
     /// States of trainings that are done, locks and half-written files of dead processes, and folders without
-    /// a readable record. What a living process works on is left alone.
+    /// a record, weights and measurements. What a living process works on is left alone, and so is a record that cannot
+    /// be read: what was trained may still be good.
     pub fn waste(&self) -> Vec<Waste> {
         let mut found = Vec::new();
         let mut add = |paths: Vec<PathBuf>, why| found.extend(paths.into_iter().map(|path| Waste::new(path, why)));
@@ -45,7 +46,10 @@ impl Store {
         }
         for stored in self.runs.iter().filter(|stored| stored.held_by().is_none()) {
             let Some((run, _)) = stored.run() else {
-                add(vec![stored.folder.clone()], "no readable run.json");
+                let kept = ["run.json", "best.safetensors", "last.safetensors", "evaluations.csv"];
+                if !kept.iter().any(|name| stored.folder.join(name).exists()) {
+                    add(vec![stored.folder.clone()], "no run.json, nothing trained or measured");
+                }
                 continue;
             };
             add(files::leftovers(&stored.folder), "half-written");

@@ -1,7 +1,10 @@
 //! All runs of a results folder, and what is known of each.
 
 use super::{Checkpoint, Record, Run, compare, saved::EpochRow};
-use crate::{files, findings, lock, verdicts::Outcome};
+use crate::{
+    files, findings, lock,
+    verdicts::{CLEAN, Outcome},
+};
 use anyhow::{Context, Result};
 use indicatif::HumanBytes;
 use serde_json::Value;
@@ -173,7 +176,16 @@ impl Stored {
         let (one, another) = (&self.record()?.provenance, &other.record()?.provenance);
         let mut compared = String::new();
         if one.test_sha256 == another.test_sha256 && self.id != other.id {
-            compared = compare::text(&self.outcomes(Checkpoint::Best)?, &other.outcomes(Checkpoint::Best)?);
+            let same_ball = self.record()?.config.ball()? == other.record()?.config.ball()?;
+            let [own, others] = [self, other].map(|run| {
+                let mut outcomes = run.outcomes(Checkpoint::Best)?;
+                outcomes.retain(|outcome| same_ball || outcome.attack == CLEAN);
+                Ok::<_, anyhow::Error>(outcomes)
+            });
+            compared = compare::text(&own?, &others?);
+            if !same_ball {
+                compared.push_str("Their attacks had different balls, so only clean images are compared.\n");
+            }
         }
         Ok(self.fields_unlike(other)? + &compared)
     }

@@ -1,7 +1,7 @@
 //! Whether everything that is stored of a run can be read, and is what was written.
 
 use super::{Checkpoint, saved, store::Stored};
-use crate::{audit::Audit, files::read_csv};
+use crate::{audit::Audit, files::read_csv, findings::timings, grid, pictures};
 use anyhow::{Context, Result};
 use models::checkpoint;
 use std::{collections::BTreeMap, path::Path};
@@ -37,12 +37,14 @@ impl Stored {
         let state = |path: &Path| -> Result<()> {
             if path.is_file() { saved::check(path).with_context(|| path.display().to_string()) } else { Ok(()) }
         };
-        let examples = || -> Result<()> {
-            let path = self.folder.join("examples.csv");
+        let examples = |checkpoint| -> Result<()> {
+            let path = run.examples(checkpoint);
             if path.is_file() { read_csv::<BTreeMap<String, String>>(&path).map(drop) } else { Ok(()) }
         };
         let both = [Checkpoint::Best, Checkpoint::Last];
-        let mut all = vec![epochs(), run.verdicts().map(drop), examples()];
+        let mut all = vec![epochs(), run.verdicts().map(drop), timings(&self.folder).map(drop)];
+        all.extend([pictures::read(&self.folder).map(drop), grid::check_kept(&self.folder)]);
+        all.extend(both.map(examples));
         all.extend(both.map(weights));
         all.extend(both.map(|checkpoint| Audit::read(&run.audit(checkpoint)).map(drop)));
         // The process that trains it replaces its states as we look.

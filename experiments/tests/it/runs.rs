@@ -119,6 +119,13 @@ fn every_damage_is_found_and_named() {
         damaged(out.path(), &first, file, &cut);
     }
     damaged(out.path(), &first, "examples.csv", &|path| fs::write(path, "a,b\n1\n").unwrap());
+    for file in ["timings.csv", "features.png"] {
+        damaged(out.path(), &first, file, &|path| fs::write(path, "garbage\n1,2\n").unwrap());
+    }
+    let answer = first.join("measured-table4-best.json");
+    fs::write(&answer, "half").unwrap();
+    damaged(out.path(), &first, "measured-table4-best.json", &|path| fs::write(path, "{").unwrap());
+    fs::remove_file(answer).unwrap();
     damaged(out.path(), &first, "run.json", &|path| fs::write(path, bytes(&second.join("run.json"))).unwrap());
     for file in ["resume.safetensors", "resume-before.safetensors"] {
         damaged(beside.path(), &state, file, &flip);
@@ -150,6 +157,11 @@ fn only_what_nobody_needs_is_pruned_and_only_when_told() {
     assert!(run("runs", &["prune", "--yes"], out.path()).contains("3 files or folders"));
     assert_eq!(files(out.path()), kept);
     assert!(!out.path().join("runs/foreign").exists());
+    // Nor is what was trained and measured, whatever became of its record.
+    fs::write(second.join("run.json"), "{\"id\": \"half").unwrap();
+    assert!(run("runs", &["prune", "--yes"], out.path()).starts_with("0 files or folders"));
+    fs::remove_file(second.join("run.json")).unwrap();
+    assert!(run("runs", &["prune", "--yes"], out.path()).starts_with("0 files or folders"));
     // What an interrupted run needs is no waste.
     let kept = files(beside.path());
     assert!(run("runs", &["prune", "--yes"], beside.path()).starts_with("0 files or folders"));

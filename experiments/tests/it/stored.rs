@@ -48,6 +48,35 @@ fn a_damaged_record_is_named_and_costs_nothing_until_it_is_deleted() {
 }
 
 #[test]
+fn a_smaller_table_leaves_what_a_larger_one_wrote_image_by_image() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
+    run("table1", &[&table(&noise)[..], &["--columns", "clean,fgsm,cw", "--no-audit"]].concat(), out.path());
+    let (examples, before) = (folder.join("examples.csv"), text(&folder.join("examples.csv")));
+    let head: Vec<&str> = before.lines().next().unwrap().split(',').collect();
+    assert!(head.contains(&"fgsm") && head.contains(&"cw"), "{head:?}");
+    let fewer = ["--columns", "clean,fgsm", "--eval-examples", "20", "--no-audit"];
+    let smaller: Vec<&str> = [&table(&noise)[..], &fewer].concat();
+    let smaller: Vec<&str> = without(&smaller, "--eval-examples", "40");
+    run("table1", &smaller, out.path());
+    assert_eq!(text(&examples), before);
+    run("table1", &[&table(&noise)[..], &["--columns", "clean", "--checkpoint", "last"]].concat(), out.path());
+    assert_eq!(text(&examples), before);
+    assert!(text(&folder.join("examples-last.csv")).starts_with("index,label,clean_correct\n"));
+    // A figure that counts by label writes it again, without weights.
+    std::fs::remove_file(&examples).unwrap();
+    let figure = [&table(&noise)[..], &["--columns", "clean,pgd-20"]].concat();
+    run("figure5", &figure, out.path());
+    assert_eq!(text(&examples).lines().count(), before.lines().count());
+}
+
+/// `arguments` without the option that has this value.
+fn without<'a>(arguments: &[&'a str], option: &str, value: &str) -> Vec<&'a str> {
+    let at = arguments.windows(2).position(|pair| pair == [option, value]).unwrap();
+    [&arguments[..at], &arguments[at + 2..]].concat()
+}
+
+#[test]
 fn a_record_of_another_configuration_is_not_believed() {
     let noise = Noise::new();
     let (out, folder) = trained(&noise, &STANDARD);

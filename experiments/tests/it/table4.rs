@@ -145,6 +145,22 @@ fn an_interrupted_table_goes_on() {
     assert!(printed.contains("± ") && printed.contains("p = "), "{printed}");
 }
 
+/// Both parts need TRADES beside their rows, and none of them has it as a row.
+#[test]
+fn parts_that_need_the_same_network_share_it() {
+    let out = tempfile::tempdir().unwrap();
+    let parts = ["1/2", "2/2"].map(|part| {
+        let mut command = Command::new(path("table4"));
+        command.args(pgd_at(&["--shard", part])).arg("--out").arg(out.path()).env("RAYON_NUM_THREADS", "1");
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for part in parts {
+        let output = part.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!((runs(out.path()).len(), answers(out.path()).len()), (3, 2));
+}
+
 #[test]
 fn a_plan_names_the_other_network_too() {
     let out = tempfile::tempdir().unwrap();

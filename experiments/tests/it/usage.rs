@@ -9,7 +9,7 @@ fn unknown_names_list_the_known_ones() {
     refuses("table1", &["--profile", "huge"], &["huge", "--profile", "quick", "paper"]);
     refuses("table1", &["--schedule", "step"], &["step", "--schedule", "piecewise", "one-cycle"]);
     refuses("table1", &["--device", "tpu"], &["tpu", "--device", "auto", "cuda:N"]);
-    refuses("table1", &["--precision", "f16"], &["f16", "--precision", "f32", "tf32"]);
+    refuses("table1", &["--precision", "f16"], &["f16", "--precision", "f32, tf32, bf16"]);
     refuses("table1", &["--norm", "l1"], &["l1", "--norm", "linf", "l2"]);
     refuses("table1", &["--checkpoint", "first"], &["first", "--checkpoint", "best", "last"]);
     refuses("train", &["--framework", "magic"], &["magic", "--framework", "pgd-at", "trades", "fast-at"]);
@@ -37,6 +37,7 @@ fn a_radius_is_a_finite_number_of_pixel_units() {
     refuses("table1", &["--eps", "0/0"], &["0/0", "--eps", "finite"]);
     refuses("table1", &["--eps", "8/255/2"], &["8/255/2", "--eps"]);
     refuses("table1", &["--eps", ""], &["--eps"]);
+    refuses("table1", &["--eps", "1e300"], &["1e300", "--eps", "at most 1e6"]);
 }
 
 #[test]
@@ -50,6 +51,7 @@ fn counts_are_at_least_one() {
     refuses("evaluate", &[&rest[..], &["--examples", "0"]].concat(), &["--examples", "at least 1"]);
     refuses("throughput", &["--batch", "0"], &["--batch", "at least 1"]);
     refuses("throughput", &["--iters", "0"], &["--iters", "at least 1"]);
+    refuses("throughput", &["--threads", "99999999"], &["--threads", "from 0 to 1024"]);
 }
 
 #[test]
@@ -79,8 +81,16 @@ fn i2fr_is_possible() {
     for value in ["2", "1", "-0.1", "nan"] {
         refuses("train", &[&decay[..], &[value]].concat(), &["--i2fr-decay", "[0, 1)"]);
     }
+    refuses("train", &["--framework", "pgd-at", "--i2fr", "--i2fr-decay", "0.5"], &["--i2fr-decay", "running-means"]);
     for option in [["--i2fr-inter", "3"], ["--i2fr-place", "training"], ["--i2fr-features", "raw"]] {
         refuses("train", &[&["--framework", "pgd-at"][..], &option].concat(), &["--i2fr-", "add --i2fr"]);
+    }
+}
+
+#[test]
+fn a_row_has_a_name() {
+    for only in ["", "trades,", ",,"] {
+        refuses("table2", &["--only", only, "--plan"], &["--only"]);
     }
 }
 

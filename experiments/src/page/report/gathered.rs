@@ -50,7 +50,8 @@ impl Gathered {
             if cells.is_file() {
                 for cell in read_cells(&cells)? {
                     runs.insert(cell.run.clone(), cell.profile.clone());
-                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone())) {
+                    let where_to = (cell.norm.clone(), cell.epsilon.clone(), cell.on_test_images());
+                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone(), where_to)) {
                         gathered.seconds += cell.seconds;
                     }
                     gathered.cells.push(cell);

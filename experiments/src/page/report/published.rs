@@ -110,7 +110,10 @@ fn ours(framework: &str, gathered: &Gathered) -> String {
     let mut rows: BTreeMap<[&str; 4], BTreeMap<&str, BTreeMap<u64, f64>>> = BTreeMap::new();
     let comparable = |c: &&crate::report::Cell| {
         let threat = (c.dataset.as_str(), c.norm.as_str(), c.epsilon.as_str());
-        c.framework == framework && threat == ("cifar10", "linf", "8/255") && c.checkpoint == "best"
+        c.on_test_images()
+            && c.framework == framework
+            && threat == ("cifar10", "linf", "8/255")
+            && c.checkpoint == "best"
     };
     for cell in gathered.cells.iter().filter(comparable) {
         let row = rows.entry([&cell.regularizer, &cell.arch, &cell.profile, &cell.table]).or_default();

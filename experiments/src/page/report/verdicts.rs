@@ -20,8 +20,8 @@ pub(super) fn html(judged: &Judged) -> String {
         "<table>\n<thead><tr><th scope=\"col\">claim, in our words</th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
     );
     let mut page = format!(
-        "<p>Each verdict holds for one setting. The tests were fixed beforehand in <code>paper/claims.toml</code>: \
-         differences are paired by seed, tested by exact sign flips, and corrected (Holm) so that any false verdict in a \
+        "<p>Each verdict holds for one setting. The tests were fixed before any verdict in <code>paper/claims.toml</code>, \
+         which says what was changed later: differences are paired by seed, tested by exact sign flips, and corrected (Holm) so that any false verdict in a \
          setting comes up with a chance of at most {} %. A difference has its 95 % interval (Student), and zero is the \
          vertical line; a p is corrected over frameworks, 1 where seeds are too few or the difference is too small to \
          matter, and none for the parts of a mean that was tested.</p>\n",
