@@ -60,7 +60,11 @@ fn check(rows: &[usize], c: usize, batch: bool, relu: bool) -> Result<()> {
     let grads = gradients(&y, &dy, &[&x, &gamma, &beta])?;
     let parameters = [floats(&gamma), floats(&beta), floats(&mean), floats(&var)];
     let want = reference(&floats(&x), &floats(&dy), &parameters, batch, relu);
-    assert_near(&format!("{what} y"), &floats(&y), &want[0], 1e-5);
+    // Of what the rectifier leaves the largest may be tiny, next to the terms it was added up from.
+    let largest = |values: &[f64]| values.iter().fold(0f64, |most, v| most.max(v.abs()));
+    let [unrectified, ..] = reference(&floats(&x), &floats(&dy), &parameters, batch, false);
+    let cancelled = if largest(&want[0]) > 0. { largest(&unrectified) / largest(&want[0]) } else { 1. };
+    assert_near(&format!("{what} y"), &floats(&y), &want[0], 1e-5 * cancelled);
     // With few values per channel the input gradient is what is left of large terms.
     let scale = if x.elem_count() / c < 8 { 100.0 } else { 1.0 };
     for ((got, want), name) in grads.iter().zip(&want[1..]).zip(["dx", "dgamma", "dbeta"]) {
