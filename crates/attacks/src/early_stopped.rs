@@ -9,7 +9,8 @@ use objectives::{Clean, Stage};
 use std::fmt;
 
 /// Early-stopped PGD (Zhang et al. 2020, "Attacks which do not kill training make adversarial learning stronger"): an
-/// example stops moving when it is misclassified once more than its patience, step by step. Training uses it; as an evaluation it is PGD with fewer steps.
+/// example that has been misclassified after more steps than its patience stops moving. Training uses it; as an
+/// evaluation it is PGD with fewer steps.
 ///
 /// All examples stay in the batch until the last has stopped, since an objective may compare them.
 #[derive(Clone, Debug, PartialEq)]

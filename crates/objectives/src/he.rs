@@ -1,8 +1,8 @@
 //! Hypersphere embedding, Pang et al. 2020: a classifier whose scores are [`cosines`] between its
 //! features and the rows of its last weight, without bias.
 //!
-//! These terms take the logits of a pass to be such cosines, or these times a scale that then is 1 here; pairing them, `pairing()`, is the ALP
-//! variant as it is. Gradients pass through the normalisation of the weight (the official code
+//! These terms take the logits of a pass to be such cosines (or these times their scale, and then `scale` is 1
+//! here); pairing them, `pairing()`, is the ALP variant as it is. Gradients pass through the normalisation of the weight (the official code
 //! normalises it in place).
 //!
 //! [`cosines`]: crate::cosines

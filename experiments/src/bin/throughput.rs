@@ -8,7 +8,7 @@
 use anyhow::Result;
 use attacks::{Ball, Keys, Norm};
 use candle::Tensor;
-use clap::Parser;
+use clap::{Parser, value_parser};
 use experiments::{
     cli::{DeviceArgs, at_least_one},
     interrupt::{self, Interrupted},
@@ -43,17 +43,10 @@ struct Args {
     #[arg(long, default_value = "1")]
     warmup: usize,
     /// Threads; 0: one a core
-    #[arg(long, default_value = "0", value_parser = threads)]
-    threads: usize,
+    #[arg(long, default_value = "0", value_parser = value_parser!(u16).range(..=1024))]
+    threads: u16,
     #[command(flatten)]
     device: DeviceArgs,
-}
-
-/// So many would leave no memory for images.
-const MOST_THREADS: usize = 1024;
-
-fn threads(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|n| *n <= MOST_THREADS).ok_or_else(|| format!("not a number from 0 to {MOST_THREADS}"))
 }
 
 #[derive(Serialize)]
@@ -77,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn time(args: &Args) -> Result<()> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?.install(|| steps(args))
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads.into()).build()?.install(|| steps(args))
 }
 
 fn steps(args: &Args) -> Result<()> {

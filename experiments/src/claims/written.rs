@@ -87,7 +87,8 @@ impl Judged {
             "# Verdicts".to_owned(),
             String::new(),
             "What the abstract claims, as far as it was measured. The rules were fixed before any verdict, in \
-             `paper/claims.toml`, which says what was changed later: differences paired by seed, the exact two-sided sign-flip test, Holm's correction over all claims of a setting."
+             `paper/claims.toml`, which says what was changed later: differences paired by seed, the exact two-sided \
+             sign-flip test, Holm's correction over all claims of a setting."
                 .to_owned(),
         ];
         for (setting, findings) in &self.settings {

@@ -13,7 +13,8 @@ pub struct DeviceArgs {
     /// Device: auto, cpu, cuda, cuda:N
     #[arg(long = "device", default_value = "auto")]
     choice: Choice,
-    /// Arithmetic of convolutions and matrix products: f32, or on cards tf32 (factors rounded to 10 bits) or bf16 (bfloat16 convolutions)
+    /// Arithmetic of convolutions and matrix products: f32, or on cards tf32 (factors rounded to 10 bits) or bf16
+    /// (bfloat16 convolutions)
     #[arg(long, default_value = "f32")]
     pub precision: Precision,
 }

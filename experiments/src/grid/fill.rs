@@ -1,6 +1,6 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Goal, Planned, TableArgs, estimate, in_shard};
+use super::{Goal, Planned, TableArgs, estimate};
 use crate::{
     ahead::Ahead,
     arsenal::{self, Surrogate},
@@ -33,7 +33,7 @@ impl super::Grid {
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
         let ours: Vec<&Run> =
-            runs.into_iter().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+            runs.into_iter().enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run).collect();
         let mut needed = Vec::new();
         for run in &ours {
             // Numbers outlive the weights.

@@ -1,5 +1,6 @@
 //! A table as a grid of runs: plan it, fill it, render it.
 
+mod args;
 mod entry;
 mod estimate;
 mod fill;
@@ -10,61 +11,23 @@ pub mod trained;
 use crate::{
     arsenal,
     audit::Audit,
-    cli::{Shard, TrainingArgs},
     config::RunConfig,
     print, print_line,
     process::Usage,
     profile,
     report::{Audited, Cell, Column, Row, Table},
-    run::{Checkpoint, Run, Split},
+    run::{Run, Split},
     show,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::{Context, Result};
-use clap::{Parser, builder::NonEmptyStringValueParser};
 use estimate::Rate;
 
+pub use args::TableArgs;
 pub use entry::{Entry, row};
 pub(crate) use kept::check_kept;
 use std::{collections::BTreeSet, process::ExitCode};
 pub use survey::{Question, Survey};
-
-/// Arguments of every table.
-#[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
-pub struct TableArgs {
-    /// Data, network, training
-    #[command(flatten)]
-    pub training: TrainingArgs,
-    /// Seeds, separated by commas
-    #[arg(long, value_delimiter = ',')]
-    pub seeds: Vec<u64>,
-    /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
-    #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
-    pub only: Vec<String>,
-    /// Checkpoint whose accuracies the table shows
-    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
-    pub checkpoint: Checkpoint,
-    /// Images that accuracies are measured on; a table on held-out ones, by which settings may be chosen, gets files of
-    /// its own, and no audit
-    #[arg(long, value_enum, default_value_t)]
-    pub split: Split,
-    /// Print the runs, which of them are there already and what the others would take; do nothing
-    #[arg(long)]
-    pub plan: bool,
-    /// Do not train: render what stored runs give
-    #[arg(long)]
-    pub render_only: bool,
-    /// Only these columns, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "ATTACKS")]
-    pub columns: Vec<String>,
-    /// Do not audit what was trained
-    #[arg(long)]
-    pub no_audit: bool,
-    /// Train and evaluate only part I of N of the runs
-    #[arg(long, value_name = "I/N")]
-    pub shard: Option<Shard>,
-}
 
 /// A table of the paper: rows are trainings, columns are attacks.
 pub struct Grid {
@@ -249,7 +212,7 @@ impl Grid {
                     _ => format!("to train, {estimate}"),
                 };
                 // Shards count runs in the order they are trained in.
-                let ours = if in_shard(args, seed * planned.len() + i) { "" } else { " (another shard)" };
+                let ours = if args.in_shard(seed * planned.len() + i) { "" } else { " (another shard)" };
                 print_line(format_args!(
                     "{:<20} seed {:<3} {state}{ours}  {}",
                     row.label,
@@ -283,10 +246,6 @@ fn cell(table: String, row: &Row, run: &Run, attack: String, outcome: &Outcome, 
         profile: profile::recipe(&args.training),
         seconds: outcome.seconds,
     }
-}
-
-fn in_shard(args: &TableArgs, position: usize) -> bool {
-    args.shard.is_none_or(|shard| shard.contains(position))
 }
 
 /// `pgd-20` as tables print it: `PGD-20`.

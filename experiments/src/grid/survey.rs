@@ -1,6 +1,6 @@
 //! Attacks beyond a table's own columns: in other balls, from other networks.
 
-use super::{Grid, Planned, TableArgs, cell, fill, in_shard};
+use super::{Grid, Planned, TableArgs, cell, fill};
 use crate::{
     arsenal::{self, Surrogate},
     print, profile,
@@ -149,7 +149,7 @@ fn interview(
     let device = args.training.device.open()?;
     let seeds = by_seed(planned);
     let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
-    let ours: Vec<_> = all().enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run).collect();
+    let ours: Vec<_> = all().enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run).collect();
     // Numbers outlive the weights: only who is asked something new needs them, and who lends images for it.
     let mut needed = BTreeSet::new();
     for (run, of_seed) in &ours {

@@ -1,7 +1,7 @@
 //! What is measured on the weights of trained runs, accuracies aside: run by run, each answer kept beside its run.
 
 use super::{
-    Grid, Planned, TableArgs, fill, in_shard,
+    Grid, Planned, TableArgs, fill,
     kept::{self, Kept},
 };
 use crate::{
@@ -161,7 +161,7 @@ impl Grid {
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed]));
-        let ours = runs.enumerate().filter(|(i, _)| in_shard(args, *i)).map(|(_, run)| run);
+        let ours = runs.enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run);
         let known = |run: &Run| Ok::<_, anyhow::Error>(self.known(measurement, run, args)?.is_some());
         let mut needed = Vec::new();
         for run in ours {

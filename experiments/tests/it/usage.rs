@@ -51,7 +51,7 @@ fn counts_are_at_least_one() {
     refuses("evaluate", &[&rest[..], &["--examples", "0"]].concat(), &["--examples", "at least 1"]);
     refuses("throughput", &["--batch", "0"], &["--batch", "at least 1"]);
     refuses("throughput", &["--iters", "0"], &["--iters", "at least 1"]);
-    refuses("throughput", &["--threads", "99999999"], &["--threads", "from 0 to 1024"]);
+    refuses("throughput", &["--threads", "99999999"], &["--threads", "0..=1024"]);
 }
 
 #[test]

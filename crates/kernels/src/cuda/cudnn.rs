@@ -31,7 +31,7 @@ static CARDS: LazyLock<Mutex<HashMap<DeviceId, Card>>> = LazyLock::new(Mutex::de
 /// `a` and `b` are what [`Pass`] says, contiguous and of the shape's sizes.
 pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) -> Result<CudaStorage> {
     let precision = precision();
-    // An empty tensor is not worth rounding, and candle does not.
+    // candle cannot round an empty tensor, and there is nothing to round.
     if precision != Precision::Bf16 || shape.n == 0 {
         return convolve_in::<f32>(precision, pass, shape, a, b);
     }

@@ -50,8 +50,9 @@ impl Gathered {
             if cells.is_file() {
                 for cell in read_cells(&cells)? {
                     runs.insert(cell.run.clone(), cell.profile.clone());
-                    let where_to = (cell.norm.clone(), cell.epsilon.clone(), cell.on_test_images());
-                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone(), where_to)) {
+                    let images_in_ball = (cell.norm.clone(), cell.epsilon.clone(), cell.on_test_images());
+                    if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone(), images_in_ball))
+                    {
                         gathered.seconds += cell.seconds;
                     }
                     gathered.cells.push(cell);

@@ -1,0 +1,51 @@
+//! The options of a table.
+
+use crate::{
+    cli::{Shard, TrainingArgs},
+    run::{Checkpoint, Split},
+};
+use clap::{Parser, builder::NonEmptyStringValueParser};
+
+/// Arguments of every table.
+#[derive(Parser, Debug)]
+#[command(version, about, max_term_width = 100)]
+pub struct TableArgs {
+    /// Data, network, training
+    #[command(flatten)]
+    pub training: TrainingArgs,
+    /// Seeds, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
+    #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub only: Vec<String>,
+    /// Checkpoint whose accuracies the table shows
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    pub checkpoint: Checkpoint,
+    /// Images that accuracies are measured on; a table on held-out ones, by which settings may be chosen, gets files of
+    /// its own, and no audit
+    #[arg(long, value_enum, default_value_t)]
+    pub split: Split,
+    /// Print the runs, which of them are there already and what the others would take; do nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Do not train: render what stored runs give
+    #[arg(long)]
+    pub render_only: bool,
+    /// Only these columns, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ATTACKS")]
+    pub columns: Vec<String>,
+    /// Do not audit what was trained
+    #[arg(long)]
+    pub no_audit: bool,
+    /// Train and evaluate only part I of N of the runs
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+impl TableArgs {
+    /// Whether the run at `position` of the grid, seeds being the outer loop, is in the part that is asked for.
+    pub(super) fn in_shard(&self, position: usize) -> bool {
+        self.shard.is_none_or(|shard| shard.contains(position))
+    }
+}
