@@ -9,11 +9,12 @@ use crate::{
     verdicts::{Outcome, Verdicts},
 };
 use anyhow::{Context, Result};
+use frameworks::Epoch;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What `epochs.csv` says of an epoch.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// A line of `epochs.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of `frameworks::Epoch`, which documents them")]
 pub struct EpochLine {
     pub epoch: usize,
@@ -22,6 +23,12 @@ pub struct EpochLine {
     pub held_out_clean_percent: f64,
     pub held_out_robust_percent: f64,
     pub best: bool,
+}
+
+impl From<Epoch> for EpochLine {
+    fn from(Epoch { epoch, lr, loss, clean_percent, robust_percent, best }: Epoch) -> Self {
+        Self { epoch, lr, loss, held_out_clean_percent: clean_percent, held_out_robust_percent: robust_percent, best }
+    }
 }
 
 /// A line of `timings.csv`: what of an epoch is different each time it is trained.

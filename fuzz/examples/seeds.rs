@@ -142,10 +142,10 @@ fn records() -> Any<()> {
     let lines =
         "best,clean,linf,8/255,5,0.5,11011\nbest,pgd-20,linf,8/255,5,1.5,1.0..\nlast,square,linf,8/255,2,1,01\n";
     fs::write(seed("evaluations", "three")?, [head, lines].concat())?;
-    let head = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,value_percent,run,\
+    let head = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,split,seed,examples,value_percent,run,\
                 profile,seconds\n";
     let cell = |regularizer: &str, attack: &str, seed: usize, value: f64| {
-        format!("table1,pgd-at,{regularizer},synthetic,tiny,linf,8/255,{attack},best,{seed},40,{value},0a,quick,1.5\n")
+        format!("table1,pgd-at,{regularizer},synthetic,tiny,linf,8/255,{attack},best,test,{seed},40,{value},0a,quick,1.5\n")
     };
     let cells = [("none", 40.0), ("i2fr", 42.5)].map(|(regularizer, value)| {
         [0, 1]

@@ -2,7 +2,7 @@
 
 use crate::{means::Means, reference::Distances};
 use candle::{D, Result, Tensor};
-use objectives::{Objective, Passes, Term};
+use objectives::{Objective, Passes, Term, normalized};
 use std::{collections::BTreeMap, fmt};
 
 /// What an adversarial feature is compared with.
@@ -101,13 +101,6 @@ impl fmt::Display for I2fr {
 struct Regularizer {
     options: I2fr,
     means: Means,
-}
-
-/// Rows divided by `max(||row||, 1e-12)`.
-fn normalized(features: &Tensor) -> Result<Tensor> {
-    // The floor sits under the root: a zero row then has a finite gradient instead of 0/0.
-    let norms = features.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?;
-    features.broadcast_div(&norms)
 }
 
 impl Term for Regularizer {

@@ -38,7 +38,7 @@ pub use objective::{Objective, Term};
 pub use pairing::pairing;
 pub use passes::{Clean, Pass, Passes, Stage};
 pub use pcl::{Centers, contrastive, proximity};
-pub use rows::cosines;
+pub use rows::{cosines, normalized};
 pub use scaled_ce::scaled_ce;
 pub use select::{one_hot, select};
 pub use tla::{Negative, Positive, angular_distance, negative_scores, triplet};

@@ -80,7 +80,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
     let footer = format!(
         "Accuracy in %, class by class; worst: the class that does worst, seed by seed; means over seeds. The worst of \
          several classes of few images is low by chance, too, in every row alike. {}.",
-        conditions(survey, &survey.cells[0].epsilon, Split::Test)
+        conditions(survey, &survey.cells[0].epsilon)
     );
     let mut text = format!("{}\n\n{footer}\n", heading(survey));
     let mut panels = Vec::new();

@@ -128,7 +128,7 @@ impl Curves {
 
     fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
         let epsilon = crate::profile::resolve(&args.training).epsilon;
-        let footer = format!("{}.", conditions(survey, &epsilon, Split::Test));
+        let footer = format!("{}.", conditions(survey, &epsilon));
         let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey));
         let mut panels = Vec::new();
         for along in self.panels {

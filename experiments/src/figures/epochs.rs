@@ -84,8 +84,8 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
          (Student). {}.",
         conditions(survey, |cell| {
             let of_run = lines.iter().find(|line| line.run == cell.run);
-            let (examples, images) = (of_run.map_or(0, |line| line.held_out), Split::HeldOut.images());
-            (cell.checkpoint == Checkpoint::Best.name()).then(|| Condition { examples, images, ..cell.into() })
+            let (examples, split) = (of_run.map_or(0, |line| line.held_out), Split::HeldOut);
+            (cell.checkpoint == Checkpoint::Best.name()).then(|| Condition { examples, split, ..cell.into() })
         })
     );
     let text = [

@@ -14,7 +14,6 @@ use crate::{
     grid::Survey,
     pictures::drawing::{self, Drawing},
     report::{Row, caption},
-    run::Split,
 };
 use anyhow::Result;
 use std::{collections::BTreeMap, path::Path};
@@ -28,9 +27,8 @@ fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> 
 }
 
 /// What the answers, all on `split`, were measured under, in one line; `epsilon` is the radius of the networks' own ball.
-fn conditions(survey: &Survey, epsilon: &str, split: Split) -> String {
-    let images = split.images();
-    caption::conditions(survey.cells.iter().map(|cell| caption::Condition { epsilon, images, ..cell.into() }))
+fn conditions(survey: &Survey, epsilon: &str) -> String {
+    caption::conditions(survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() }))
 }
 
 /// What stands above the pictures of a survey.

@@ -73,7 +73,7 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
          {}/cells.csv.\n{absent}",
         heading(survey),
         pictures::ATTACK.to_uppercase(),
-        conditions(survey, &survey.cells[0].epsilon, Split::Test),
+        conditions(survey, &survey.cells[0].epsilon),
         survey.name
     );
     if !strips.is_empty() {

@@ -82,7 +82,7 @@ impl Sensitivity {
         let panels: Vec<_> = columns.iter().map(panel).collect();
         let footer = format!(
             "Accuracy in %; alone: without I2FR. Dark is high, within each panel. {}.",
-            conditions(survey, &survey.cells[0].epsilon, Split::HeldOut)
+            conditions(survey, &survey.cells[0].epsilon)
         );
         let heat = Heat {
             title: title(survey),

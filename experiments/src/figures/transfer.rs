@@ -62,7 +62,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
         "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
          PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
          than its own attacks hides its gradients. {}.",
-        conditions(survey, &survey.cells[0].epsilon, Split::Test)
+        conditions(survey, &survey.cells[0].epsilon)
     );
     let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
     let mut csv = csv::Writer::from_writer(Vec::new());

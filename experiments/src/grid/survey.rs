@@ -131,7 +131,7 @@ impl Grid {
                     let Some(outcome) = question.known(run, args)? else { continue };
                     let (epsilon, checkpoint) = (question.epsilon.clone(), question.checkpoint.name().into());
                     let cell = cell(self.name.to_owned(), row, run, question.name(), &outcome, args);
-                    cells.push(Cell { epsilon, checkpoint, ..cell });
+                    cells.push(Cell { epsilon, checkpoint, split: question.split, ..cell });
                 }
             }
         }

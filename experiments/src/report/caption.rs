@@ -153,9 +153,6 @@ impl Table {
     }
 }
 
-/// Images that most numbers are measured on.
-const TEST: &str = Split::Test.images();
-
 /// What a number was measured under.
 pub(crate) struct Condition<'a> {
     pub(crate) norm: &'a str,
@@ -163,8 +160,8 @@ pub(crate) struct Condition<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) arch: &'a str,
     pub(crate) examples: usize,
-    /// What the examples are.
-    pub(crate) images: &'static str,
+    /// What the examples are of.
+    pub(crate) split: Split,
     pub(crate) seed: u64,
     pub(crate) profile: &'a str,
     pub(crate) checkpoint: &'a str,
@@ -173,14 +170,14 @@ pub(crate) struct Condition<'a> {
 impl<'a> From<&'a Measure> for Condition<'a> {
     fn from(measure: &'a Measure) -> Self {
         let Measure { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = measure;
-        Self { norm, epsilon, dataset, arch, examples: *examples, images: TEST, seed: *seed, profile, checkpoint }
+        Self { norm, epsilon, dataset, arch, examples: *examples, split: Split::Test, seed: *seed, profile, checkpoint }
     }
 }
 
 impl<'a> From<&'a Cell> for Condition<'a> {
     fn from(cell: &'a Cell) -> Self {
-        let Cell { norm, epsilon, dataset, arch, examples, seed, profile, checkpoint, .. } = cell;
-        Self { norm, epsilon, dataset, arch, examples: *examples, images: TEST, seed: *seed, profile, checkpoint }
+        let Cell { norm, epsilon, dataset, arch, examples, split, seed, profile, checkpoint, .. } = cell;
+        Self { norm, epsilon, dataset, arch, examples: *examples, split: *split, seed: *seed, profile, checkpoint }
     }
 }
 
@@ -199,7 +196,7 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
         distinct(&|condition| threat(condition.norm, condition.epsilon)),
         distinct(&|condition| dataset(condition.dataset)),
         distinct(&|condition| arch(condition.arch)),
-        format!("{} {}", counts.join(" or "), distinct(&|condition| condition.images.to_owned())),
+        format!("{} {}", counts.join(" or "), distinct(&|condition| condition.split.images().to_owned())),
         format!("{plural} {}", seeds.join(", ")),
         format!("profile {}", distinct(&|condition| condition.profile.to_owned())),
         distinct(&|condition| selection(condition.checkpoint)),

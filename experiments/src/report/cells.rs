@@ -6,14 +6,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Table;
-use crate::{files, run::HELD_OUT};
-
-impl Cell {
-    /// Whether it was measured on test images, not on held-out ones, by which settings may be chosen.
-    pub fn on_test_images(&self) -> bool {
-        self.table != "figure3" && !self.table.ends_with(HELD_OUT)
-    }
-}
+use crate::{files, run::Split};
 
 /// One line of `cells.csv`: one cell of a table and one seed. The fields are its columns, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +29,8 @@ pub struct Cell {
     pub attack: String,
     /// Which weights of the run: `best` or `last`.
     pub checkpoint: String,
+    /// On which images: `test`, or `held-out`, by which settings may be chosen.
+    pub split: Split,
     /// The run's seed.
     pub seed: u64,
     /// The number of images.
@@ -85,6 +80,7 @@ pub(super) fn long(cells: &[Cell]) -> Result<String> {
         "epsilon",
         "attack",
         "checkpoint",
+        "split",
         "seed",
         "examples",
         "value_percent",

@@ -16,6 +16,7 @@ pub(super) fn cell(framework: &str, regularizer: &str, attack: &str, seed: u64, 
         epsilon: "8/255".into(),
         attack: attack.into(),
         checkpoint: "best".into(),
+        split: Split::Test,
         seed,
         examples: 1000,
         value_percent: value,
@@ -256,9 +257,9 @@ fn written_files_read_back_and_render_again() {
     assert_eq!(names, expected.map(Path::new));
     let first: Vec<Vec<u8>> = written.iter().map(|path| fs::read(path).unwrap()).collect();
     assert!(first[0].starts_with(
-        b"table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,\
+        b"table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,split,seed,examples,\
           value_percent,run,profile,seconds\ntable1,standard,none,cifar10,resnet18,linf,8/255,clean,\
-          best,0,1000,95.0,0123abcd,gpu,1.5\n"
+          best,test,0,1000,95.0,0123abcd,gpu,1.5\n"
     ));
     assert!(first[6].starts_with(b"\x89PNG\r\n\x1a\n"));
     let cells = read_cells(&written[0]).unwrap();

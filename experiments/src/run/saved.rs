@@ -4,12 +4,11 @@
 //! the newest, training goes on from the other and ends with the same bits.
 
 use super::{Checkpoint, Record, Run, seal};
-use crate::{files, provenance::Provenance};
+use crate::{files, findings::EpochLine, provenance::Provenance};
 use anyhow::{Context, Result};
 use candle::Tensor;
-use frameworks::{Epoch, Resume, Trainer};
+use frameworks::{Resume, Trainer};
 use models::{Net, checkpoint};
-use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -25,17 +24,6 @@ pub(super) enum Sums {
     Sought(BTreeMap<String, String>),
 }
 
-/// A line of `epochs.csv`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct EpochRow {
-    pub(super) epoch: usize,
-    lr: f64,
-    loss: f64,
-    pub(super) held_out_clean_percent: f64,
-    pub(super) held_out_robust_percent: f64,
-    pub(super) best: bool,
-}
-
 /// Weights and buffers by name.
 type Weights = BTreeMap<String, Tensor>;
 
@@ -43,7 +31,7 @@ type Weights = BTreeMap<String, Tensor>;
 #[derive(Default)]
 pub(super) struct History {
     /// A line an epoch.
-    pub(super) rows: Vec<EpochRow>,
+    pub(super) rows: Vec<EpochLine>,
     /// The weights of the best of them.
     pub(super) best: Weights,
     /// What it took.
@@ -215,10 +203,4 @@ fn read(path: &Path) -> Result<(Resume, History)> {
 /// An error if the state at `path` could not be resumed from.
 pub(super) fn check(path: &Path) -> Result<()> {
     read(path).map(|_| ())
-}
-
-impl From<Epoch> for EpochRow {
-    fn from(Epoch { epoch, lr, loss, clean_percent, robust_percent, best }: Epoch) -> Self {
-        Self { epoch, lr, loss, held_out_clean_percent: clean_percent, held_out_robust_percent: robust_percent, best }
-    }
 }

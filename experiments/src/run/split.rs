@@ -4,12 +4,14 @@ use super::Run;
 use crate::verdicts::Place;
 use anyhow::Result;
 use data::{Dataset, Splits};
+use serde::{Deserialize, Serialize};
 
 /// What names of tables on held-out images end with.
 pub(crate) const HELD_OUT: &str = "-held-out";
 
 /// Images that a trained network did not train on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Split {
     /// The test set, which chooses nothing
     #[default]

@@ -1,8 +1,10 @@
 //! All runs of a results folder, and what is known of each.
 
-use super::{Checkpoint, Record, Run, compare, saved::EpochRow};
+use super::{Checkpoint, Record, Run, compare};
 use crate::{
-    files, findings, lock,
+    files,
+    findings::{self, EpochLine},
+    lock,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::{Context, Result};
@@ -117,7 +119,7 @@ impl Stored {
         }
     }
 
-    pub(super) fn epochs(&self) -> Result<Vec<EpochRow>> {
+    pub(super) fn epochs(&self) -> Result<Vec<EpochLine>> {
         files::read_csv(&self.folder.join("epochs.csv"))
     }
 

@@ -7,7 +7,7 @@ use experiments::{
 };
 use std::{fmt::Write, path::Path};
 
-const HEADER: &str = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,\
+const HEADER: &str = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,split,seed,examples,\
                       value_percent,run,profile,seconds\n";
 
 const FRAMEWORKS: [&str; 5] = ["pgd-at", "trades", "mart", "alp", "fast-at"];
@@ -57,7 +57,7 @@ pub fn store(out: &Path, lines: &[Line], failed: &[&str]) {
         let (run, Line { framework, regularizer, seed, examples, value, arch, checkpoint }) = (line.run(), *line);
         writeln!(
             cells,
-            "table1,{framework},{regularizer},cifar10,{arch},linf,8/255,autoattack,{checkpoint},{seed},{examples},{value},\
+            "table1,{framework},{regularizer},cifar10,{arch},linf,8/255,autoattack,{checkpoint},test,{seed},{examples},{value},\
              {run},cpu,1.5"
         )
         .unwrap();

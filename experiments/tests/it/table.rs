@@ -9,7 +9,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-const HEADER: &str = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,seed,examples,\
+const HEADER: &str = "table,framework,regularizer,dataset,arch,norm,epsilon,attack,checkpoint,split,seed,examples,\
                       value_percent,run,profile,seconds";
 
 const COLUMNS: [&str; 7] = ["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"];
@@ -56,7 +56,7 @@ fn every_file_of_the_contract_is_there() {
     for regularizer in ["none", "i2fr"] {
         for attack in COLUMNS {
             let line = rest.next().unwrap();
-            let start = format!("table1,pgd-at,{regularizer},synthetic,tiny,linf,8/255,{attack},best,0,40,");
+            let start = format!("table1,pgd-at,{regularizer},synthetic,tiny,linf,8/255,{attack},best,test,0,40,");
             let profile = ",quick --train-examples 600 --epochs 1 --attack-steps 2";
             assert!(line.starts_with(&start) && line.ends_with(profile), "{line}");
         }

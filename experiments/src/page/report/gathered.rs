@@ -50,7 +50,7 @@ impl Gathered {
             if cells.is_file() {
                 for cell in read_cells(&cells)? {
                     runs.insert(cell.run.clone(), cell.profile.clone());
-                    let images_in_ball = (cell.norm.clone(), cell.epsilon.clone(), cell.on_test_images());
+                    let images_in_ball = (cell.norm.clone(), cell.epsilon.clone(), cell.split);
                     if attacked.insert((cell.run.clone(), cell.checkpoint.clone(), cell.attack.clone(), images_in_ball))
                     {
                         gathered.seconds += cell.seconds;

@@ -5,6 +5,7 @@ use crate::{
     files,
     page::html::{escape, scroll},
     report::Summary,
+    run::Split,
 };
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -110,7 +111,7 @@ fn ours(framework: &str, gathered: &Gathered) -> String {
     let mut rows: BTreeMap<[&str; 4], BTreeMap<&str, BTreeMap<u64, f64>>> = BTreeMap::new();
     let comparable = |c: &&crate::report::Cell| {
         let threat = (c.dataset.as_str(), c.norm.as_str(), c.epsilon.as_str());
-        c.on_test_images()
+        c.split == Split::Test
             && c.framework == framework
             && threat == ("cifar10", "linf", "8/255")
             && c.checkpoint == "best"
