@@ -8,9 +8,9 @@ use anyhow::Context;
 use clap::Parser;
 use std::{
     error, fmt as text,
-    fs::OpenOptions,
-    io::{ErrorKind, Write},
-    path::Path,
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Mutex,
 };
@@ -103,13 +103,36 @@ pub(crate) fn one_line(message: &str) -> String {
 /// How the process ends goes to the log alone in this way: on stderr it is the last line anyway.
 const ENDING: &str = "ending";
 
+/// A file that is made when there is something to write: who only looks leaves no folder behind.
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn open(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            fs::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
+            self.file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
+        }
+        self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
+    }
+}
+
 /// Progress goes to stderr, and with times to `OUT/log.txt`, where that can be written.
 fn log_to(out: Option<&Path>) {
     let screen = fmt::layer().with_writer(|| Beside).without_time().with_level(false).with_target(false);
-    let file = out.and_then(|out| {
-        std::fs::create_dir_all(out).ok()?;
-        OpenOptions::new().create(true).append(true).open(out.join("log.txt")).ok()
-    });
+    let file = out.map(|out| Log { path: out.join("log.txt"), file: None });
     // A log that cannot grow on a full disk is no reason to say so at every line.
     let layer = |file| fmt::layer().with_writer(Mutex::new(file)).with_ansi(false).log_internal_errors(false);
     let file = file.map(|file| layer(file).with_target(false));

@@ -9,7 +9,7 @@ use crate::{
     audit::Verdict,
     files,
     report::{Cell, Measure, read_cells, read_measures},
-    run::CONTROL,
+    run::{CONTROL, Split},
 };
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
@@ -115,7 +115,9 @@ impl Evidence {
             let path = out.join(&claim.file);
             if path.is_file() && !evidence.files.contains_key(&claim.file) {
                 if claim.about_accuracy() {
-                    evidence.keep(&claim.file, &path, read_cells(&path)?.into_iter().map(Row::from))?;
+                    let mut cells = read_cells(&path)?;
+                    cells.retain(|cell| cell.split == Split::Test);
+                    evidence.keep(&claim.file, &path, cells.into_iter().map(Row::from))?;
                 } else {
                     evidence.keep(&claim.file, &path, read_measures(&path)?.into_iter().map(Row::from))?;
                 }

@@ -228,3 +228,16 @@ pub struct TrainingArgs {
     #[command(flatten)]
     pub i2fr: I2frArgs,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Epsilon;
+
+    /// A radius is part of a run's identity: written differently it must not be another run.
+    #[test]
+    fn a_radius_has_one_spelling() {
+        for (written, kept) in [("8/255", "8/255"), (" 08 / 255.0", "8/255"), ("0.30", "0.3"), ("3e-1", "0.3")] {
+            assert_eq!(written.parse::<Epsilon>().unwrap().to_string(), kept);
+        }
+    }
+}

@@ -47,8 +47,8 @@ fn it_agrees_with_the_runs_own_evaluation() {
     let mut cells = cells.lines().skip(1);
     for (attack, examples, clean, robust) in &summary {
         let cell: Vec<&str> = cells.next().unwrap().split(',').collect();
-        assert_eq!((cell[7], cell[10]), (attack.as_str(), examples.to_string().as_str()));
-        assert_eq!(cell[11].parse(), Ok(*robust));
+        assert_eq!((cell[7], cell[11]), (attack.as_str(), examples.to_string().as_str()));
+        assert_eq!(cell[12].parse(), Ok(*robust));
         assert_eq!(*clean, summary[0].3, "clean accuracy is the same on every line");
     }
     assert_eq!(cells.next(), None);

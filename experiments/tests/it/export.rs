@@ -62,7 +62,7 @@ fn an_export_says_what_was_measured_and_gives_it_again() {
     let cells: Vec<Vec<&str>> = cells.lines().skip(1).map(|line| line.split(',').collect()).collect();
     assert!(cells.len() > 3 && metrics.len() >= cells.len(), "{metrics:?} {cells:?}");
     for cell in &cells {
-        let (attack, examples, percent) = (cell[7], cell[10], cell[11].parse::<f64>().unwrap());
+        let (attack, examples, percent) = (cell[7], cell[11], cell[12].parse::<f64>().unwrap());
         let what = if attack == "clean" { "Clean accuracy".into() } else { format!("Accuracy under {attack} ") };
         let said = |(name, _): &&(String, f64)| name.starts_with(&what) && name.contains(&format!("first {examples}"));
         let (_, value) = metrics.iter().find(said).unwrap_or_else(|| panic!("no {attack} in {metrics:?}"));

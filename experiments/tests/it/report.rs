@@ -6,7 +6,7 @@ use crate::{
     program::{Noise, TINY, assert_nothing_half_written, bytes, command, run, text},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 const WRITTEN: [&str; 4] = ["claims.csv", "claims.md", "report.html", "report.tex"];
 
@@ -99,6 +99,22 @@ fn verdicts_come_with_their_numbers() {
     assert!(page.contains("made &lt;up&gt;") && page.contains("trades-i2fr-resnet8-s2 fails its audit (black box)"));
 }
 
+/// Settings may be chosen by them.
+#[test]
+fn held_out_images_are_no_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    store(out, &table1(11, 2.0), &[]);
+    let ours = "ours: table1, profile cpu";
+    let said = |out| (run("report", &[], out), text(&out.join("report.html")));
+    let (printed, page) = said(out);
+    assert!(printed.contains("+2.00 [+2.00, +2.00] points") && page.contains(ours), "{printed}");
+    let cells = out.join("table1/cells.csv");
+    fs::write(&cells, text(&cells).replace(",best,test,", ",best,held-out,")).unwrap();
+    let (printed, page) = said(out);
+    assert!(!printed.contains("points") && !page.contains(ours), "{printed}");
+}
+
 #[test]
 fn figures_are_shown_with_their_captions() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +129,7 @@ fn figures_are_shown_with_their_captions() {
         ("notes.md", "# Not a figure"),
     ];
     for (name, content) in files {
-        std::fs::write(out.join(name), content).unwrap();
+        fs::write(out.join(name), content).unwrap();
     }
     run("report", &[], out);
     let page = text(&out.join("report.html"));
@@ -140,7 +156,7 @@ fn what_cannot_be_reported_is_an_error_of_one_line() {
     fails(&[], &folder.path().join("absent"), "no such folder; choose the folder of results with --out");
     fails(&["--claims", "absent.toml"], folder.path(), "cannot read absent.toml");
     let claims = folder.path().join("claims.toml");
-    std::fs::write(&claims, "level = 0.05\n[[claim]]\nid = \"x\"\nworth = 3\n").unwrap();
+    fs::write(&claims, "level = 0.05\n[[claim]]\nid = \"x\"\nworth = 3\n").unwrap();
     fails(
         &["--claims", claims.to_str().unwrap()],
         folder.path(),
@@ -148,7 +164,7 @@ fn what_cannot_be_reported_is_an_error_of_one_line() {
     );
     store(folder.path(), &table1(1, 0.0), &[]);
     let run = folder.path().join("runs/trades-none-resnet8-s0");
-    std::fs::create_dir_all(&run).unwrap();
-    std::fs::write(run.join("run.json"), "{").unwrap();
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("run.json"), "{").unwrap();
     fails(&[], folder.path(), "run.json: not the record of a run");
 }

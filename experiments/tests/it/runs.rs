@@ -86,6 +86,19 @@ fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
     assert!(!nowhere.exists());
 }
 
+/// The same attack in another ball is another attack.
+#[test]
+fn networks_are_compared_in_one_ball() {
+    let noise = Noise::new();
+    let train = [&TINY[..], &noise.arguments(), &["--framework", "standard"]].concat();
+    let (out, first) = trained(&noise, &["--framework", "standard"]);
+    run("train", &[&train[..], &["--eps", "16/255"]].concat(), out.path());
+    let second = crate::program::runs(out.path()).into_iter().find(|folder| *folder != first).unwrap();
+    let diff = run("runs", &["diff", &name(&first), &name(&second)], out.path());
+    assert!(diff.contains("epsilon: 8/255 | 16/255") && diff.contains("different balls"), "{diff}");
+    assert!(diff.contains("\nclean ") && !diff.contains("\npgd-20 "), "{diff}");
+}
+
 #[test]
 fn every_damage_is_found_and_named() {
     let (out, first, second) = two();

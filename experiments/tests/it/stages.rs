@@ -92,6 +92,8 @@ fn intervals_and_the_worst_case_stand_beside_accuracies() {
     assert_eq!(json["clean_acc"], format!("{:.2}", 100. * clean as f64 / 30.));
     assert_eq!(json["measurement"]["worst_case"]["standing"], worst);
     assert!(json["autoattack_acc"].is_null());
+    // Nothing was audited, so nothing speaks for it.
+    assert!(json["unreliable"].is_null(), "{json}");
     assert!(!place.join("stages.csv").exists());
 }
 

@@ -185,7 +185,7 @@ fn the_seed_decides_every_bit_and_threads_none() {
         assert!(*a != b, "another seed gave the same weights");
     }
     assert_ne!(epochs(other), epochs(one));
-    assert!(cells(other).iter().all(|line| line.contains(",best,1,40,")));
+    assert!(cells(other).iter().all(|line| line.contains(",best,test,1,40,")));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn every_row_has_every_column() {
         let attacks: Vec<&str> = named.iter().filter(|cell| cell[1..3] == row).map(|cell| cell[7]).collect();
         assert_eq!(attacks, COLUMNS, "{row:?}");
     }
-    let ids: BTreeSet<&str> = named.iter().map(|cell| cell[12]).collect();
+    let ids: BTreeSet<&str> = named.iter().map(|cell| cell[13]).collect();
     assert_eq!(ids.len(), 11, "{ids:?}");
     assert_eq!(runs(out.path()).len(), 11);
     assert_eq!(printed.lines().filter(|line| line.starts_with("| ")).count(), 12, "{printed}");

@@ -166,13 +166,13 @@ fn accuracy_class_by_class_adds_up() {
     for cell in cells {
         let own = whole.lines().map(|line| line.split(',').collect::<Vec<_>>());
         let own: Vec<[f64; 2]> = own
-            .filter(|line| line[4] == cell[12] && line[2] == cell[7])
+            .filter(|line| line[4] == cell[13] && line[2] == cell[7])
             .map(|line| [line[7].parse().unwrap(), line[8].parse().unwrap()])
             .collect();
         let images: f64 = own.iter().map(|[images, _]| images).sum();
         let right: f64 = own.iter().map(|[images, percent]| images * percent / 100.).sum();
         assert_eq!(images, 40.);
-        assert!((100. * right / images - cell[11].parse::<f64>().unwrap()).abs() < 1e-9, "{cell:?}");
+        assert!((100. * right / images - cell[12].parse::<f64>().unwrap()).abs() < 1e-9, "{cell:?}");
     }
     assert_eq!(whole.lines().count(), 1 + 2 * 2 * 10, "two networks, two attacks, ten classes");
     let markdown = text(&out.path().join("figure5.md"));

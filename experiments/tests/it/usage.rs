@@ -1,6 +1,9 @@
 //! Arguments that cannot be: exit code 2, and the first line says which one and what would do.
 
-use crate::outcome::refuses;
+use crate::{
+    outcome::{fails, refuses},
+    program::{run, text},
+};
 
 #[test]
 fn unknown_names_list_the_known_ones() {
@@ -92,6 +95,18 @@ fn a_row_has_a_name() {
     for only in ["", "trades,", ",,"] {
         refuses("table2", &["--only", only, "--plan"], &["--only"]);
     }
+}
+
+#[test]
+fn a_plan_leaves_nothing_and_an_error_its_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run("table1", &["--plan"], &out);
+    assert!(!out.exists());
+    let arguments = ["--framework", "standard", "--i2fr"];
+    let said = fails("train", &arguments, &out, &["Standard has no adversarial examples", "leave I2FR out"]);
+    let log = text(&out.join("log.txt"));
+    assert!(log.trim_end().ends_with(said.trim_start_matches("error: ")), "{log}");
 }
 
 #[test]
