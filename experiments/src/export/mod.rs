@@ -43,6 +43,10 @@ const CARD: &str = "README.md";
 /// # Errors
 /// When the run is not trained, a file of it is broken, or `out` holds anything else; nothing is changed then.
 pub fn export(run: &Run, checkpoint: Checkpoint, license: &str, out: &Path) -> Result<()> {
+    // The folder is moved into its place whole, so `.` would not be this one any more.
+    let here = std::env::current_dir().and_then(fs::canonicalize).ok();
+    let inside = here.is_some_and(|here| fs::canonicalize(out).is_ok_and(|out| here.starts_with(out)));
+    ensure!(!inside, "{} is or holds the folder that this runs in; export from outside of it", out.display());
     let found: Vec<_> = fs::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
     // Whatever else lies there, such as a clone's `.git`, would be lost.
     let ours = |name: &std::ffi::OsString| name.to_str().is_some_and(|name| name == WEIGHTS || BESIDE.contains(&name));

@@ -185,6 +185,14 @@ fn what_cannot_be_exported_leaves_no_folder() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&clone.join(".git/HEAD")), "ref");
 
+    // It would be moved away under whoever stands in it.
+    for inside in [".", ".."] {
+        let mut command = crate::program::command("export");
+        let output = command.current_dir(clone.join(".git")).args(run).args(["--out", inside]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("export from outside of it"), "{said}");
+    }
+
     let record = text(&folder.join("run.json"));
     std::fs::write(folder.join("run.json"), record.replace("\"finished\": true", "\"finished\": false")).unwrap();
     fails("export", &run, &place, &["training is not done"]);
