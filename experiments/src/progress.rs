@@ -59,6 +59,7 @@ pub(crate) struct Progress {
     terminal: bool,
     began: Instant,
     spoke: Instant,
+    /// Where it began, once that is known.
     first: Option<u64>,
     done: u64,
     passes: u64,
@@ -67,17 +68,18 @@ pub(crate) struct Progress {
 impl Progress {
     /// Work called `what` on `total` examples.
     pub(crate) fn new(what: impl Into<String>, total: usize) -> Self {
-        Self::looking(WORK, what.into(), total)
+        Self::looking(WORK, what.into(), total, Some(0))
     }
 
-    /// The training called `what`, which sees `total` examples.
+    /// The training called `what`, which sees `total` examples. It may be a resumed one: what is done when it first
+    /// reports was done before.
     pub(crate) fn training(what: impl Into<String>, total: usize) -> Self {
-        Self::looking(TRAINING, what.into(), total)
+        Self::looking(TRAINING, what.into(), total, None)
     }
 
-    fn looking(template: &str, what: String, total: usize) -> Self {
+    fn looking(template: &str, what: String, total: usize, first: Option<u64>) -> Self {
         let (bar, terminal, now) = (bar(template, &what, total), io::stderr().is_terminal(), Instant::now());
-        Self { bar, what, terminal, began: now, spoke: now, first: None, done: 0, passes: 0 }
+        Self { bar, what, terminal, began: now, spoke: now, first, done: 0, passes: 0 }
     }
 
     /// `done` examples are done.
@@ -85,7 +87,7 @@ impl Progress {
         self.done = done as u64;
         self.bar.set_position(self.done);
         if self.first.is_none() {
-            // A resumed run starts late: only what is done from now on tells the rate.
+            // Only what is done from now on tells the rate.
             self.first = Some(self.done);
             self.bar.reset_eta();
         }
