@@ -39,7 +39,9 @@ pub struct Apgd {
     /// Whether an example's first misclassified iterate is its result, and it is attacked no more. Which
     /// examples are broken is the same either way, and so is what comes back of the others, unless the
     /// network answers at random, or the objective compares examples with each other: then only with those
-    /// left. No effect with batch statistics, which would change with the batch.
+    /// left. No effect with batch statistics, which would change with the batch, nor on a card: there the last bits of
+    /// a network's answer may depend on the size of its batch, and a point just beyond the boundary be on this side
+    /// of it again when it is judged.
     pub first: bool,
 }
 
@@ -117,9 +119,14 @@ impl Apgd {
         Ok(climb.found)
     }
 
+    /// Whether [`Apgd::first`] has an effect where `images` are.
+    fn stops(&self, images: &Tensor) -> bool {
+        self.first && images.device().is_cpu()
+    }
+
     /// The positions of examples to attack further if at least `broken` are not among them.
     fn left(&self, group: &Group<'_>, found: &Candidate, broken: usize) -> Result<Option<Vec<u32>>> {
-        if !self.first || group.victim.mode != Mode::Eval {
+        if !self.stops(&found.x) || group.victim.mode != Mode::Eval {
             return Ok(None);
         }
         let left = found.standing()?;

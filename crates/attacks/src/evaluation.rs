@@ -51,7 +51,8 @@ impl Evaluation<'_> {
     }
 
     /// Whether each image of one batch, those at `positions`, is classified correctly, clean (`probe` is
-    /// `None`) or under attack. An example's verdict does not depend on the batch it is judged in.
+    /// `None`) or under attack. On a processor an example's verdict does not depend on the batch it is
+    /// judged in.
     ///
     /// # Errors
     /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.

@@ -90,9 +90,6 @@ impl Fab {
     }
 
     /// Where run number `run` starts: at the image, or on the surface of a ball of half the radius.
-    ///
-    /// The official code takes half the distance of the nearest point so far if that is less than
-    /// the radius; here such an example is broken and not attacked again.
     fn begin(&self, images: &Tensor, keys: &Keys<'_>, purpose: &str, run: u64) -> Result<Vec<f32>> {
         if run == 0 {
             return images.flatten_all()?.to_vec1();

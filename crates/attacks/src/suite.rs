@@ -73,7 +73,11 @@ impl Probe {
             "apgd-t" => (Arc::new(ApgdT { apgd, ..ApgdT::new(ball, steps) }), ce(Pass::Adv)),
             "fab" => (Arc::new(Fab { steps, restarts, ..Fab::untargeted(ball) }), margin()),
             "fab-t" => (Arc::new(Fab { steps, restarts, ..Fab::new(ball) }), margin()),
-            "square" => (Arc::new(Square { queries: steps, restarts, ..Square::new(ball) }), margin()),
+            "square" => {
+                let usual = Square::new(ball);
+                // With fewer queries than AutoAttack's, windows must shrink sooner.
+                (Arc::new(Square { queries: steps, restarts, rescaled: steps != usual.queries, ..usual }), margin())
+            }
             "noise" => (Arc::new(Noise { ball, draws: steps }), margin()),
             sequence => (Arc::new(AutoAttack::named(sequence, ball)?), ce(Pass::Adv)),
         };

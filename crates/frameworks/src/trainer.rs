@@ -46,6 +46,9 @@ impl Trainer {
         if config.batch == 0 || config.epochs == 0 {
             candle::bail!("training needs at least one epoch, and one example a batch")
         }
+        if train.epoch(config.seed, 0, config.batch).is_empty() {
+            candle::bail!("{} training example is no batch: batch norm needs two", train.len())
+        }
         let optimizer = Optimizer::new(&net, config.optimizer)?;
         let (device, best_percent, average) = (device.clone(), None, config.averaging.map(Average::new));
         Ok(Self {

@@ -7,7 +7,7 @@ use objectives::one_hot;
 pub(crate) struct Distances {
     /// `(N, M)`.
     squared: Tensor,
-    /// `(N, M)`: 1 where the reference stands for the example's own class (but is not the example itself).
+    /// `(N, M)`: 1 where the reference stands for the example's own class: another sample, or the mean of all.
     own: Tensor,
     /// `(N, M)`: 1 where it stands for another class.
     other: Tensor,

@@ -2,8 +2,8 @@
 //! features and the rows of its last weight, without bias.
 //!
 //! These terms take the logits of a pass to be such cosines (or these times their scale, and then `scale` is 1
-//! here); pairing them, `pairing()`, is the ALP variant as it is. Gradients pass through the normalisation of the weight (the official code
-//! normalises it in place).
+//! here). Pairing cosines, `pairing()`, is the ALP variant; of scaled logits it is larger by the square of their scale. Gradients pass
+//! through the normalisation of the weight (the official code normalises it in place).
 //!
 //! [`cosines`]: crate::cosines
 

@@ -6,7 +6,7 @@ use crate::{
     rows::{absolute, cosines, normalized, same_label},
 };
 use candle::{D, DType, Result, Tensor};
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 /// The official code's weight of the features' squared entries.
 const NORM_WEIGHT: f64 = 1e-3;
@@ -112,6 +112,13 @@ impl Term for Triplet {
         }
         let squares = ((anchors.sqr()? + positives.sqr()?)? + negatives.sqr()?)?;
         hinge + (squares.mean(D::Minus1)? * NORM_WEIGHT)?
+    }
+
+    fn rows(&self, _at: &Tensor) -> Result<Option<Arc<dyn Term>>> {
+        if matches!(self.positive, Positive::Rows(_)) || matches!(self.negative, Negative::Rows(_)) {
+            candle::bail!("{self}: row numbers are those of the whole batch, and cannot be had for a part of it")
+        }
+        Ok(None)
     }
 }
 

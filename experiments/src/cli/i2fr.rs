@@ -82,7 +82,7 @@ impl I2frArgs {
     /// What is wrong with options that are each possible but not together; `used` where there is I2FR at all.
     pub(crate) fn conflict(&self, used: bool) -> Option<&'static str> {
         if !used && (self.i2fr() != I2fr::default() || self.i2fr_place != Place::Both) {
-            return Some("--i2fr-... changes nothing without I2FR: add --i2fr");
+            return Some("--i2fr-... changes nothing without I2FR: add --i2fr, or a row that has it");
         }
         if self.i2fr_decay.is_some() && self.i2fr_reference != ClassReference::RunningMeans {
             return Some("--i2fr-decay is for running means: add --i2fr-reference running-means");

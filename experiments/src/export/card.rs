@@ -6,7 +6,7 @@ use crate::{
     findings::{Findings, Score},
     provenance::{Provenance, sha256},
     report::wilson,
-    run::{CONTROL, Checkpoint},
+    run::{CONTROL, Checkpoint, SELECTION},
     verdicts::CLEAN,
 };
 use anyhow::Result;
@@ -87,8 +87,12 @@ impl Card<'_> {
         let epoch = self.findings.epoch_of(self.checkpoint);
         let which = match self.checkpoint {
             Checkpoint::Best => format!(
-                "Weights of epoch {epoch}, the best under PGD-10 on {} held-out training images; test images chose \
-                 nothing.",
+                "Weights of epoch {epoch}, the best {} on {} held-out training images; test images chose nothing.",
+                if config.framework == CONTROL {
+                    "without attack".to_owned()
+                } else {
+                    format!("under {}", SELECTION.to_uppercase())
+                },
                 config.held_out
             ),
             Checkpoint::Last => format!("Weights of the last epoch, {epoch}."),

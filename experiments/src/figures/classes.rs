@@ -166,14 +166,17 @@ fn of<'a>(lines: &'a [Line], row: &'a Row, attack: &'a str) -> impl Iterator<Ite
     lines.iter().filter(is_of)
 }
 
-/// The accuracy on the class that does worst, by seed.
-fn worst(lines: &[Line], row: &Row, attack: &str) -> BTreeMap<u64, f64> {
-    let mut worst = BTreeMap::new();
+/// The accuracy on the class that does worst, by seed and number of images: only what both agree in is compared.
+fn worst(lines: &[Line], row: &Row, attack: &str) -> BTreeMap<(u64, usize), f64> {
+    let mut classes: BTreeMap<u64, Vec<&Line>> = BTreeMap::new();
     for line in of(lines, row, attack) {
-        let least: &mut f64 = worst.entry(line.seed).or_insert(f64::INFINITY);
-        *least = least.min(line.value_percent);
+        classes.entry(line.seed).or_default().push(line);
     }
-    worst
+    let least = |(seed, classes): (u64, Vec<&Line>)| {
+        let images = classes.iter().map(|line| line.images).sum();
+        ((seed, images), classes.iter().map(|line| line.value_percent).fold(f64::INFINITY, f64::min))
+    };
+    classes.into_iter().map(least).collect()
 }
 
 /// What a regulariser does to the worst class.

@@ -211,7 +211,8 @@ impl Table {
             ""
         };
         format!(
-            "Each cell: the framework's own training attack → the same with I2FR in what it ascends (difference).{spread}"
+            "Each cell: the framework's own training attack, in evaluation mode → the same with I2FR in what it ascends \
+             (difference).{spread}"
         )
     }
 

@@ -39,6 +39,8 @@ impl super::Grid {
             // Numbers outlive the weights.
             if goal == Goal::Weights || run.trained() || !self.answered(run, args, &data)? {
                 needed.push(*run);
+            } else if args.split == Split::Test {
+                self.keep_known(run, args, &data)?;
             }
         }
         if needed.is_empty() && !ours.is_empty() {
@@ -69,6 +71,13 @@ impl super::Grid {
         Ok(run.numbers_stand()
             && known(run, args, &self.wanted(args, &images)?)?.is_some()
             && (!self.is_audited(run, args) || AuditPlan::of(run, args, data)?.is_done(run, args)?))
+    }
+
+    /// Writes what is known of the columns image by image, where another table has asked and left that undone.
+    fn keep_known(&self, run: &Run, args: &TableArgs, data: &Splits) -> Result<()> {
+        let (columns, kept) = (self.columns(args)?, read_attacks(&run.examples(args.checkpoint)));
+        let all = columns.iter().all(|attack| *attack == CLEAN || kept.iter().any(|known| known == attack));
+        if all { Ok(()) } else { keep_examples(run, args.checkpoint, &columns, &data.test) }
     }
 
     /// The columns and how many images each is to take.

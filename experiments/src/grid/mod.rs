@@ -80,6 +80,7 @@ impl Grid {
     /// When a run fails, nothing is left to show, or the user interrupts.
     pub fn regenerate(&self, args: &TableArgs, goal: Goal, keep: impl FnOnce(&Table) -> Result<String>) -> Result<()> {
         let planned = self.plan(args)?;
+        no_idle_options(&planned, args)?;
         if args.plan {
             return self.print_plan(&planned, args);
         }
@@ -128,8 +129,10 @@ impl Grid {
         let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
         let mut seen = BTreeSet::new();
         if let Some(twice) = planned.iter().find(|p| !seen.insert(names(p))) {
-            let what =
-                format!("these options give {} two rows called {}; choose one with --only", self.name, twice.row.label);
+            let what = format!(
+                "these options give {} two rows called {}; leave both out with --only, or leave those options out",
+                self.name, twice.row.label
+            );
             return Err(Usage(what).into());
         }
         if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
@@ -224,6 +227,12 @@ impl Grid {
         print_line(estimate::disk(&args.training.out, &missing)?)?;
         Ok(())
     }
+}
+
+/// An error if `args` change I2FR and none of `planned` has it. (Measurements of training attacks may add it to others.)
+fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<()> {
+    let used = planned.iter().any(|p| p.row.is_regularized());
+    args.training.i2fr.conflict(used).map_or(Ok(()), |conflict| Err(Usage(conflict.into()).into()))
 }
 
 /// An answer as files keep it: in the run's own ball, on the weights that `args` ask for.

@@ -1,6 +1,6 @@
 //! Attacks beyond a table's own columns: in other balls, from other networks.
 
-use super::{Grid, Planned, TableArgs, cell, fill};
+use super::{Grid, Planned, TableArgs, cell, fill, no_idle_options};
 use crate::{
     arsenal::{self, Surrogate},
     print, profile,
@@ -96,6 +96,7 @@ impl Grid {
         show: impl FnOnce(&Survey) -> Result<String>,
     ) -> Result<()> {
         let planned = self.subjects(args)?;
+        no_idle_options(&planned, args)?;
         if args.plan {
             self.print_plan(&planned, args)?;
             return Ok(());
@@ -164,11 +165,15 @@ fn interview(
     // A network may be attacked from another, so all of them are trained first.
     fill::each(&runs, args, &data, &device, |_| Ok(()))?;
     for (run, of_seed) in ours {
+        let mut news = false;
         for question in questions(run, of_seed)? {
             // Who lends images may be another part's to train; asking all parts together fills what is left.
             if args.shard.is_none() || question.source.as_ref().is_none_or(Run::trained) {
-                ask(run, &question, args, &data, &device)?;
+                news |= ask(run, &question, args, &data, &device)?;
             }
+        }
+        if news {
+            show::all(run, &data, &device)?;
         }
         // Figures count by the labels there, when nobody has the data set any more.
         fill::keep_examples(run, args.checkpoint, &[], &data.test)?;
@@ -188,10 +193,10 @@ fn answered(run: &Run, question: &Question, args: &TableArgs, data: &Splits) -> 
     Ok(question.known(run, args)?.is_some_and(|known| known.correct.len() == examples))
 }
 
-/// Asks what is not known yet.
-fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: &Device) -> Result<()> {
+/// Asks what is not known yet; whether it had to.
+fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: &Device) -> Result<bool> {
     if answered(run, question, args, data)? {
-        return Ok(());
+        return Ok(false);
     }
     let source = match &question.source {
         None => None,
@@ -207,5 +212,5 @@ fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: 
     let mut examination = run.examination(question.checkpoint, &model, data, device, source)?;
     let examples = fill::examples(args, data, &question.attack);
     examination.outcome_within(question.place(run), &question.attack, examples)?;
-    Ok(())
+    Ok(true)
 }

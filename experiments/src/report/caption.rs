@@ -57,21 +57,9 @@ impl Table {
         let all = self.rows.len() * self.columns.len();
         let missing = all - self.summaries().count();
         if missing > 0 {
-            let profile = match &self.distinct(|cell| cell.profile.clone())[..] {
-                [profile] => format!(" --profile {profile}"),
-                _ => String::new(),
-            };
-            let (binary, split) = match self.split {
-                Split::Test => (self.name.as_str(), ""),
-                Split::HeldOut => (self.name.trim_end_matches(HELD_OUT), " --split held-out"),
-            };
-            let options = match format!("{profile}{split}") {
-                none if none.is_empty() => none,
-                some => format!(" --{some}"),
-            };
             remarks.push(format!(
-                "— not measured yet ({missing} of {all}); `cargo run --release --bin {binary}{options}` \
-                 fills the gaps and keeps what is there."
+                "— not measured yet ({missing} of {all}); the same command without --render-only fills the gaps and \
+                 keeps what is there."
             ));
         }
         remarks.retain(|remark| !remark.is_empty());

@@ -91,7 +91,7 @@ impl Table {
                 failed.iter().map(|a| format!("runs/{}/audit-{}.md", a.run, a.checkpoint)).collect();
             let share = match row.audits.len() {
                 1 => String::new(),
-                all => format!(" in {} of {all} runs", failed.len()),
+                all => format!(" in {} of {all} audited runs", failed.len()),
             };
             remarks.push(format!(
                 "{} {} fails its audit{share} ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
@@ -100,6 +100,15 @@ impl Table {
                 row.checks(Verdict::Fail).join(", "),
                 reports.join("`, `")
             ));
+        }
+        let runs = |row: usize| (0..self.columns.len()).map(|column| self.counted(row, column).len()).max();
+        let partly = self.rows.iter().enumerate().filter_map(|(i, row)| {
+            let (audited, runs) = (row.audits.len(), runs(i).unwrap_or(0));
+            (0 < audited && audited < runs).then(|| format!("{} ({audited} of {runs})", row.label))
+        });
+        let partly: Vec<String> = partly.collect();
+        if !partly.is_empty() {
+            remarks.push(format!("Not all runs were audited: {}.", partly.join(", ")));
         }
         for (verdict, title) in [(Verdict::Warn, "Audit warnings"), (Verdict::Skipped, "Audit checks not made")] {
             let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -154,7 +154,7 @@ fn markdown() {
 
     Made-up values, 100% & more_or_less.
 
-    — not measured yet (1 of 6); `cargo run --release --bin table1 -- --profile gpu` fills the gaps and keeps what is there.
+    — not measured yet (1 of 6); the same command without --render-only fills the gaps and keeps what is there.
     "#);
 }
 
@@ -184,7 +184,7 @@ fn latex() {
 
       \footnotesize Made-up values, 100\% \& more\_or\_less.
 
-      \footnotesize --- not measured yet (1 of 6); \texttt{cargo run -{}-release -{}-bin table1 -{}- -{}-profile gpu} fills the gaps and keeps what is there.
+      \footnotesize --- not measured yet (1 of 6); the same command without -{}-render-only fills the gaps and keeps what is there.
     \end{table}
     "#);
 }

@@ -213,7 +213,9 @@ impl Run {
 
     /// Whether the last epoch is the best, so that both checkpoints have the same weights.
     pub fn ends_best(&self) -> bool {
-        let known = self.record().map(|record| record.weights_sha256).unwrap_or_default();
+        // While they are being trained again, those that were measured count.
+        let sums = |r: Record| if r.weights_sha256.is_empty() { r.measured_sha256 } else { r.weights_sha256 };
+        let known = self.record().map(sums).unwrap_or_default();
         let [best, last] = [Checkpoint::Best, Checkpoint::Last].map(|checkpoint| known.get(checkpoint.name()));
         best.is_some() && best == last
     }

@@ -64,14 +64,15 @@ impl Run {
         files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
     }
 
-    /// Writes what an epoch has come to: its weights, those of the best one if it is that, and the table.
-    pub(super) fn write_epoch(&self, trainer: &Trainer, history: &History) -> Result<()> {
+    /// Writes what an epoch has come to: its weights, those of the best one if it is that, and, if it is trained for
+    /// the `first` time, the table; one of all epochs stays until it is trained again.
+    pub(super) fn write_epoch(&self, trainer: &Trainer, history: &History, first: bool) -> Result<()> {
         let epoch = trainer.epochs_done();
         if history.best_epoch() == epoch {
             self.write_weights(Checkpoint::Best, trainer.net(), &history.best, epoch)?;
         }
         self.write_weights(Checkpoint::Last, trainer.net(), &trainer.weights()?, epoch)?;
-        files::write_csv(&self.folder.join("epochs.csv"), &history.rows)
+        if first { files::write_csv(&self.folder.join("epochs.csv"), &history.rows) } else { Ok(()) }
     }
 
     /// Writes what the whole training has come to, whatever stands there; returns the checksums of the weights.

@@ -76,7 +76,7 @@ impl Run {
                 if epoch.best {
                     history.best = trainer.weights()?;
                 }
-                self.write_epoch(&trainer, &history)?;
+                self.write_epoch(&trainer, &history, measured.is_empty())?;
                 let an_epoch = images as f64 / self.config.epochs as f64;
                 show::epoch(self, number, an_epoch / (history.seconds - before).max(1e-9))?;
                 before = history.seconds;

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::refuses,
-    program::{bytes, only_run, run, text},
+    program::{Noise, TINY, bytes, only_run, run, text, trained},
 };
 
 /// Three steps on 60 images: enough for running means to matter.
@@ -116,4 +116,15 @@ fn beta_matters_where_it_is_not_the_usual_one() {
     refuses("table1", &["--beta", "6", "--only", "trades"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "he", "--beta", "1"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "trades", "--beta", "-1"], &["`-1` is not the weight of a term"]);
+}
+
+/// `run.json` gives back the very number: otherwise a run would not know its own record, and train again each time.
+#[test]
+fn a_number_of_many_digits_is_known_again() {
+    let noise = Noise::new();
+    let options =
+        ["--framework", "fast-at", "--i2fr", "--lr", "0.09090909090909091", "--i2fr-inter", "0.44999999999999996"];
+    let (out, _) = trained(&noise, &options);
+    let plan = run("train", &[&TINY, &noise.arguments()[..], &options, &["--plan"]].concat(), out.path());
+    assert!(plan.contains(" trained "), "{plan}");
 }

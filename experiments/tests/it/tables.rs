@@ -102,7 +102,7 @@ fn the_time_that_i2fr_takes_has_a_control() {
 #[test]
 fn what_is_added_to_every_row_must_suit_the_rows_asked_for() {
     let out = tempfile::tempdir().unwrap();
-    refuses("table2", &["--awp", "0.01", "--plan"], &["two rows called TRADES + AWP", "--only"]);
+    refuses("table2", &["--awp", "0.01", "--plan"], &["two rows called TRADES + AWP", "leave both out with --only"]);
     let smoothed = ["--label-smoothing", "0.1", "--plan"];
     fails("table1", &smoothed, out.path(), &["leave that row out with --only", "MART"]);
     let plan = run("table1", &[&smoothed[..], &["--only", "pgd-at"]].concat(), out.path());

@@ -85,6 +85,7 @@ fn i2fr_is_possible() {
         refuses("train", &[&decay[..], &[value]].concat(), &["--i2fr-decay", "[0, 1)"]);
     }
     refuses("train", &["--framework", "pgd-at", "--i2fr", "--i2fr-decay", "0.5"], &["--i2fr-decay", "running-means"]);
+    refuses("table1", &["--only", "=mart", "--i2fr-inter", "3"], &["--i2fr-", "a row that has it"]);
     for option in [["--i2fr-inter", "3"], ["--i2fr-place", "training"], ["--i2fr-features", "raw"]] {
         refuses("train", &[&["--framework", "pgd-at"][..], &option].concat(), &["--i2fr-", "add --i2fr"]);
     }

@@ -61,7 +61,8 @@ impl Climb {
         self.pace.count(&self.here.losses, &next.losses)?;
         self.before = Some(std::mem::replace(&mut self.here, next).x);
         self.grad = grad;
-        self.found = if attack.first { self.found.or_while_right(&self.here) } else { self.found.or(&self.here) }?;
+        self.found =
+            if attack.stops(&self.here.x) { self.found.or_while_right(&self.here) } else { self.found.or(&self.here) }?;
         self.peak.raise(&self.here, &self.grad)?;
         if let Some(length) = window {
             let halved = self.pace.checkpoint(length, &self.peak.losses)?;

@@ -20,7 +20,7 @@ fn every_documented_name_is_known() {
         ("apgd-t", "apgd-t-100 (linf 8/255, 9 targets)", "ce(adv)"),
         ("fab-t", "fab-t-100 (linf 8/255, 9 targets)", "margin"),
         ("square", "square-5000 (linf 8/255)", "margin"),
-        ("square-7", "square-7 (linf 8/255)", "margin"),
+        ("square-7", "square-7 (linf 8/255, rescaled)", "margin"),
         ("autoattack", "autoattack (linf 8/255: apgd-ce, apgd-t, fab-t, square)", "ce(adv)"),
         ("autoattack-rand", "autoattack-rand (linf 8/255: apgd-ce-eot20, apgd-dlr-eot20)", "ce(adv)"),
         ("apgd-t-5", "apgd-t-5 (linf 8/255, 9 targets)", "ce(adv)"),
@@ -42,7 +42,7 @@ fn every_documented_name_is_known() {
         ),
         ("fab-t-5", "fab-t-5 (linf 8/255, 9 targets)", "margin"),
         ("fab-t-5x2", "fab-t-5 (linf 8/255, 9 targets, 2 restarts)", "margin"),
-        ("square-7x2", "square-7 (linf 8/255, 2 restarts)", "margin"),
+        ("square-7x2", "square-7 (linf 8/255, 2 restarts, rescaled)", "margin"),
     ] {
         let probe = Probe::named(name, ball).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(probe.name, name);

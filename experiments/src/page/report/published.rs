@@ -108,20 +108,25 @@ pub(super) fn html(published: &[Published], gathered: &Gathered) -> String {
 
 /// Our rows of `framework`: one for each table, regulariser, network and profile.
 fn ours(framework: &str, gathered: &Gathered) -> String {
-    let mut rows: BTreeMap<[&str; 4], BTreeMap<&str, BTreeMap<u64, f64>>> = BTreeMap::new();
+    let mut rows: BTreeMap<[&str; 5], BTreeMap<&str, BTreeMap<u64, f64>>> = BTreeMap::new();
     let comparable = |c: &&crate::report::Cell| {
         let threat = (c.dataset.as_str(), c.norm.as_str(), c.epsilon.as_str());
         c.split == Split::Test
-            && c.framework == framework
+            // `trades+awp` stands with AWP.
+            && (c.framework == framework || c.framework.split('+').skip(1).any(|part| part == framework))
             && threat == ("cifar10", "linf", "8/255")
             && c.checkpoint == "best"
     };
     for cell in gathered.cells.iter().filter(comparable) {
-        let row = rows.entry([&cell.regularizer, &cell.arch, &cell.profile, &cell.table]).or_default();
+        let row = rows.entry([&cell.framework, &cell.regularizer, &cell.arch, &cell.profile, &cell.table]).or_default();
         row.entry(&cell.attack).or_default().insert(cell.seed, cell.value_percent);
     }
-    let row = |([regularizer, arch, profile, table], attacks): (&[&str; 4], &BTreeMap<&str, BTreeMap<u64, f64>>)| {
-        let name = if *regularizer == "none" { framework.to_owned() } else { format!("{framework} + {regularizer}") };
+    let row = |([framework, regularizer, arch, profile, table], attacks): (
+        &[&str; 5],
+        &BTreeMap<&str, BTreeMap<u64, f64>>,
+    )| {
+        let name =
+            if *regularizer == "none" { (*framework).to_owned() } else { format!("{framework} + {regularizer}") };
         let value = |attack: &str| {
             let values: Vec<f64> = attacks.get(attack).into_iter().flat_map(|seeds| seeds.values().copied()).collect();
             Summary::of(&values).map_or("—".into(), |summary| format!("{:.1} ({})", summary.mean, summary.seeds))

@@ -213,7 +213,7 @@ fn panel<B: DrawingBackend>(
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(before) = before {
             let paired = table.difference(row, column).map(|difference| difference.paired);
-            let (text, color) = difference(before, summary, paired, table.smallest_test_set());
+            let (text, color) = difference(before, summary, paired, table.examples(row, column).unwrap_or(0));
             pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
         }
     }
