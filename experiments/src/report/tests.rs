@@ -107,13 +107,17 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("| PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** | warn |"), "{markdown}");
     assert!(markdown.contains("| PGD-AT + I2FR ‡ | 83.0 | 90.0 | fail |"), "{markdown}");
     assert!(markdown.contains(
-        "‡ PGD-AT + I2FR fails its audit in 1 of 2 runs (black box): its robust accuracy is no evidence until that is \
-         explained, see `runs/pgd-at-0123/audit-best.md`."
+        "‡ PGD-AT + I2FR fails its audit in 1 of 2 audited runs (black box): its robust accuracy is no evidence until \
+         that is explained, see `runs/pgd-at-0123/audit-best.md`."
     ));
     assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audit checks not made: control (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audits looked at the first 64 test images."), "{markdown}");
     assert!(markdown.contains("Bold: the best defended value under each attack, rows marked ‡ aside."), "{markdown}");
+    assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
+    let mut partly = audited();
+    partly.rows[1].audits.pop();
+    assert!(markdown::render(&partly).contains("Not all runs were audited: PGD-AT (1 of 2)."));
     let latex = latex::render(&table);
     assert!(latex.contains("{lrrl}") && latex.contains("PGD-AT + I2FR $\\ddagger$ & 83.0 & 90.0 & fail"), "{latex}");
     assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,,1,1000,90.000,,,1,1000,fail\n"));
