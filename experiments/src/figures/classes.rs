@@ -5,7 +5,7 @@ use crate::{
     arsenal, files,
     grid::{Goal, Grid, Survey, TableArgs, column_label},
     process::Usage,
-    report::{Paired, Row, Summary, Table, differences::significant, markdown::escape},
+    report::{Paired, Row, Summary, Table, caption::signed, differences::significant, markdown::escape},
     run::{Run, Split},
 };
 use anyhow::{Result, ensure};
@@ -207,5 +207,5 @@ fn told(paired: &Paired) -> String {
     let Summary { mean, half_width, seeds, .. } = paired.difference;
     let half = half_width.map_or_else(String::new, |half| format!(" ± {half:.1}"));
     let p = paired.p_value.map_or_else(String::new, |p| format!(", p = {}", significant(p)));
-    format!("{mean:+.1}{half} (n = {seeds}{p})").replace('-', "−")
+    format!("{}{half} (n = {seeds}{p})", signed(mean))
 }

@@ -158,8 +158,9 @@ fn interval(values: &[f64]) -> String {
 
 /// The same of differences: `+1.2 ± 0.4`.
 fn signed(differences: &[f64]) -> String {
-    let told = interval(differences).replace('-', "−");
-    if differences.iter().sum::<f64>() > 0. { format!("+{told}") } else { told }
+    let half = |half: f64| format!(" ± {half:.1}");
+    let told = |s: Summary| caption::signed(s.mean) + &s.half_width.map(half).unwrap_or_default();
+    Summary::of(differences).map_or_else(|| "—".into(), told)
 }
 
 /// Accuracies and differences as training goes on.

@@ -204,6 +204,15 @@ pub(crate) fn title(name: &str) -> String {
     numbered("table", "Table").or_else(|| numbered("figure", "Figure")).unwrap_or_else(|| name.to_owned())
 }
 
+/// `+1.2`, `−1.2`, `0.0`.
+pub(crate) fn signed(points: f64) -> String {
+    match format!("{:.1}", points.abs()) {
+        size if size == "0.0" => size,
+        size if points < 0. => format!("−{size}"),
+        size => format!("+{size}"),
+    }
+}
+
 /// `10,000` for 10000.
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
