@@ -1,7 +1,7 @@
 //! Training epoch by epoch, and what it leaves: its best weights and its last.
 
 use super::{
-    alone, heading, line,
+    alone, fewer_seeds, heading, line,
     lines::{COLORS, Key, Lines, Panel, Point},
     paired, rule, title, write_pictures,
 };
@@ -102,7 +102,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
 }
 
 fn conditions<'a>(survey: &'a Survey, of: impl Fn(&'a Cell) -> Option<Condition<'a>>) -> String {
-    caption::conditions(survey.cells.iter().filter_map(of))
+    caption::conditions(survey.cells.iter().filter_map(of)) + &fewer_seeds(survey)
 }
 
 /// Every epoch of every run.

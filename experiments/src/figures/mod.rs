@@ -13,10 +13,13 @@ use crate::{
     files,
     grid::Survey,
     pictures::drawing::{self, Drawing},
-    report::{Row, caption},
+    report::{Cell, Row, caption},
 };
 use anyhow::Result;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// Writes `NAME.svg` and `NAME.png` below `out`.
 fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> {
@@ -26,9 +29,22 @@ fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> 
     Ok(())
 }
 
-/// What the answers, all on `split`, were measured under, in one line; `epsilon` is the radius of the networks' own ball.
+/// What the answers were measured under, in one line; `epsilon` is the radius of the networks' own ball.
 fn conditions(survey: &Survey, epsilon: &str) -> String {
-    caption::conditions(survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() }))
+    let all = survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() });
+    caption::conditions(all) + &fewer_seeds(survey)
+}
+
+/// Which rows have fewer seeds than others, if any do: `; fewer seeds: TRADES (1)`.
+fn fewer_seeds(survey: &Survey) -> String {
+    let seeds = |row: &Row| {
+        let of_row = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
+        survey.cells.iter().filter(of_row).map(|cell| cell.seed).collect::<BTreeSet<u64>>().len()
+    };
+    let most = survey.rows.iter().map(seeds).max().unwrap_or(0);
+    let fewer = survey.rows.iter().filter(|row| (1..most).contains(&seeds(row)));
+    let fewer: Vec<String> = fewer.map(|row| format!("{} ({})", row.label, seeds(row))).collect();
+    if fewer.is_empty() { String::new() } else { format!("; fewer seeds: {}", fewer.join(", ")) }
 }
 
 /// What stands above the pictures of a survey.
