@@ -151,16 +151,18 @@ fn clean(line: &Line) -> f64 {
 
 /// `50.1 ± 2.0`.
 fn interval(values: &[f64]) -> String {
-    let half = |half: f64| format!(" ± {half:.1}");
-    let told = |s: Summary| format!("{:.1}{}", s.mean, s.half_width.map(half).unwrap_or_default());
-    Summary::of(values).map_or_else(|| "—".into(), told)
+    told(values, |mean| format!("{mean:.1}"))
 }
 
 /// The same of differences: `+1.2 ± 0.4`.
 fn signed(differences: &[f64]) -> String {
+    told(differences, caption::signed)
+}
+
+fn told(values: &[f64], mean: impl Fn(f64) -> String) -> String {
     let half = |half: f64| format!(" ± {half:.1}");
-    let told = |s: Summary| caption::signed(s.mean) + &s.half_width.map(half).unwrap_or_default();
-    Summary::of(differences).map_or_else(|| "—".into(), told)
+    let told = |s: Summary| mean(s.mean) + &s.half_width.map(half).unwrap_or_default();
+    Summary::of(values).map_or_else(|| "—".into(), told)
 }
 
 /// Accuracies and differences as training goes on.
@@ -209,9 +211,8 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
     );
     for row in &survey.rows {
         let of_weights = |attack: &str, checkpoint: Checkpoint| -> BTreeMap<(u64, usize), f64> {
-            let here = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
             let asked = |cell: &&Cell| cell.attack == attack && cell.checkpoint == checkpoint.name();
-            let cells = survey.cells.iter().filter(here).filter(asked);
+            let cells = survey.cells.iter().filter(|cell| cell.is_of(row)).filter(asked);
             cells.map(|cell| ((cell.seed, cell.examples), cell.value_percent)).collect()
         };
         let (mut shown, mut changes) = (Vec::new(), Vec::new());

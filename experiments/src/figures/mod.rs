@@ -13,7 +13,7 @@ use crate::{
     files,
     grid::Survey,
     pictures::drawing::{self, Drawing},
-    report::{Cell, Row, caption},
+    report::{Row, caption},
 };
 use anyhow::Result;
 use std::{
@@ -38,8 +38,8 @@ fn conditions(survey: &Survey, epsilon: &str) -> String {
 /// Which rows have fewer seeds than others, if any do: `; fewer seeds: TRADES (1)`.
 fn fewer_seeds(survey: &Survey) -> String {
     let seeds = |row: &Row| {
-        let of_row = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
-        survey.cells.iter().filter(of_row).map(|cell| cell.seed).collect::<BTreeSet<u64>>().len()
+        let own = survey.cells.iter().filter(|cell| cell.is_of(row));
+        own.map(|cell| cell.seed).collect::<BTreeSet<u64>>().len()
     };
     let most = survey.rows.iter().map(seeds).max().unwrap_or(0);
     let fewer = survey.rows.iter().filter(|row| (1..most).contains(&seeds(row)));

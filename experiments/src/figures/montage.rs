@@ -51,9 +51,7 @@ impl Montage {
 fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let (mut strips, mut missing) = (Vec::new(), Vec::new());
     for row in &survey.rows {
-        let of_row =
-            |cell: &&crate::report::Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
-        let Some(cell) = survey.cells.iter().find(of_row) else { continue };
+        let Some(cell) = survey.cells.iter().find(|cell| cell.is_of(row)) else { continue };
         let drawn = pictures::read(&args.training.out.join("runs").join(&cell.run))?;
         match drawn.is_empty() {
             true => missing.push(row.label.clone()),

@@ -69,8 +69,7 @@ pub struct Survey {
 impl Survey {
     /// The answers of `row` to questions that `wanted` picks, one a seed, in percent.
     pub fn values(&self, row: &Row, wanted: impl Fn(&Cell) -> bool) -> Vec<f64> {
-        let of_row = |cell: &&Cell| cell.framework == row.framework && cell.regularizer == row.regularizer;
-        self.cells.iter().filter(of_row).filter(|cell| wanted(cell)).map(|cell| cell.value_percent).collect()
+        self.cells.iter().filter(|cell| cell.is_of(row) && wanted(cell)).map(|cell| cell.value_percent).collect()
     }
 
     /// Writes `NAME/cells.csv` below `out`.

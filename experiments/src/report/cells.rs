@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Table;
+use super::{Row, Table};
 use crate::{files, run::Split};
 
 /// One line of `cells.csv`: one cell of a table and one seed. The fields are its columns, in order.
@@ -43,6 +43,13 @@ pub struct Cell {
     pub profile: String,
     /// What the evaluation took.
     pub seconds: f64,
+}
+
+impl Cell {
+    /// Whether it is one of `row`'s.
+    pub fn is_of(&self, row: &Row) -> bool {
+        self.framework == row.framework && self.regularizer == row.regularizer
+    }
 }
 
 /// Reads a `cells.csv` back.

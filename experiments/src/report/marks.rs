@@ -158,3 +158,6 @@ impl Table {
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

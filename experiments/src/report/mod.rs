@@ -114,9 +114,7 @@ impl Table {
         let (Some(row), Some(column)) = (self.rows.get(row), self.columns.get(column)) else {
             return BTreeMap::new();
         };
-        let cells = self.cells.iter().filter(|cell| {
-            cell.framework == row.framework && cell.regularizer == row.regularizer && cell.attack == column.attack
-        });
+        let cells = self.cells.iter().filter(|cell| cell.is_of(row) && cell.attack == column.attack);
         let (best, last): (Vec<&Cell>, Vec<&Cell>) = cells.partition(|c| c.checkpoint == "best");
         let counted = if best.is_empty() { last } else { best };
         // A repeated seed is a repeated measurement, not a second sample.

@@ -2,7 +2,6 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::audit::{Audit, Check, Verdict};
 use crate::run::Split;
 
 pub(super) fn cell(framework: &str, regularizer: &str, attack: &str, seed: u64, value: f64) -> Cell {
@@ -75,57 +74,6 @@ fn a_cell_counts_each_seed_once_and_prefers_the_selected_checkpoint() {
 }
 
 /// The small table, whose regularised row fails one check and whose other row has two warnings.
-fn audited() -> Table {
-    let audit = |found: &[(&'static str, Verdict)]| {
-        let check = |&(name, verdict)| Check { name, verdict, detail: "made up".into() };
-        let audit = Audit {
-            subject: "s".into(),
-            settings: "linf; 64 images of it".into(),
-            checks: found.iter().map(check).collect(),
-        };
-        Audited { run: "pgd-at-0123".into(), seed: 0, checkpoint: "best".into(), audit }
-    };
-    let mut table = small();
-    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 90.0));
-    table.rows[1].audits = vec![
-        audit(&[("more steps", Verdict::Warn), ("sample", Verdict::Warn)]),
-        audit(&[("more steps", Verdict::Pass), ("own terms", Verdict::Warn), ("control", Verdict::Skipped)]),
-    ];
-    let passed = Audited { run: "pgd-at-4567".into(), seed: 1, ..audit(&[("black box", Verdict::Pass)]) };
-    table.rows[2].audits = vec![passed, audit(&[("black box", Verdict::Fail), ("more steps", Verdict::Warn)])];
-    table
-}
-
-#[test]
-fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
-    let table = audited();
-    assert_eq!(small().best(1), [1]);
-    assert_eq!(table.best(1), [1]);
-    let markdown = markdown::render(&table);
-    assert!(markdown.contains("| | Clean | PGD-20 | Audit |\n|---|---:|---:|---|\n"), "{markdown}");
-    assert!(markdown.contains("| Standard | 95.0 | 60.0 | — |"), "{markdown}");
-    assert!(markdown.contains("| PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** | warn |"), "{markdown}");
-    assert!(markdown.contains("| PGD-AT + I2FR ‡ | 83.0 | 90.0 | fail |"), "{markdown}");
-    assert!(markdown.contains(
-        "‡ PGD-AT + I2FR fails its audit in 1 of 2 audited runs (black box): its robust accuracy is no evidence until \
-         that is explained, see `runs/pgd-at-0123/audit-best.md`."
-    ));
-    assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
-    assert!(markdown.contains("Audit checks not made: control (PGD-AT)."), "{markdown}");
-    assert!(markdown.contains("Audits looked at the first 64 test images."), "{markdown}");
-    assert!(markdown.contains("Bold: the best defended value under each attack, rows marked ‡ aside."), "{markdown}");
-    assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
-    let mut partly = audited();
-    partly.rows[1].audits.pop();
-    assert!(markdown::render(&partly).contains("Not all runs were audited: PGD-AT (1 of 2)."));
-    let latex = latex::render(&table);
-    assert!(latex.contains("{lrrl}") && latex.contains("PGD-AT + I2FR $\\ddagger$ & 83.0 & 90.0 & fail"), "{latex}");
-    assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,,1,1000,90.000,,,1,1000,fail\n"));
-    assert!(plot::svg(&table).unwrap().contains("PGD-AT + I2FR ‡"));
-    let long = table.audit_csv().unwrap();
-    assert_eq!(long.lines().count(), 1 + 8);
-    assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,black box,fail,made up\n"), "{long}");
-}
 
 #[test]
 fn a_table_by_which_settings_are_chosen_says_so() {

@@ -106,9 +106,12 @@ pub(super) fn html(published: &[Published], gathered: &Gathered) -> String {
     note.to_owned() + &scroll("Published numbers", &table)
 }
 
+/// Accuracies by attack and seed.
+type Attacks<'a> = BTreeMap<&'a str, BTreeMap<u64, f64>>;
+
 /// Our rows of `framework`: one for each table, regulariser, network and profile.
 fn ours(framework: &str, gathered: &Gathered) -> String {
-    let mut rows: BTreeMap<[&str; 5], BTreeMap<&str, BTreeMap<u64, f64>>> = BTreeMap::new();
+    let mut rows: BTreeMap<[&str; 5], Attacks<'_>> = BTreeMap::new();
     let comparable = |c: &&crate::report::Cell| {
         let threat = (c.dataset.as_str(), c.norm.as_str(), c.epsilon.as_str());
         c.split == Split::Test
@@ -121,19 +124,15 @@ fn ours(framework: &str, gathered: &Gathered) -> String {
         let row = rows.entry([&cell.framework, &cell.regularizer, &cell.arch, &cell.profile, &cell.table]).or_default();
         row.entry(&cell.attack).or_default().insert(cell.seed, cell.value_percent);
     }
-    let row = |([framework, regularizer, arch, profile, table], attacks): (
-        &[&str; 5],
-        &BTreeMap<&str, BTreeMap<u64, f64>>,
-    )| {
-        let name =
-            if *regularizer == "none" { (*framework).to_owned() } else { format!("{framework} + {regularizer}") };
+    let row = |([framework, regularizer, arch, profile, table], attacks): ([&str; 5], Attacks<'_>)| {
+        let name = if regularizer == "none" { framework.to_owned() } else { format!("{framework} + {regularizer}") };
         let value = |attack: &str| {
             let values: Vec<f64> = attacks.get(attack).into_iter().flat_map(|seeds| seeds.values().copied()).collect();
             Summary::of(&values).map_or("—".into(), |summary| format!("{:.1} ({})", summary.mean, summary.seeds))
         };
         line("ours", [&name, arch], value, &format!("ours: {table}, profile {profile}"))
     };
-    rows.iter().map(row).collect()
+    rows.into_iter().map(row).collect()
 }
 
 /// The published rows of `framework`, in the order of the file.
