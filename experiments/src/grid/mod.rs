@@ -194,7 +194,6 @@ impl Grid {
             rows,
             columns: columns.iter().map(column).collect(),
             cells,
-            notes: Vec::new(),
         })
     }
 

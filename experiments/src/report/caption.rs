@@ -53,7 +53,6 @@ impl Table {
         }
         remarks.extend(self.on_fewer_images());
         remarks.extend(self.marks());
-        remarks.extend(self.notes.iter().cloned());
         let all = self.rows.len() * self.columns.len();
         let missing = all - self.summaries().count();
         if missing > 0 {

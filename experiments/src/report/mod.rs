@@ -49,8 +49,6 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The measurements, one per cell and seed.
     pub cells: Vec<Cell>,
-    /// Sentences to print below the table.
-    pub notes: Vec<String>,
 }
 
 /// One trained method.

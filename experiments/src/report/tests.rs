@@ -37,7 +37,7 @@ pub(super) fn column(attack: &str, label: &str) -> Column {
 pub(super) fn small() -> Table {
     Table {
         name: "table1".into(),
-        caption: "Accuracy with and without I2FR".into(),
+        caption: "Made-up accuracies, 100% & more_or_less".into(),
         split: Split::Test,
         rows: vec![
             row("standard", "none", "Standard"),
@@ -54,7 +54,6 @@ pub(super) fn small() -> Table {
             cell("pgd-at", "none", "pgd-20", 1, 49.0),
             cell("pgd-at", "i2fr", "clean", 0, 83.0),
         ],
-        notes: vec!["Made-up values, 100% & more_or_less.".into()],
     }
 }
 
@@ -88,7 +87,7 @@ fn a_table_by_which_settings_are_chosen_says_so() {
 #[test]
 fn markdown() {
     insta::assert_snapshot!(markdown::render(&small()), @r#"
-    **Table 1.** Accuracy with and without I2FR.
+    **Table 1.** Made-up accuracies, 100% & more_or_less.
 
     Accuracy in %; L∞, ε = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.
 
@@ -104,8 +103,6 @@ fn markdown() {
 
     One test set of 1,000 images: ±3.1 points at 50 % (95 %, Wilson).
 
-    Made-up values, 100% & more_or_less.
-
     — not measured yet (1 of 6); the same command without --render-only fills the gaps and keeps what is there.
     "#);
 }
@@ -115,7 +112,7 @@ fn latex() {
     insta::assert_snapshot!(latex::render(&small()), @r#"
     \begin{table}
       \centering
-      \caption{Accuracy with and without I2FR. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.}
+      \caption{Made-up accuracies, 100\% \& more\_or\_less. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.}
       \label{tab:table1}
       \begin{tabular}{lrr}
         \toprule
@@ -133,8 +130,6 @@ fn latex() {
       \footnotesize $\pm$ is half the 95 \% interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
       \footnotesize One test set of 1,000 images: $\pm$3.1 points at 50 \% (95 \%, Wilson).
-
-      \footnotesize Made-up values, 100\% \& more\_or\_less.
 
       \footnotesize --- not measured yet (1 of 6); the same command without -{}-render-only fills the gaps and keeps what is there.
     \end{table}

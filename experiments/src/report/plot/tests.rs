@@ -16,7 +16,6 @@ fn large(columns: usize) -> Table {
             .map(|label| column(&label.to_lowercase(), label))
             .collect(),
         cells: Vec::new(),
-        notes: Vec::new(),
     };
     for (framework, label) in [
         ("pgd-at", "PGD-AT"),
