@@ -76,6 +76,11 @@ pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
     }
 }
 
+/// Whether one of `stages` ascends I2FR, so that its options matter.
+pub fn on_own_terms(stages: &[String]) -> bool {
+    stages.iter().any(|stage| OWN_TERMS.contains(&stage.as_str()))
+}
+
 /// The stage that tries the adversarial examples of the surrogate called `id`.
 pub(crate) fn transfer(id: &str) -> String {
     format!("transfer@{id}")

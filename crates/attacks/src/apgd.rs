@@ -119,14 +119,14 @@ impl Apgd {
         Ok(climb.found)
     }
 
-    /// Whether [`Apgd::first`] has an effect where `images` are.
-    fn stops(&self, images: &Tensor) -> bool {
-        self.first && images.device().is_cpu()
+    /// Whether [`Apgd::first`] has an effect on `group`.
+    fn stops(&self, group: &Group<'_>) -> bool {
+        self.first && group.victim.mode == Mode::Eval && group.images.device().is_cpu()
     }
 
     /// The positions of examples to attack further if at least `broken` are not among them.
     fn left(&self, group: &Group<'_>, found: &Candidate, broken: usize) -> Result<Option<Vec<u32>>> {
-        if !self.stops(&found.x) || group.victim.mode != Mode::Eval {
+        if !self.stops(group) {
             return Ok(None);
         }
         let left = found.standing()?;

@@ -48,7 +48,7 @@ pub struct Ball {
 #[error("eps must be a finite number of pixel units, at least 0 and at most 1e6 (such as 8/255), not {0:?}")]
 pub struct BadRadius(f64);
 
-/// Guards a division by a gradient's norm, as in the reference code.
+/// Guards a division by a norm, as in the reference code.
 const TINY: f64 = 1e-10;
 
 impl Ball {
@@ -96,14 +96,14 @@ impl Ball {
         }
     }
 
-    /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball.
+    /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball. In l2 a gradient not much longer
+    /// than 1e-10, of a network that is very sure, moves it by less, as in torchattacks; Auto-PGD moves it by all of `length`.
     ///
     /// # Errors
     /// When the shapes differ.
     pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
-            // The guard of the reference code: a gradient far below it moves little, which Auto-PGD does not accept.
             Norm::L2 => self.project(&(x + (grad.broadcast_div(&(norms(grad)? + TINY)?)? * length)?)?, centre),
         }
     }

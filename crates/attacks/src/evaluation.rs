@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 /// Whether each example, in order, is classified correctly.
 pub type Correct = Vec<bool>;
 
-/// Told how many examples are done; breaking stops the evaluation, which then returns `None`.
+/// Told how far down the examples it is; breaking stops the evaluation, which then returns `None`.
 pub type Progress<'a> = &'a mut dyn FnMut(usize) -> ControlFlow<()>;
 
 /// What is evaluated, on which images.

@@ -31,7 +31,7 @@ impl Trainer {
     /// Starts training `net` with `framework` on `train`; `held_out` examples choose the best epoch.
     ///
     /// # Errors
-    /// When a data set is empty, or memory cannot be allocated.
+    /// When a data set is empty, the network has another last layer than the framework, or memory cannot be allocated.
     pub fn new(
         framework: Framework,
         config: TrainingConfig,
@@ -48,6 +48,14 @@ impl Trainer {
         }
         if train.epoch(config.seed, 0, config.batch).is_empty() {
             candle::bail!("{} training example is no batch: batch norm needs two", train.len())
+        }
+        if net.head() != framework.head {
+            candle::bail!(
+                "{} trains a network whose last layer is {}, not {}",
+                framework.name,
+                framework.head,
+                net.head()
+            )
         }
         let optimizer = Optimizer::new(&net, config.optimizer)?;
         let (device, best_percent, average) = (device.clone(), None, config.averaging.map(Average::new));

@@ -28,12 +28,16 @@ impl Means {
         stage: Stage,
     ) -> Result<Distances> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (batch, present) = class_means(&clean.detach(), labels, classes)?;
+        let of_batch = || class_means(&clean.detach(), labels, classes);
         let distances = match &*held {
             Some((means, seen)) => Distances::to_means(adv, means, seen, labels)?,
-            None => Distances::to_means(adv, &batch, &present, labels)?,
+            None => {
+                let (batch, present) = of_batch()?;
+                Distances::to_means(adv, &batch, &present, labels)?
+            }
         };
         if stage == Stage::Training {
+            let (batch, present) = of_batch()?;
             *held = Some(match held.take() {
                 None => (batch, present),
                 Some((means, seen)) => {

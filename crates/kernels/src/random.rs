@@ -41,8 +41,8 @@ impl Key {
     }
 }
 
-/// Fills `out` with numbers uniform in [`lo`, `hi`): one 32-bit word of the stream each, of which
-/// the upper 24 bits `u` give `lo + (hi - lo) * u / 2^24`.
+/// Fills `out` with numbers uniform from `lo` to `hi`: one 32-bit word of the stream each, of which
+/// the upper 24 bits `u` give `lo + (hi - lo) * u / 2^24` (rounded, so `hi` itself may occur if it is not near 0).
 pub fn fill_uniform(key: Key, lo: f32, hi: f32, out: &mut [f32]) {
     let mut rng = key.rng();
     for x in out {

@@ -14,7 +14,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceArgs, Epsilon, SourceArgs, Weights, at_least_one},
+    cli::{DeviceArgs, Epsilon, I2frArgs, SourceArgs, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -70,6 +70,9 @@ struct Args {
     /// Seed of the attacks' random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// What `adaptive` ascends: what the network was trained with, where it was
+    #[command(flatten)]
+    i2fr: I2frArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
@@ -110,6 +113,10 @@ fn evaluate(args: &Args) -> Result<()> {
     let attacks: Vec<&str> = args.attack.iter().map(String::as_str).filter(|attack| *attack != CLEAN).collect();
     if attacks.contains(&"transfer") && args.surrogate.is_none() {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
+    }
+    let knows = |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
+    if let Some(conflict) = args.i2fr.conflict_in_attacks(args.audit || attacks.iter().any(knows)) {
+        return Err(Usage(conflict.into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
@@ -207,7 +214,7 @@ impl<'a> Ground<'a> {
             place: self.place(path, net)?,
             seed: self.args.seed,
             device: self.device,
-            arsenal: Arsenal::new(self.test, self.device, None, surrogate),
+            arsenal: Arsenal::new(self.test, self.device, Some(self.args.i2fr.i2fr()), surrogate),
             verdicts: Verdicts::read(self.args.out.join("evaluations.csv"))?,
         })
     }
@@ -227,6 +234,7 @@ impl<'a> Ground<'a> {
         if net.head() != Head::Linear {
             of += &format!(" {}", net.head());
         }
+        of += &self.args.i2fr.said();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let checkpoint = format!("{file} {}", &sha256(of.as_bytes())[..10]);
         Ok(Place { checkpoint, norm: norm.to_string(), epsilon: eps.to_string() })

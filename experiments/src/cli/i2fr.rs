@@ -91,8 +91,20 @@ impl I2frArgs {
         unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
     }
 
+    /// What is wrong with options of attacks that ascend I2FR; `used` where there is one. Such an attack has class means
+    /// that stay, on all of which it acts.
+    pub fn conflict_in_attacks(&self, used: bool) -> Option<&'static str> {
+        if self.i2fr_place != Place::Both || self.i2fr().reference != Reference::Pairs || self.i2fr_clean_constant {
+            return Some(
+                "of --i2fr-... an attack has weights, margin and features: place, reference and gradients are matters of training",
+            );
+        }
+        let unused = !used && self.i2fr() != I2fr::default();
+        unused.then_some("--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them")
+    }
+
     /// What differs from I2FR as the abstract is read, as one types it: ` --i2fr-inter 2`.
-    pub(crate) fn said(&self) -> String {
+    pub fn said(&self) -> String {
         let (ours, usual) = (self.i2fr(), I2fr::default());
         let number = |option: &str, ours: f64, usual: f64| match ours == usual {
             true => String::new(),

@@ -18,12 +18,20 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Loads `name`.
+    /// Loads `name`, and says so if the copy lacks images: originals may lack batches.
     ///
     /// # Errors
     /// When it is nowhere or damaged, and [`Interrupted`] when the user stopped its download.
     pub fn load(&self, name: Name) -> Result<Splits> {
-        self.source().load(name, 0).map_err(said)
+        let splits = self.source().load(name, 0).map_err(said)?;
+        for (split, here, published) in
+            [("training", &splits.train, name.train_len()), ("test", &splits.test, name.test_len())]
+        {
+            if here.len() != published {
+                tracing::warn!("{name}: this copy has {} of {published} {split} images", here.len());
+            }
+        }
+        Ok(splits)
     }
 
     /// The folder of the Hub's cache with the files of `name`, downloaded first unless they are there.

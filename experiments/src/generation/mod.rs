@@ -50,6 +50,7 @@ use attacks::{Keys, Victim};
 use candle::{D, Tensor};
 use data::Batch;
 use frameworks::{Framework, Place};
+use i2fr::Reference;
 use kernels::Key;
 use models::{Mode, Model};
 use objectives::{Clean, Pass, Stage, ce};
@@ -87,8 +88,12 @@ impl Comparison {
 
 /// The framework of `run` without I2FR, and the one that generates with it.
 fn games(run: &Run, args: &TableArgs) -> Result<[Framework; 2]> {
+    let mut i2fr = args.training.i2fr.i2fr();
+    if matches!(i2fr.reference, Reference::RunningMeans { .. }) {
+        i2fr.reference = Reference::BatchMeans;
+    }
     let plain = RunConfig { regularizer: None, ..run.config().clone() }.game()?;
-    let regularized = plain.regularized("I2FR", &args.training.i2fr.i2fr().objective()?, Place::Generation);
+    let regularized = plain.regularized("I2FR", &i2fr.objective()?, Place::Generation);
     Ok([plain, regularized])
 }
 

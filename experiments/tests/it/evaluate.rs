@@ -63,6 +63,17 @@ fn it_agrees_with_the_runs_own_evaluation() {
     let same = ["--attack", "fgsm,pgd-20,pgd-100,cw,autoattack,adaptive", "--examples", "40"];
     run("evaluate", &[&arguments[..], &same].concat(), &again);
     assert_eq!(bytes(&again.join("examples.csv")), bytes(&place.join("examples.csv")));
+
+    // An attack that ascends another I2FR is another attack, whose verdicts are kept apart.
+    let adaptive = ["--attack", "adaptive", "--examples", "40", "--i2fr-features", "raw", "--i2fr-margin", "3"];
+    run("evaluate", &[&arguments[..], &adaptive].concat(), &again);
+    let places = |attack: &str| {
+        let text = text(&again.join("evaluations.csv"));
+        let lines =
+            text.lines().filter(|line| line.contains(attack)).map(|line| line.split(',').next().unwrap().to_owned());
+        lines.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert_eq!([places(",apgd-i2fr,"), places(",fgsm,")], [2, 1]);
 }
 
 #[test]

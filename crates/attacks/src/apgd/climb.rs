@@ -11,7 +11,7 @@ use objectives::{Clean, Stage};
 /// Examples attacked together, with their clean pass.
 pub(super) struct Group<'a> {
     pub victim: Victim<'a>,
-    images: &'a Tensor,
+    pub images: &'a Tensor,
     labels: &'a Tensor,
     clean: Clean<'a>,
 }
@@ -62,7 +62,7 @@ impl Climb {
         self.before = Some(std::mem::replace(&mut self.here, next).x);
         self.grad = grad;
         self.found =
-            if attack.stops(&self.here.x) { self.found.or_while_right(&self.here) } else { self.found.or(&self.here) }?;
+            if attack.stops(group) { self.found.or_while_right(&self.here) } else { self.found.or(&self.here) }?;
         self.peak.raise(&self.here, &self.grad)?;
         if let Some(length) = window {
             let halved = self.pace.checkpoint(length, &self.peak.losses)?;

@@ -96,6 +96,20 @@ fn broken_examples_cost_nothing() -> Result<()> {
     Ok(())
 }
 
+/// Nothing is left out there, so an example comes back as it does without `first`.
+#[test]
+fn with_batch_statistics_every_bit_is_the_same() -> Result<()> {
+    let (net, x, n) = (net(), images(N), examples(N));
+    let view = net.frozen();
+    let y = predictions(&view, &x)?;
+    let objective = ce(Pass::Adv);
+    let victim = Victim { mode: Mode::BatchStats, ..eval(&view, &objective) };
+    let run =
+        |first| Apgd { first, restarts: 2, ..Apgd::new(Ball::grey_levels(8.), 8) }.perturb(victim, &x, &y, &keys(&n));
+    assert_eq!(bits(&run(true)?)?, bits(&run(false)?)?);
+    Ok(())
+}
+
 /// A network that answers at random may get right, when it is asked again, what it got wrong once.
 #[test]
 fn gradients_that_are_means_go_all_the_way() -> Result<()> {

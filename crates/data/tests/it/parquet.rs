@@ -60,6 +60,38 @@ fn shards_are_read_in_name_order_from_the_hubs_folder_too() {
 }
 
 #[test]
+fn shards_of_two_copies_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str| parquet(&dir.path().join(name), CIFAR10, &[plain(1, 1)], 2);
+    write("train-00000-of-00001.parquet");
+    write("test-00000-of-00001.parquet");
+    assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 1);
+    for second in ["train-00001-of-00002.parquet", "train.parquet", "train-00000-of-00001-0a1b2c.parquet"] {
+        write(second);
+        let message = message(Name::Cifar10, dir.path());
+        assert!(
+            message.contains(
+                "2 train files are here, more than one copy has; looked for 1, the last train-00000-of-00001.parquet"
+            ),
+            "{message}"
+        );
+        std::fs::remove_file(dir.path().join(second)).unwrap();
+    }
+}
+
+#[test]
+fn shards_named_by_a_hash_too_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str| parquet(&dir.path().join(name), CIFAR10, &[plain(1, 1)], 2);
+    write("train-00000-of-00002-0a1b2c.parquet");
+    write("test-00000-of-00001-3d4e5f.parquet");
+    let message = message(Name::Cifar10, dir.path());
+    assert!(message.contains("1 of 2 train files are here"), "{message}");
+    write("train-00001-of-00002-6a7b8c.parquet");
+    assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 2);
+}
+
+#[test]
 fn other_sets_have_their_own_columns() {
     let dir = tempfile::tempdir().unwrap();
     let schema = "message schema { optional group image { optional binary bytes; optional binary path; }

@@ -28,8 +28,8 @@ fn trainer() -> Trainer {
     trainer_of(framework("trades"), None)
 }
 
-fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
-    let config = TrainingConfig {
+fn config(averaging: Option<Averaging>) -> TrainingConfig {
+    TrainingConfig {
         epochs: EPOCHS,
         batch: 6,
         lr: 0.05,
@@ -39,9 +39,20 @@ fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
         augment: Augment { crop_padding: 4, flip: true },
         seed: 3,
         selection: Some(Probe::named("pgd-2", BALL).unwrap()),
-    };
+    }
+}
+
+fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
     let net = Net::with_head(Arch::Tiny, framework.head, [3, 32, 32], 10, 3, &Device::Cpu).unwrap();
-    Trainer::new(framework, config, net, images(20), images(8), &Device::Cpu).unwrap()
+    Trainer::new(framework, config(averaging), net, images(20), images(8), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_network_with_another_last_layer_is_refused() {
+    let net = Net::new(Arch::Tiny, [3, 32, 32], 10, 3, &Device::Cpu).unwrap();
+    let trainer = Trainer::new(framework("he"), config(None), net, images(20), images(8), &Device::Cpu);
+    let error = trainer.err().expect("HE's head is no linear one").to_string();
+    assert!(error.contains("HE trains a network whose last layer is cosine-"), "{error}");
 }
 
 /// Trains to the end, telling `progress` how many steps are done, and whether it is a step at all; whenever

@@ -19,14 +19,16 @@ use half::bf16;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread::ThreadId;
 
 /// Workspaces beyond this are not worth the speed.
 const LARGEST_WORKSPACE: usize = 1 << 30;
 /// More algorithms than cuDNN has for any pass.
 const ALGORITHMS: usize = 16;
 
-/// What is known of each card. Never dropped: at exit the driver may be gone before a destructor runs.
-static CARDS: LazyLock<Mutex<HashMap<DeviceId, Card>>> = LazyLock::new(Mutex::default);
+/// What is known of each card by each thread: candle gives every thread a stream of its own, and passes in two streams must
+/// not share a workspace. Never dropped: at exit the driver may be gone before a destructor runs.
+static CARDS: LazyLock<Mutex<HashMap<(DeviceId, ThreadId), Card>>> = LazyLock::new(Mutex::default);
 
 /// `a` and `b` are what [`Pass`] says, contiguous and of the shape's sizes.
 pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) -> Result<CudaStorage> {
@@ -52,12 +54,17 @@ fn convolve_in<T: CudaDType + DeviceRepr>(
     b: Input<'_>,
 ) -> Result<CudaStorage> {
     let device = a.0.device.clone();
+    let values = shape.len_of_result(pass).max(1);
+    if shape.n == 0 {
+        // Nothing, or the gradient of a weight that nothing passed.
+        return Ok(T::wrap_cuda_slice(device.alloc_zeros::<T>(values)?, device));
+    }
     // SAFETY: cuDNN writes every value of its output, as nothing is added to what is there.
-    let mut out = unsafe { device.alloc::<T>(shape.len_of_result(pass).max(1))? };
-    if shape.n > 0 {
+    let mut out = unsafe { device.alloc::<T>(values)? };
+    {
         // What a panicking thread leaves behind is whole: plans are put there when they are made.
         let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
-        let card = match cards.entry(device.id()) {
+        let card = match cards.entry((device.id(), std::thread::current().id())) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
         };
@@ -76,7 +83,7 @@ type Problem = (Pass, Shape, Precision);
 /// A card with what cuDNN knows of it.
 struct Card {
     handle: sys::cudnnHandle_t,
-    /// For one pass at a time: they follow each other in the card's stream.
+    /// For one pass at a time: they follow each other in the thread's stream.
     workspace: CudaSlice<u8>,
     plans: HashMap<Problem, Plan>,
 }
@@ -138,6 +145,8 @@ impl Card {
             (a.device_ptr(&stream), b.device_ptr(&stream), out.device_ptr_mut(&stream));
         while let Some(&Candidate { algorithm, bytes }) = plan.candidates.first() {
             if self.workspace.len() < bytes {
+                // The old one goes first, so that there is never room for both.
+                self.workspace = device.alloc_zeros::<u8>(1)?;
                 // SAFETY: cuDNN writes what it reads there.
                 self.workspace = unsafe { device.alloc::<u8>(bytes)? };
             }

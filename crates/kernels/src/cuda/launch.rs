@@ -76,7 +76,7 @@ impl Launch {
     /// # Errors
     /// An input that is not contiguous, or whatever the card says.
     pub(crate) fn run(self, inputs: &[Input<'_>]) -> Result<(CudaStorage, Shape)> {
-        self.check()?;
+        self.check(inputs)?;
         Ok((device::run(&self, inputs)?, self.shape))
     }
 
@@ -102,12 +102,14 @@ impl Launch {
     /// # Errors
     /// As [`Self::run`].
     pub(crate) fn update(&self, target: (&mut CudaStorage, &Layout), inputs: &[Input<'_>]) -> Result<()> {
-        self.check()?;
+        self.check(inputs)?;
         device::update(self, target, inputs)
     }
 
-    fn check(&self) -> Result<()> {
-        if self.numbers.iter().any(|n| matches!(n, Number::Int(n) if *n < 0)) {
+    fn check(&self, inputs: &[Input<'_>]) -> Result<()> {
+        // Kernels count values in `int`, those of an input too where no number says how many there are.
+        let large = inputs.iter().any(|(_, layout)| layout.shape().elem_count() > LARGEST);
+        if large || self.numbers.iter().any(|n| matches!(n, Number::Int(n) if *n < 0)) {
             bail!(
                 "{}: {:?} has more values than the kernels count ({LARGEST}); take a smaller batch",
                 self.function,

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-/// How cards multiply in convolutions and matrix products. Weights, statistics, losses, the steps of attacks and of
-/// optimisers, and all sums are in 32 bits whatever this is. The processor knows [`Precision::F32`] only.
+/// How cards multiply in convolutions and matrix products, those within I2FR's distances' gradients and class means
+/// included. Weights, batch-norm statistics, losses, the steps of attacks and of optimisers, and all sums are in 32 bits
+/// whatever this is. The processor knows [`Precision::F32`] only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// True 32 bits.

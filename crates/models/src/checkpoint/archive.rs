@@ -1,5 +1,6 @@
 //! The zip container of `torch.save`: a directory of stored (never compressed) records.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::{Fault, damaged, unsupported};
@@ -8,6 +9,8 @@ use super::{Fault, damaged, unsupported};
 pub(super) struct Archive<'a> {
     bytes: &'a [u8],
     records: BTreeMap<String, Record>,
+    /// Bytes of the records asked for so far: those that do not overlap are no more than the file has.
+    summed: Cell<usize>,
 }
 
 struct Record {
@@ -32,7 +35,7 @@ impl<'a> Archive<'a> {
             records.insert(String::from_utf8_lossy(text).into_owned(), record);
             at = extra_at + extra + comment;
         }
-        Ok(Self { bytes, records })
+        Ok(Self { bytes, records, summed: Cell::new(0) })
     }
 
     /// The names of all records, sorted.
@@ -40,7 +43,7 @@ impl<'a> Archive<'a> {
         self.records.keys().map(String::as_str)
     }
 
-    /// One record's content, checked against its checksum.
+    /// One record's content, checked against its checksum; to be asked for once.
     pub(super) fn get(&self, name: &str) -> Result<&'a [u8], Fault> {
         let record =
             self.records.get(name).ok_or_else(|| damaged(format!("record `{name}` is missing from the archive")))?;
@@ -58,6 +61,10 @@ impl<'a> Archive<'a> {
         let skip = number(self.bytes, at + 26, 2)? + number(self.bytes, at + 28, 2)?;
         let size = usize::try_from(record.size).map_err(|_| short())?;
         let content = slice(self.bytes, at + 30 + skip as usize, size).map_err(|_| short())?;
+        self.summed.set(self.summed.get().saturating_add(size));
+        if self.summed.get() > self.bytes.len() {
+            return Err(damaged("its records overlap"));
+        }
         if crc32(content) != record.crc {
             return Err(damaged(format!("record `{name}` does not match its checksum")));
         }

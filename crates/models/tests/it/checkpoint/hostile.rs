@@ -48,6 +48,36 @@ fn a_storage_is_summed_up_once() {
 }
 
 #[test]
+fn records_that_overlap_are_refused() {
+    let path = scratch("overlap");
+    let storage = |key: &str| {
+        let id = [torch::text("storage"), torch::class("torch", "FloatStorage"), torch::text(key), torch::text("cpu")];
+        [torch::tuple(&[&id[..], &[torch::int(250_000)]].concat()), b"Q0".to_vec()].concat()
+    };
+    let keys: Vec<String> = (0..300).map(|key| key.to_string()).collect();
+    let object = [keys.iter().flat_map(|key| storage(key)).collect(), b"}".to_vec()].concat();
+    let pickle = torch::pickle(&object);
+    let mut file = torch::zip(&[("net/data.pkl", &pickle), ("net/data/0", &[0; 1_000_000])]);
+    // The directory's entry of the second record, again and again under other names: 300 MB to sum up in a file of one.
+    let directory = file.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    let second = directory + 4 + file[directory + 4..].windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    let end = file.windows(4).position(|four| four == b"PK\x05\x06").unwrap();
+    let entry = file[second..end].to_vec();
+    let more: Vec<u8> = keys[1..]
+        .iter()
+        .flat_map(|key| {
+            let mut entry = entry[..46].to_vec();
+            let name = format!("net/data/{key}");
+            entry[28..30].copy_from_slice(&(name.len() as u16).to_le_bytes());
+            [entry, name.into_bytes()].concat()
+        })
+        .collect();
+    file.splice(end..end, more);
+    let refused = message(&path, &file);
+    assert!(refused.contains("its records overlap"), "{refused}");
+}
+
+#[test]
 fn no_shape_has_a_thousand_dimensions() {
     let path = scratch("dimensions");
     let tensor = |dimensions: usize| {

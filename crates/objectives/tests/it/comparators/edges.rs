@@ -31,9 +31,12 @@ fn a_batch_of_one_class_is_finite_everywhere() -> Result<()> {
         let losses = numbers(&objective.losses(&passes)?);
         assert!(losses.iter().all(|l| l.is_finite()), "{objective}: {losses:?}");
     }
-    // No other class, so no triplet: only the norms are left, which a margin does not change.
+    // No other class, so no triplet: only the norms of the pair are left, which a margin does not change.
     let at = |margin| triplet(Positive::OwnClean, Negative::Hardest, margin).losses(&passes);
     assert_eq!(numbers(&at(0.)?), numbers(&at(5.)?));
+    let norm = |x: &Tensor| x.sqr()?.mean(1);
+    let ratio = numbers(&(at(0.)? / (norm(&adversarial()?.features)? + norm(&passes.clean()?.features)?)?)?);
+    assert!(ratio.iter().all(|r| (r - ratio[0]).abs() < 1e-6 * ratio[0]), "{ratio:?}");
     Ok(())
 }
 
