@@ -173,17 +173,20 @@ impl Classifier {
         match self {
             Self::Linear(linear) => linear.forward(features, pass),
             Self::Cosine { weight, scale } => {
-                let weight = unit_rows(&weight.seen_by(pass))?;
-                product(&unit_rows(features)?, &weight)? * *scale
+                let weight = normalized(&weight.seen_by(pass))?;
+                product(&normalized(features)?, &weight)? * *scale
             }
         }
     }
 }
 
-/// Rows divided by `max(||row||, 1e-12)`.
-fn unit_rows(x: &Tensor) -> Result<Tensor> {
+/// Rows of `(N, F)` divided by `max(||row||, 1e-12)`.
+///
+/// # Errors
+/// When `rows` has no axes.
+pub fn normalized(rows: &Tensor) -> Result<Tensor> {
     // The floor sits under the root: a zero row then has a finite gradient instead of 0/0.
-    x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?)
+    rows.broadcast_div(&rows.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?)
 }
 
 /// A fully connected layer.

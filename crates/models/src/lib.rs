@@ -18,6 +18,7 @@ mod tiny;
 
 pub use arch::{Arch, Normalization, UnknownArch};
 pub use head::{Head, UnknownHead};
+pub use layers::normalized;
 pub use net::{Mismatch, Net, View};
 pub use parameters::{Parameter, Parameters};
 

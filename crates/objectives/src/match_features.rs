@@ -1,6 +1,6 @@
 //! Features drawn to another class.
 
-use crate::{Objective, Passes, Term, rows::normalized};
+use crate::{Objective, Passes, Term, normalized};
 use candle::{D, Result, Tensor};
 use std::{fmt, sync::Arc};
 

@@ -1,15 +1,7 @@
 //! Geometry of rows that several comparators share.
 
-use candle::{D, Result, Tensor};
-
-/// Rows of `(N, F)` divided by `max(||row||, 1e-12)`.
-///
-/// # Errors
-/// When `rows` has no axes.
-pub fn normalized(rows: &Tensor) -> Result<Tensor> {
-    // The floor sits under the root: a zero row then has a finite gradient instead of 0/0.
-    rows.broadcast_div(&rows.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?)
-}
+use candle::{Result, Tensor};
+use models::normalized;
 
 /// Cosines between all rows of `a` `(N, D)` and `b` `(M, D)`, `(N, M)`.
 ///

@@ -2,8 +2,8 @@
 //! authors' TensorFlow code.
 
 use crate::{
-    Objective, Passes, Term, one_hot,
-    rows::{absolute, cosines, normalized, same_label},
+    Objective, Passes, Term, normalized, one_hot,
+    rows::{absolute, cosines, same_label},
 };
 use candle::{D, DType, Result, Tensor};
 use std::{collections::HashMap, fmt, sync::Arc};

@@ -119,7 +119,7 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage(conflict.into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let load = |name| Ok::<_, anyhow::Error>(args.source.load(name)?.test);
+    let load = |name| Ok::<_, anyhow::Error>(args.source.load_for_use(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
     let (path, stated) = args.opened(&args.checkpoint, "--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };

@@ -18,12 +18,20 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Loads `name`, and says so if the copy lacks images: originals may lack batches.
+    /// Loads `name`.
     ///
     /// # Errors
     /// When it is nowhere or damaged, and [`Interrupted`] when the user stopped its download.
     pub fn load(&self, name: Name) -> Result<Splits> {
-        let splits = self.source().load(name, 0).map_err(said)?;
+        self.source().load(name, 0).map_err(said)
+    }
+
+    /// Loads `name` to train or attack on, and says so if the copy lacks images: an original may lack batches.
+    ///
+    /// # Errors
+    /// Those of [`SourceArgs::load`].
+    pub fn load_for_use(&self, name: Name) -> Result<Splits> {
+        let splits = self.load(name)?;
         for (split, here, published) in
             [("training", &splits.train, name.train_len()), ("test", &splits.test, name.test_len())]
         {

@@ -73,7 +73,7 @@ fn it_agrees_with_the_runs_own_evaluation() {
             text.lines().filter(|line| line.contains(attack)).map(|line| line.split(',').next().unwrap().to_owned());
         lines.collect::<std::collections::BTreeSet<_>>().len()
     };
-    assert_eq!([places(",apgd-i2fr,"), places(",fgsm,")], [2, 1]);
+    assert_eq!([places(",apgd-scaled-ce,"), places(",fgsm,")], [2, 1]);
 }
 
 #[test]
