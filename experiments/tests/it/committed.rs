@@ -82,3 +82,26 @@ fn the_readme_shows_the_committed_table() {
     assert!(measured.len() > 10, "{table}");
     assert_eq!(shown, measured);
 }
+
+/// What `scripts/check-autoattack.py` compared with the official code's verdicts is what the runs hold.
+#[test]
+fn official_autoattack_was_compared_with_committed_verdicts() {
+    let column = |text: &str, name: &str| -> Vec<String> {
+        let mut table = csv::Reader::from_reader(text.as_bytes());
+        let at = table.headers().unwrap().iter().position(|header| header == name).unwrap();
+        table.records().map(|row| row.unwrap()[at].to_owned()).collect()
+    };
+    let (files, summary) = (tracked(), read("results/autoattack/summary.csv"));
+    let (runs, agree) = (column(&summary, "run"), column(&summary, "same_verdict"));
+    assert!(!runs.is_empty());
+    for (run, agree) in runs.iter().zip(agree) {
+        let verdicts = format!("/runs/{run}/examples.csv");
+        let verdicts = read(files.iter().find(|path| path.ends_with(&verdicts)).expect("the run is committed"));
+        let compared = read(&format!("results/autoattack/{run}.csv"));
+        let (here, official) = (column(&compared, "here"), column(&compared, "official"));
+        assert!(here.len() >= 100, "{run}");
+        assert_eq!(here, column(&verdicts, "autoattack")[..here.len()], "{run}");
+        let same = here.iter().zip(&official).filter(|(here, official)| here == official).count();
+        assert_eq!(agree, same.to_string(), "{run}");
+    }
+}
