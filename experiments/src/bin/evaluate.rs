@@ -14,7 +14,7 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceArgs, Epsilon, I2frArgs, SourceArgs, Weights, at_least_one},
+    cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Weights, at_least_one},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -72,7 +72,7 @@ struct Args {
     seed: u64,
     /// What `adaptive` ascends: what the network was trained with, where it was
     #[command(flatten)]
-    i2fr: I2frArgs,
+    i2fr: TermArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
@@ -115,8 +115,9 @@ fn evaluate(args: &Args) -> Result<()> {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
     let knows = |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
-    if let Some(conflict) = args.i2fr.conflict_in_attacks(args.audit || attacks.iter().any(knows)) {
-        return Err(Usage(conflict.into()).into());
+    if !args.i2fr.are_usual() && !args.audit && !attacks.iter().any(knows) {
+        let unused = "--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them";
+        return Err(Usage(unused.into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let load = |name| Ok::<_, anyhow::Error>(args.source.load_for_use(name)?.test);

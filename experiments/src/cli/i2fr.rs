@@ -45,13 +45,11 @@ pub enum ClassReference {
     RunningMeans,
 }
 
-/// Options of the regulariser; the definitions are in the documentation of the `i2fr` crate.
+/// What I2FR is, in training and for an attack that ascends it; the definitions are in the documentation of the `i2fr`
+/// crate.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "I2FR")]
-pub struct I2frArgs {
-    /// Where I2FR acts: generation, training, both
-    #[arg(long, value_name = "PLACE", default_value_t = Place::Both)]
-    pub i2fr_place: Place,
+pub struct TermArgs {
     /// Weight of the distance to the own clean image
     #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
     pub i2fr_intra_clean: f64,
@@ -67,6 +65,17 @@ pub struct I2frArgs {
     /// Features: l2 (divided by their norm) or raw
     #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
     pub i2fr_features: Features,
+}
+
+/// Options of the regulariser in training.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "I2FR")]
+pub struct I2frArgs {
+    /// Where I2FR acts: generation, training, both
+    #[arg(long, value_name = "PLACE", default_value_t = Place::Both)]
+    pub i2fr_place: Place,
+    #[command(flatten)]
+    terms: TermArgs,
     /// What stands for a class: pairs, batch-means, running-means
     #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
     pub i2fr_reference: ClassReference,
@@ -76,6 +85,42 @@ pub struct I2frArgs {
     /// Treat clean features as constants in training too
     #[arg(long)]
     pub i2fr_clean_constant: bool,
+}
+
+impl TermArgs {
+    /// Whether they are I2FR as the abstract is read.
+    pub fn are_usual(&self) -> bool {
+        self.i2fr() == I2fr::default()
+    }
+
+    /// What differs from that, as one types it: ` --i2fr-inter 2`.
+    pub fn said(&self) -> String {
+        let (ours, usual) = (self.i2fr(), I2fr::default());
+        let number = |option: &str, ours: f64, usual: f64| match ours == usual {
+            true => String::new(),
+            false => format!(" --i2fr-{option} {ours}"),
+        };
+        [
+            number("intra-clean", ours.intra_clean, usual.intra_clean),
+            number("intra-class", ours.intra_class, usual.intra_class),
+            number("inter", ours.inter, usual.inter),
+            number("margin", ours.margin, usual.margin),
+            if ours.normalize { "" } else { " --i2fr-features raw" }.to_owned(),
+        ]
+        .concat()
+    }
+
+    /// The regulariser they describe, otherwise as usual.
+    pub fn i2fr(&self) -> I2fr {
+        I2fr {
+            intra_clean: self.i2fr_intra_clean,
+            intra_class: self.i2fr_intra_class,
+            inter: self.i2fr_inter,
+            margin: self.i2fr_margin,
+            normalize: self.i2fr_features == Features::L2,
+            ..I2fr::default()
+        }
+    }
 }
 
 impl I2frArgs {
@@ -91,25 +136,9 @@ impl I2frArgs {
         unmoved.then_some("--i2fr-reference running-means needs I2FR in training: it is training that moves the means")
     }
 
-    /// What is wrong with options of attacks that ascend I2FR; `used` where there is one. Such an attack has class means
-    /// that stay, on all of which it acts.
-    pub fn conflict_in_attacks(&self, used: bool) -> Option<&'static str> {
-        if self.i2fr_place != Place::Both || self.i2fr().reference != Reference::Pairs || self.i2fr_clean_constant {
-            return Some(
-                "of --i2fr-... an attack has weights, margin and features: place, reference and gradients are matters of training",
-            );
-        }
-        let unused = !used && self.i2fr() != I2fr::default();
-        unused.then_some("--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them")
-    }
-
     /// What differs from I2FR as the abstract is read, as one types it: ` --i2fr-inter 2`.
-    pub fn said(&self) -> String {
-        let (ours, usual) = (self.i2fr(), I2fr::default());
-        let number = |option: &str, ours: f64, usual: f64| match ours == usual {
-            true => String::new(),
-            false => format!(" --i2fr-{option} {ours}"),
-        };
+    pub(crate) fn said(&self) -> String {
+        let ours = self.i2fr();
         let place = match self.i2fr_place {
             Place::Both => String::new(),
             place => format!(" --i2fr-place {place}"),
@@ -119,33 +148,20 @@ impl I2frArgs {
             Reference::BatchMeans => " --i2fr-reference batch-means".to_owned(),
             Reference::RunningMeans { decay } => format!(" --i2fr-reference running-means --i2fr-decay {decay}"),
         };
-        [
-            place,
-            number("intra-clean", ours.intra_clean, usual.intra_clean),
-            number("intra-class", ours.intra_class, usual.intra_class),
-            number("inter", ours.inter, usual.inter),
-            number("margin", ours.margin, usual.margin),
-            if ours.normalize { "" } else { " --i2fr-features raw" }.to_owned(),
-            reference,
-            if ours.clean_gradient { "" } else { " --i2fr-clean-constant" }.to_owned(),
-        ]
-        .concat()
+        let constant = if ours.clean_gradient { "" } else { " --i2fr-clean-constant" };
+        [place, self.terms.said(), reference, constant.to_owned()].concat()
     }
 
     /// The regulariser they describe.
     pub fn i2fr(&self) -> I2fr {
         I2fr {
-            intra_clean: self.i2fr_intra_clean,
-            intra_class: self.i2fr_intra_class,
-            inter: self.i2fr_inter,
-            margin: self.i2fr_margin,
-            normalize: self.i2fr_features == Features::L2,
             reference: match self.i2fr_reference {
                 ClassReference::Pairs => Reference::Pairs,
                 ClassReference::BatchMeans => Reference::BatchMeans,
                 ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay.unwrap_or(0.9) },
             },
             clean_gradient: !self.i2fr_clean_constant,
+            ..self.terms.i2fr()
         }
     }
 }

@@ -14,7 +14,7 @@ use models::Arch;
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 pub use device::DeviceArgs;
-pub use i2fr::{ClassReference, Features, I2frArgs};
+pub use i2fr::{ClassReference, Features, I2frArgs, TermArgs};
 pub use source::SourceArgs;
 pub use weights::Weights;
 

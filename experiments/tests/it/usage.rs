@@ -88,8 +88,6 @@ fn i2fr_is_possible() {
     refuses("table1", &["--only", "=mart", "--i2fr-inter", "3"], &["--i2fr-", "a row that has it"]);
     let evaluate = ["--checkpoint", "none.safetensors", "--attack", "pgd-20", "--out", "there"];
     refuses("evaluate", &[&evaluate[..], &["--i2fr-inter", "3"]].concat(), &["--attack adaptive", "add one of them"]);
-    let place = ["--audit", "--i2fr-place", "training"];
-    refuses("evaluate", &[&evaluate[..], &place].concat(), &["weights, margin and features"]);
     for option in [["--i2fr-inter", "3"], ["--i2fr-place", "training"], ["--i2fr-features", "raw"]] {
         refuses("train", &[&["--framework", "pgd-at"][..], &option].concat(), &["--i2fr-", "add --i2fr"]);
     }
