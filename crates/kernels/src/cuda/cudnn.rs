@@ -12,14 +12,14 @@ use crate::conv::{NAME, Pass, Shape};
 use candle::backend::BackendStorage;
 use candle::cuda_backend::cudarc::cudnn::result::{self, CudnnError};
 use candle::cuda_backend::cudarc::cudnn::sys;
-use candle::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr, DevicePtrMut, DeviceRepr};
+use candle::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr, DevicePtrMut, DeviceRepr, ValidAsZeroBits};
 use candle::cuda_backend::{CudaDType, CudaDevice, CudaStorage, DeviceId, WrapErr};
 use candle::{DType, Error, Layout, Result, bail};
 use half::bf16;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::thread::ThreadId;
+use std::thread::{self, ThreadId};
 
 /// Workspaces beyond this are not worth the speed.
 const LARGEST_WORKSPACE: usize = 1 << 30;
@@ -46,7 +46,7 @@ pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) ->
 }
 
 /// As [`convolve`], of numbers of the kind that cuDNN has for the precision.
-fn convolve_in<T: CudaDType + DeviceRepr>(
+fn convolve_in<T: CudaDType + DeviceRepr + ValidAsZeroBits>(
     precision: Precision,
     pass: Pass,
     shape: &Shape,
@@ -61,15 +61,13 @@ fn convolve_in<T: CudaDType + DeviceRepr>(
     }
     // SAFETY: cuDNN writes every value of its output, as nothing is added to what is there.
     let mut out = unsafe { device.alloc::<T>(values)? };
-    {
-        // What a panicking thread leaves behind is whole: plans are put there when they are made.
-        let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
-        let card = match cards.entry((device.id(), std::thread::current().id())) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
-        };
-        card.run((pass, *shape, precision), &device, [view::<T>(NAME, a)?, view(NAME, b)?], &mut out)?;
-    }
+    // What a panicking thread leaves behind is whole: plans are put there when they are made.
+    let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
+    let card = match cards.entry((device.id(), thread::current().id())) {
+        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+        std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
+    };
+    card.run((pass, *shape, precision), &device, [view::<T>(NAME, a)?, view(NAME, b)?], &mut out)?;
     Ok(T::wrap_cuda_slice(out, device))
 }
 
