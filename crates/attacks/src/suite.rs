@@ -50,9 +50,10 @@ impl Probe {
     ///
     /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP`
     /// for gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`). Numbers have
-    /// one spelling: no sign, no leading zero, no `x1` or `-eot1`. (A number that is the default may be left out or
-    /// said: `cw` and `cw-30` are one attack under two names, whose verdicts are kept apart.) Auto-PGD leaves examples alone once they are broken ([`Apgd::first`]), but with `-eotP`: what a
-    /// network that answers at random got wrong once it may get right when it is asked again.
+    /// one spelling: no sign, no leading zero, no `x1` or `-eot1`. (A number that is the default may be left out
+    /// or said: `cw` and `cw-30` are one attack under two names, whose verdicts are kept apart.) Auto-PGD leaves
+    /// examples alone once they are broken ([`Apgd::first`]), but with `-eotP`: what a network that answers at
+    /// random got wrong once it may get right when it is asked again.
     ///
     /// # Errors
     /// When no attack has that name.

@@ -8,9 +8,9 @@ use candle::{Result, Tensor};
 
 /// The images of a batch, each replaced once it is broken, and who is left.
 ///
-/// An image is judged among those left. On a card the last bits of a network's answer may depend on how many these are, so one that lies
-/// almost on the boundary can be given up here and still be classified correctly when the whole batch is judged; the official
-/// code judges twice in the same way.
+/// An image is judged among those left. On a card the last bits of a network's answer may depend on how many these
+/// are, so one that lies almost on the boundary can be given up here and still be classified correctly when the whole
+/// batch is judged; the official code judges twice in the same way.
 pub(crate) struct Survivors<'a> {
     victim: Victim<'a>,
     images: &'a Tensor,

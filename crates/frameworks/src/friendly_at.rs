@@ -10,7 +10,8 @@ const NOISE: f64 = 1e-3;
 
 /// Zhang et al. 2020: PGD-AT on examples that go no further than they must to be misclassified. Of 120 epochs the
 /// official code trains the first 50 on examples that stop at once, those to 90 on ones that take one more step, and
-/// the rest on ones that take two; here the same shares of all `epochs`, the first two rounded down to whole epochs. It attacks in evaluation mode.
+/// the rest on ones that take two; here the same shares of all `epochs`, the first two rounded down to whole epochs. It
+/// attacks in evaluation mode.
 pub fn friendly_at(ball: Ball, steps: usize, epochs: usize) -> Framework {
     let after = |share: usize| (epochs * share / 120) as u64;
     let patience = vec![(after(50), 1), (after(90), 2)];

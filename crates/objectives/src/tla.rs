@@ -107,12 +107,12 @@ impl Term for Triplet {
         let negatives = rows(clean, &numbers)?;
         let gap = (angular_distance(anchors, &positives)? - angular_distance(anchors, &negatives)?)?;
         let mut hinge = kernels::relu(&(gap + self.margin)?)?;
-        let size = |x: &Tensor| x.sqr()?.mean(D::Minus1);
-        let mut apart = size(&negatives)?;
+        let mut apart = negatives.sqr()?;
         if let Some(exists) = exists {
-            (hinge, apart) = ((hinge * &exists)?, (apart * exists)?);
+            (hinge, apart) = ((hinge * &exists)?, apart.broadcast_mul(&exists.unsqueeze(1)?)?);
         }
-        hinge + (((size(anchors)? + size(&positives)?)? + apart)? * NORM_WEIGHT)?
+        let squares = ((anchors.sqr()? + positives.sqr()?)? + apart)?;
+        hinge + (squares.mean(D::Minus1)? * NORM_WEIGHT)?
     }
 
     fn rows(&self, _at: &Tensor) -> Result<Option<Arc<dyn Term>>> {

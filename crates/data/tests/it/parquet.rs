@@ -92,6 +92,15 @@ fn shards_named_by_a_hash_too_are_counted() {
 }
 
 #[test]
+fn a_shard_of_none_is_no_number() {
+    let dir = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        parquet(&dir.path().join(format!("{split}-00000-of-00000.parquet")), CIFAR10, &[plain(1, 1)], 2);
+    }
+    assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 1);
+}
+
+#[test]
 fn other_sets_have_their_own_columns() {
     let dir = tempfile::tempdir().unwrap();
     let schema = "message schema { optional group image { optional binary bytes; optional binary path; }

@@ -37,5 +37,6 @@ pub(super) fn belongs(name: &str, split: &str) -> bool {
 fn numbers(name: &str) -> Option<(u32, u32)> {
     let (rest, total) = name.strip_suffix(".parquet")?.rsplit_once("-of-")?;
     let total = total.split_once('-').map_or(total, |(total, _hash)| total);
-    Some((rest.rsplit_once('-')?.1.parse().ok()?, total.parse().ok()?))
+    let total = total.parse().ok().filter(|total| *total > 0)?;
+    Some((rest.rsplit_once('-')?.1.parse().ok()?, total))
 }
