@@ -66,9 +66,13 @@ fn check(rows: &[usize], c: usize, batch: bool, relu: bool) -> Result<()> {
     let cancelled = if largest(&want[0]) > 0. { largest(&unrectified) / largest(&want[0]) } else { 1. };
     assert_near(&format!("{what} y"), &floats(&y), &want[0], 1e-5 * cancelled);
     // With few values per channel the input gradient is what is left of large terms.
-    let scale = if x.elem_count() / c < 8 { 100.0 } else { 1.0 };
+    let rows = x.elem_count() / c;
+    let scale = if rows < 8 { 100.0 } else { 1.0 };
     for ((got, want), name) in grads.iter().zip(&want[1..]).zip(["dx", "dgamma", "dbeta"]) {
-        assert_near(&format!("{what} {name}"), &floats(got), want, 1e-4 * scale);
+        // A sum of so many numbers of size 1 is about their root, but may by chance be near 0.
+        let usual = if name == "dx" { 0. } else { (rows as f64).sqrt() };
+        let cancelled = if largest(want) > 0. { (usual / largest(want)).max(1.) } else { 1. };
+        assert_near(&format!("{what} {name}"), &floats(got), want, 1e-4 * scale * cancelled);
     }
     Ok(())
 }
