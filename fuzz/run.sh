@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes each parser of data sets, weights and names in turn, or those that are named:
+# Fuzzes each parser of data sets, weights and stored results in turn, or those that are named:
 #
 #     fuzz/run.sh [SECONDS-EACH [TARGET...]]
 #

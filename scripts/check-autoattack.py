@@ -98,18 +98,24 @@ def network(run):
     return Normalized(net, mean, std).eval()
 
 
+def found(folder, pattern):
+    for path in sorted(folder.rglob(pattern)):
+        return path
+    raise SystemExit(f"{folder}: no {pattern} in it; name the data set's folder with --data-dir")
+
+
 def test_images(dataset, folder, count):
     """(N, C, H, W) in [0, 1], and labels."""
     if dataset == "mnist":
-        raw = gzip.decompress(next(folder.rglob("t10k-images-idx3-ubyte.gz")).read_bytes())
+        raw = gzip.decompress(found(folder, "t10k-images-idx3-ubyte.gz").read_bytes())
         pixels = np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 1, 28, 28)[:count]
-        raw = gzip.decompress(next(folder.rglob("t10k-labels-idx1-ubyte.gz")).read_bytes())
+        raw = gzip.decompress(found(folder, "t10k-labels-idx1-ubyte.gz").read_bytes())
         labels = np.frombuffer(raw, np.uint8, offset=8)[:count]
     elif dataset == "cifar10":
         from PIL import Image
         from pyarrow import parquet
 
-        table = parquet.read_table(next(folder.rglob("test-*.parquet"))).slice(0, count)
+        table = parquet.read_table(found(folder, "test-*.parquet")).slice(0, count)
         pictures = [Image.open(io.BytesIO(image["bytes"])) for image in table["img"].to_pylist()]
         pixels = np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in pictures])
         labels = table["label"].to_numpy()
@@ -195,6 +201,9 @@ def main():
     parser.add_argument("--examples", default=200, type=int)
     parser.add_argument("--seed", default=0, type=int)
     asked = parser.parse_args()
+    for path in (run / name for run in asked.runs for name in ("best.safetensors", "run.json", "examples.csv")):
+        if not path.is_file():
+            raise SystemExit(f"{path}: not there; a finished run whose weights were kept has it")
     asked.out.mkdir(parents=True, exist_ok=True)
     for run in asked.runs:
         print(run.name)

@@ -114,13 +114,14 @@ fn evaluate(args: &Args) -> Result<()> {
     if attacks.contains(&"transfer") && args.surrogate.is_none() {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
-    let knows = |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
-    if !args.i2fr.are_usual() && !args.audit && !attacks.iter().any(knows) {
+    let ascends =
+        |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
+    if !args.i2fr.are_usual() && !args.audit && !attacks.iter().any(ascends) {
         let unused = "--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them";
         return Err(Usage(unused.into()).into());
     }
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
-    let load = |name| Ok::<_, anyhow::Error>(args.source.load_for_use(name)?.test);
+    let load = |name| Ok::<_, anyhow::Error>(args.source.load_noting_gaps(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
     let (path, stated) = args.opened(&args.checkpoint, "--checkpoint")?;
     let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };

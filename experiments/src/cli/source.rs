@@ -30,7 +30,7 @@ impl SourceArgs {
     ///
     /// # Errors
     /// Those of [`SourceArgs::load`].
-    pub fn load_for_use(&self, name: Name) -> Result<Splits> {
+    pub fn load_noting_gaps(&self, name: Name) -> Result<Splits> {
         let splits = self.load(name)?;
         for (split, here, published) in
             [("training", &splits.train, name.train_len()), ("test", &splits.test, name.test_len())]

@@ -160,7 +160,7 @@ pub(super) fn train(
 
 pub(super) fn load(args: &TableArgs) -> Result<Splits> {
     let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
-    args.training.source.load_for_use(dataset)
+    args.training.source.load_noting_gaps(dataset)
 }
 
 /// Writes what is known of `attacks`, and of those that are there already, image by image. Other tables' columns and

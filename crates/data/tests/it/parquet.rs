@@ -59,15 +59,19 @@ fn shards_are_read_in_name_order_from_the_hubs_folder_too() {
     assert!(message.contains("1 of 2 train files are here; looked for train-00001-of-00002.parquet"), "{message}");
 }
 
+/// A shard of one image.
+fn write(dir: &tempfile::TempDir, name: &str) {
+    parquet(&dir.path().join(name), CIFAR10, &[plain(1, 1)], 2);
+}
+
 #[test]
 fn shards_of_two_copies_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str| parquet(&dir.path().join(name), CIFAR10, &[plain(1, 1)], 2);
-    write("train-00000-of-00001.parquet");
-    write("test-00000-of-00001.parquet");
+    write(&dir, "train-00000-of-00001.parquet");
+    write(&dir, "test-00000-of-00001.parquet");
     assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 1);
     for second in ["train-00001-of-00002.parquet", "train.parquet", "train-00000-of-00001-0a1b2c.parquet"] {
-        write(second);
+        write(&dir, second);
         let message = message(Name::Cifar10, dir.path());
         assert!(
             message.contains(
@@ -82,12 +86,11 @@ fn shards_of_two_copies_are_refused() {
 #[test]
 fn shards_named_by_a_hash_too_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str| parquet(&dir.path().join(name), CIFAR10, &[plain(1, 1)], 2);
-    write("train-00000-of-00002-0a1b2c.parquet");
-    write("test-00000-of-00001-3d4e5f.parquet");
+    write(&dir, "train-00000-of-00002-0a1b2c.parquet");
+    write(&dir, "test-00000-of-00001-3d4e5f.parquet");
     let message = message(Name::Cifar10, dir.path());
     assert!(message.contains("1 of 2 train files are here"), "{message}");
-    write("train-00001-of-00002-6a7b8c.parquet");
+    write(&dir, "train-00001-of-00002-6a7b8c.parquet");
     assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 2);
 }
 
@@ -95,7 +98,7 @@ fn shards_named_by_a_hash_too_are_counted() {
 fn a_shard_of_none_is_no_number() {
     let dir = tempfile::tempdir().unwrap();
     for split in ["train", "test"] {
-        parquet(&dir.path().join(format!("{split}-00000-of-00000.parquet")), CIFAR10, &[plain(1, 1)], 2);
+        write(&dir, &format!("{split}-00000-of-00000.parquet"));
     }
     assert_eq!(load(Name::Cifar10, Some(dir.path()), 0).unwrap().train.len(), 1);
 }

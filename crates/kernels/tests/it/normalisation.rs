@@ -63,16 +63,17 @@ fn check(rows: &[usize], c: usize, batch: bool, relu: bool) -> Result<()> {
     // Of what the rectifier leaves the largest may be tiny, next to the terms it was added up from.
     let largest = |values: &[f64]| values.iter().fold(0f64, |most, v| most.max(v.abs()));
     let [unrectified, ..] = reference(&floats(&x), &floats(&dy), &parameters, batch, false);
-    let cancelled = if largest(&want[0]) > 0. { largest(&unrectified) / largest(&want[0]) } else { 1. };
-    assert_near(&format!("{what} y"), &floats(&y), &want[0], 1e-5 * cancelled);
+    let cancelled = |terms: f64, left: f64| if left > 0. { (terms / left).max(1.) } else { 1. };
+    let scale = cancelled(largest(&unrectified), largest(&want[0]));
+    assert_near(&format!("{what} y"), &floats(&y), &want[0], 1e-5 * scale);
     // With few values per channel the input gradient is what is left of large terms.
     let rows = x.elem_count() / c;
     let scale = if rows < 8 { 100.0 } else { 1.0 };
     for ((got, want), name) in grads.iter().zip(&want[1..]).zip(["dx", "dgamma", "dbeta"]) {
         // A sum of so many numbers of size 1 is about their root, but may by chance be near 0.
         let usual = if name == "dx" { 0. } else { (rows as f64).sqrt() };
-        let cancelled = if largest(want) > 0. { (usual / largest(want)).max(1.) } else { 1. };
-        assert_near(&format!("{what} {name}"), &floats(got), want, 1e-4 * scale * cancelled);
+        let scale = scale * cancelled(usual, largest(want));
+        assert_near(&format!("{what} {name}"), &floats(got), want, 1e-4 * scale);
     }
     Ok(())
 }
