@@ -19,11 +19,15 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-import torch
-from safetensors import safe_open
-from torch import nn
-from torch.nn import functional as F
+try:
+    import numpy as np
+    import torch
+    from autoattack import AutoAttack
+    from safetensors import safe_open
+    from torch import nn
+    from torch.nn import functional as F
+except ImportError as missing:
+    raise SystemExit(f"{missing}: this script needs torch, numpy, safetensors and, on PYTHONPATH, the official AutoAttack")
 
 BATCH = 100  # as here
 
@@ -132,8 +136,6 @@ def correct(net, images, labels):
 
 def check(run, folder, count, seed):
     """Rows of OUT/<run>.csv, and the seconds of the official attack."""
-    from autoattack import AutoAttack
-
     config = json.loads((run / "run.json").read_text())["config"]
     with open(run / "examples.csv", newline="") as file:
         here = [row for row in csv.DictReader(file) if row["autoattack"] != ""][:count]

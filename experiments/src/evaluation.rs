@@ -72,7 +72,10 @@ impl Examination<'_> {
             if !unknown.is_empty() {
                 let shown =
                     if stages.len() < 2 || stage == CLEAN { stage.into() } else { format!("{attack}, {stage}") };
-                self.ask(&place, stage, &shown, &unknown, examples)?;
+                self.ask(&place, stage, &shown, &unknown)?;
+            }
+            if self.verdicts.complete(&place, stage, examples) || !unknown.is_empty() {
+                self.verdicts.save()?;
             }
             if stage != CLEAN {
                 before.push(stage.into());
@@ -89,7 +92,7 @@ impl Examination<'_> {
         Ok(self.verdicts.outcome(place, attack, &self.arsenal.stages(attack)?, examples))
     }
 
-    fn ask(&mut self, place: &Place, stage: &str, shown: &str, unknown: &[usize], examples: usize) -> Result<()> {
+    fn ask(&mut self, place: &Place, stage: &str, shown: &str, unknown: &[usize]) -> Result<()> {
         let probe = if stage == CLEAN { None } else { Some(self.arsenal.probe(stage, place, self.model)?) };
         let progress = Mutex::new(Progress::new(format!("{}: {shown}", self.name), unknown.len()));
         let model = Watched { model: self.model, progress: &progress };
@@ -102,7 +105,7 @@ impl Examination<'_> {
             if answer.is_err() {
                 self.verdicts.save()?;
             }
-            self.verdicts.note(place, stage, examples, (positions, &answer?), began.elapsed().as_secs_f64());
+            self.verdicts.note(place, stage, (positions, &answer?), began.elapsed().as_secs_f64());
             if saved.elapsed() >= SAVING {
                 self.verdicts.save()?;
                 saved = Instant::now();
@@ -113,7 +116,7 @@ impl Examination<'_> {
             }
             progress.lock().expect("no thread panicked").at(done, String::new);
         }
-        self.verdicts.save()
+        Ok(())
     }
 }
 
@@ -145,7 +148,7 @@ impl Model for Watched<'_> {
 
 /// Writes one line an example: index, label, whether it was right when clean, then one 0/1 column
 /// an attack (1 = still correct; nothing where fewer examples were attacked). `outcomes` begin with
-/// [`CLEAN`].
+/// [`CLEAN`], which has the most examples.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -164,5 +167,6 @@ pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[Outcome]) -> Resu
 /// The attacks of what [`write_examples`] wrote to `path`; none, if nothing did.
 pub fn read_attacks(path: &Path) -> Vec<String> {
     let head = csv::Reader::from_path(path).and_then(|mut reader| reader.headers().cloned());
-    head.iter().flatten().skip(3).map(str::to_owned).collect()
+    let attack = |name: &&str| !["index", "label", "clean_correct"].contains(name);
+    head.iter().flatten().filter(attack).map(str::to_owned).collect()
 }

@@ -186,7 +186,8 @@ pub(crate) fn mentions(path: &Path, text: &str) -> bool {
 /// When it is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+        // A read-only file system refuses even what is not there.
+        Err(e) if path.symlink_metadata().is_ok() => {
             Err(e).with_context(|| format!("cannot remove {}", path.display()))
         }
         _ => Ok(()),

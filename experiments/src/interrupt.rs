@@ -21,12 +21,17 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// Signals closer together than this are one: `timeout` and job systems tell a process and then its group.
+const ONE: Duration = Duration::from_millis(500);
+
 /// Catches the signals. A second one ends the process at once, as files are only ever replaced whole.
 pub(crate) fn listen() {
+    let mut first = None;
     // Without the handler the process simply ends at the first signal.
     #[expect(clippy::exit, reason = "the user insists")]
-    let _ = ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::SeqCst) {
+    let _ = ctrlc::set_handler(move || {
+        ASKED.store(true, Ordering::SeqCst);
+        if first.get_or_insert_with(Instant::now).elapsed() > ONE {
             std::process::exit(130);
         }
     });

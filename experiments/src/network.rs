@@ -3,6 +3,7 @@
 use crate::{
     Usage,
     export::{CONFIG, ModelConfig},
+    run::Run,
 };
 use anyhow::{Context, Result};
 use candle::Device;
@@ -44,7 +45,8 @@ impl Traits {
         Ok(self.arch.ok_or_else(unsaid)?)
     }
 
-    /// What the file of weights at `path` says in its metadata, or the `config.json` beside it, as ours do.
+    /// What the file of weights at `path` says in its metadata, or the `config.json` or record of a run beside it, as ours
+    /// do.
     ///
     /// # Errors
     /// When the file is no checkpoint, or what it says makes no sense.
@@ -58,6 +60,10 @@ impl Traits {
             normalization: numbers("mean").zip(numbers("std")).map(|(mean, std)| Normalization { mean, std }),
             dataset: parsed(text("dataset"), path)?,
         };
+        // A run's weights have its record beside them.
+        let run = path.parent().and_then(|folder| Run::open(folder).ok());
+        let dataset = run.as_ref().map(|run| run.config().dataset.as_str());
+        let within = Self { dataset: within.dataset.or(parsed(dataset, path)?), ..within };
         let beside = path.with_file_name(CONFIG);
         let Some(config) = ModelConfig::read(&beside)? else { return Ok(within) };
         Ok(within.or(Self {

@@ -5,7 +5,7 @@ use crate::{
     progress::Beside,
 };
 use anyhow::Context;
-use clap::Parser;
+use clap::{Command, Parser};
 use std::{
     error, fmt as text,
     fs::{self, File, OpenOptions},
@@ -41,7 +41,9 @@ pub fn main<Args: Parser + Sync>(
     work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
 ) -> ExitCode {
     kernels::quiet_candle_threads();
-    let args = match Args::try_parse() {
+    let mut command = negative_numbers(Args::command());
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    let args = match parsed.and_then(|found| Args::from_arg_matches(&found).map_err(|e| e.format(&mut command))) {
         Ok(args) => args,
         Err(e) => {
             // Help and version are no errors; clap knows where each goes.
@@ -67,6 +69,12 @@ pub fn main<Args: Parser + Sync>(
             if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Lets every option say what is wrong with `-1`, which would be taken for an unknown option otherwise.
+fn negative_numbers(command: Command) -> Command {
+    let allow = |arg: clap::Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
+    command.mut_args(allow).mut_subcommands(negative_numbers)
 }
 
 /// Prints a result on stdout. Where that is a pipe that nobody reads any more (`| head`), nobody wants the rest.

@@ -39,12 +39,12 @@ struct Line {
     attack: String,
     norm: String,
     epsilon: String,
-    /// The length of `correct`.
+    /// Of how many it was asked in full: an evaluation of more that was interrupted leaves this as it was.
     examples: usize,
     /// What it has taken so far.
     seconds: f64,
     /// For every example, in order: 1 where it is still classified correctly, 0 where it is not, and a
-    /// dot where nobody has asked.
+    /// dot where nobody has asked. Longer than `examples` while more are being asked.
     correct: String,
 }
 
@@ -67,6 +67,12 @@ impl Outcome {
     /// Share of examples still classified correctly, in percent.
     pub fn percent(&self) -> f64 {
         100. * self.standing() as f64 / self.correct.len().max(1) as f64
+    }
+
+    /// The same on the first `examples` alone.
+    #[must_use]
+    pub fn of_the_first(&self, examples: usize) -> Self {
+        Self { correct: self.correct.iter().take(examples).copied().collect(), ..self.clone() }
     }
 
     /// How many examples are still classified correctly.
@@ -105,7 +111,7 @@ impl Verdicts {
         let broken = || format!("{}: not evaluations; delete it to evaluate again", path.display());
         let lines: Vec<Line> = if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
         let sign = |byte| matches!(byte, STANDS | BROKEN | UNKNOWN);
-        let whole = |line: &&Line| line.correct.len() == line.examples && line.correct.bytes().all(sign);
+        let whole = |line: &&Line| line.correct.len() >= line.examples && line.correct.bytes().all(sign);
         if let Some(line) = lines.iter().find(|line| !whole(line)) {
             let Line { attack, examples, .. } = line;
             anyhow::bail!("{}: {attack} does not have a 0, a 1 or a dot for each of {examples} examples", broken())
@@ -126,6 +132,11 @@ impl Verdicts {
 
     /// The same on as many images as it was asked for, but at most `wanted` (0: any number).
     pub fn outcome_at_most(&self, place: &Place, attack: &str, stages: &[String], wanted: usize) -> Option<Outcome> {
+        if wanted > 0
+            && let Some(outcome) = self.outcome(place, attack, stages, wanted)
+        {
+            return Some(outcome);
+        }
         let lines = self.sequence(place, stages);
         let mut asked = lines[0]?.examples;
         for (i, line) in lines.iter().enumerate() {
@@ -135,8 +146,8 @@ impl Verdicts {
                 asked = line.examples;
             }
         }
-        let examples = if wanted == 0 { asked } else { asked.min(wanted) };
-        if examples == 0 { None } else { self.outcome(place, attack, stages, examples) }
+        // Fewer than `wanted`, all of which would have been found above.
+        if asked == 0 { None } else { self.outcome(place, attack, stages, asked) }
     }
 
     /// What each of `stages` did to what those before it left of the first `examples` test images.
@@ -165,8 +176,8 @@ impl Verdicts {
         (0..examples).filter(open).filter(|&i| verdict(&before, i) == Some(true)).collect()
     }
 
-    /// Notes what `stage` has come to at `positions`, of the first `examples`, in `seconds`.
-    pub fn note(&mut self, place: &Place, stage: &str, examples: usize, news: (&[usize], &[bool]), seconds: f64) {
+    /// Notes what `stage` has come to at some positions in `seconds`.
+    pub fn note(&mut self, place: &Place, stage: &str, news: (&[usize], &[bool]), seconds: f64) {
         let line = match self.lines.iter().position(|line| is(line, place, stage)) {
             Some(at) => &mut self.lines[at],
             None => {
@@ -177,13 +188,24 @@ impl Verdicts {
             }
         };
         let mut signs = std::mem::take(&mut line.correct).into_bytes();
-        signs.resize(signs.len().max(examples), UNKNOWN);
+        let end = news.0.iter().max().map_or(0, |last| last + 1);
+        signs.resize(signs.len().max(end), UNKNOWN);
         for (&at, &stands) in news.0.iter().zip(news.1) {
             signs[at] = if stands { STANDS } else { BROKEN };
         }
-        line.examples = signs.len();
         line.seconds += seconds;
         line.correct = signs.into_iter().map(char::from).collect();
+    }
+
+    /// Notes that `stage` has been asked of all of the first `examples` that it had to be; whether that is news.
+    pub fn complete(&mut self, place: &Place, stage: &str, examples: usize) -> bool {
+        let less = |line: &&mut Line| is(line, place, stage) && line.examples < examples;
+        let Some(line) = self.lines.iter_mut().find(less) else { return false };
+        line.examples = examples;
+        // Those whom the stages before it had broken were not asked.
+        let unasked = examples.saturating_sub(line.correct.len());
+        line.correct.extend(std::iter::repeat_n(char::from(UNKNOWN), unasked));
+        true
     }
 
     /// Drops what `stage` has come to, wherever; whether it was asked at all.
@@ -235,25 +257,4 @@ fn verdict(lines: &[Option<&Line>], i: usize) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stage_with_nobody_left_to_ask_limits_nothing() {
-        let place = Place { checkpoint: "best".into(), norm: "linf".into(), epsilon: "8/255".into() };
-        let stages = ["first".to_owned(), "second".to_owned()];
-        let mut verdicts = Verdicts { path: PathBuf::new(), lines: Vec::new() };
-        let mut note = |stage: &str, signs: &str| {
-            let correct: Vec<bool> = signs.bytes().map(|sign| sign == STANDS).collect();
-            let all: Vec<usize> = (0..correct.len()).collect();
-            verdicts.note(&place, stage, correct.len(), (&all, &correct), 1.);
-            verdicts.outcome_at_most(&place, "both", &stages, 0).map(|outcome| outcome.correct)
-        };
-        assert_eq!(note(CLEAN, "111111"), None);
-        assert_eq!(note("first", "110"), None, "who stands was not asked by the second");
-        assert_eq!(note("second", "10"), Some(vec![true, false, false]));
-        // Of more images the first stage breaks all: the second is never asked.
-        assert_eq!(note("first", "110000"), Some(vec![true, false, false, false, false, false]));
-        assert_eq!(note("first", "110001"), Some(vec![true, false]), "one stands whom the second was not asked about");
-    }
-}
+mod tests;

@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let open = verdicts.unknown(&place, &stages[..1], "square", 5);
-    verdicts.note(&place, "square", 5, (&open, &vec![true; open.len()]), 1.);
+    verdicts.note(&place, "square", (&open, &vec![true; open.len()]), 1.);
+    verdicts.complete(&place, "square", 5);
     assert!(verdicts.unknown(&place, &stages[..1], "square", 5).is_empty());
     let known = verdicts.outcome(&place, "two", &stages, 5).map(|outcome| outcome.correct);
     verdicts.save().expect("/dev/shm can be written");

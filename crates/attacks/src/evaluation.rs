@@ -94,7 +94,9 @@ impl Evaluation<'_> {
         let logits = self.model.forward(images, Mode::Eval)?.logits;
         // The largest of values that are no numbers would be some class, and now and then the right one.
         if !logits.sum_all()?.to_scalar::<f32>()?.is_finite() {
-            candle::bail!("the network answers with values that are no numbers")
+            candle::bail!(
+                "the network answers with values that are no numbers: its weights are damaged, or its training diverged"
+            )
         }
         let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
         Ok(wrong.into_iter().map(|wrong| wrong == 0).collect())

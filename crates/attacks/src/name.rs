@@ -36,7 +36,7 @@ enum Steps {
 use Steps::{Fixed, Given, Usual};
 
 /// Every family; the number of steps of APGD, FAB and Square is AutoAttack's.
-const FAMILIES: [Family; 15] = [
+const FAMILIES: &[Family] = &[
     Family { name: "fgsm", steps: Fixed, restarts: false, passes: true },
     Family { name: "pgd", steps: Given("STEPS"), restarts: true, passes: true },
     Family { name: "mim", steps: Given("STEPS"), restarts: false, passes: true },
@@ -81,7 +81,7 @@ impl Name {
 
     /// All that [`Name::parse`] understands.
     pub(crate) fn known() -> String {
-        FAMILIES.each_ref().map(Family::to_string).join(", ")
+        FAMILIES.iter().map(Family::to_string).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         for form in ["fgsm[-eotPASSES], ", "pgd-STEPS[xRESTARTS][-eotPASSES], ", "square[-QUERIES[xRESTARTS]], "] {
             assert!(known.contains(form), "{known}");
         }
-        for family in &FAMILIES {
+        for family in FAMILIES {
             let name = match family.steps {
                 Given(_) => format!("{}-5", family.name),
                 Fixed | Usual(..) => family.name.into(),

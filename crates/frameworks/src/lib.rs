@@ -69,7 +69,7 @@ pub struct Setting {
 pub type Make = fn(Setting) -> Framework;
 
 /// Every framework by the name the command line and CSV files use, in the order tables list them.
-pub const ALL: [(&str, Make); 13] = [
+pub const ALL: &[(&str, Make)] = &[
     ("standard", |_| standard()),
     ("pgd-at", |s| pgd_at(s.ball, s.steps)),
     ("mixed-at", |s| mixed_at(s.ball, s.steps)),
@@ -121,7 +121,7 @@ pub struct UnknownFramework {
 /// When no framework has that name.
 pub fn named(name: &str, setting: Setting) -> Result<Framework, UnknownFramework> {
     let found = ALL.iter().find(|(known, _)| *known == name);
-    let known = || ALL.map(|(known, _)| known).join(", ");
+    let known = || ALL.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
     found
         .map(|(_, make)| Framework::warmed_up(make, setting))
         .ok_or_else(|| UnknownFramework { name: name.into(), known: known() })

@@ -99,17 +99,28 @@ impl Arch {
     }
 }
 
+/// Every name, but of Wide ResNets, whose names have their depth and width.
+const NAMED: &[(&str, Arch)] = &[
+    ("tiny", Arch::Tiny),
+    ("resnet8", Arch::CifarResNet(8)),
+    ("resnet20", Arch::CifarResNet(20)),
+    ("resnet32", Arch::CifarResNet(32)),
+    ("resnet44", Arch::CifarResNet(44)),
+    ("resnet56", Arch::CifarResNet(56)),
+    ("resnet18", Arch::ResNet18),
+    ("preact-resnet18", Arch::PreActResNet18),
+    ("preact-resnet18-fast", Arch::FastPreActResNet18),
+    ("mnist-cnn", Arch::MnistCnn),
+    ("lenet5", Arch::LeNet5),
+];
+
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tiny => write!(f, "tiny"),
-            Self::CifarResNet(depth) => write!(f, "resnet{depth}"),
-            Self::ResNet18 => write!(f, "resnet18"),
-            Self::PreActResNet18 => write!(f, "preact-resnet18"),
-            Self::FastPreActResNet18 => write!(f, "preact-resnet18-fast"),
-            Self::WideResNet(depth, widen) => write!(f, "wrn-{depth}-{widen}"),
-            Self::MnistCnn => write!(f, "mnist-cnn"),
-            Self::LeNet5 => write!(f, "lenet5"),
+        match (self, NAMED.iter().find(|(_, arch)| arch == self)) {
+            (_, Some((name, _))) => f.write_str(name),
+            (Self::CifarResNet(depth), None) => write!(f, "resnet{depth}"),
+            (Self::WideResNet(depth, widen), None) => write!(f, "wrn-{depth}-{widen}"),
+            (other, None) => write!(f, "{other:?}"),
         }
     }
 }
@@ -117,8 +128,8 @@ impl fmt::Display for Arch {
 /// An architecture nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown architecture `{0}`; known: tiny, resnet8|20|32|44|56, resnet18, preact-resnet18, preact-resnet18-fast, \
-     wrn-DEPTH-WIDEN (DEPTH = 6n + 4, e.g. wrn-28-10), mnist-cnn, lenet5"
+    "unknown architecture `{0}`; known: {names}, wrn-DEPTH-WIDEN (DEPTH = 6n + 4, e.g. wrn-28-10)",
+    names = NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 )]
 pub struct UnknownArch(String);
 
@@ -127,23 +138,13 @@ impl FromStr for Arch {
 
     fn from_str(name: &str) -> std::result::Result<Self, UnknownArch> {
         let unknown = || UnknownArch(name.into());
-        Ok(match name {
-            "tiny" => Self::Tiny,
-            "resnet8" | "resnet20" | "resnet32" | "resnet44" | "resnet56" => {
-                Self::CifarResNet(name["resnet".len()..].parse().map_err(|_| unknown())?)
-            }
-            "resnet18" => Self::ResNet18,
-            "preact-resnet18" => Self::PreActResNet18,
-            "preact-resnet18-fast" => Self::FastPreActResNet18,
-            "mnist-cnn" => Self::MnistCnn,
-            "lenet5" => Self::LeNet5,
-            _ => {
-                let (depth, widen) = name.strip_prefix("wrn-").and_then(|s| s.split_once('-')).ok_or_else(unknown)?;
-                match (depth.parse(), widen.parse()) {
-                    (Ok(depth @ 10..=1000), Ok(widen @ 1..=64)) if depth % 6 == 4 => Self::WideResNet(depth, widen),
-                    _ => return Err(unknown()),
-                }
-            }
-        })
+        if let Some((_, arch)) = NAMED.iter().find(|(known, _)| *known == name) {
+            return Ok(*arch);
+        }
+        let (depth, widen) = name.strip_prefix("wrn-").and_then(|s| s.split_once('-')).ok_or_else(unknown)?;
+        match (depth.parse(), widen.parse()) {
+            (Ok(depth @ 10..=1000), Ok(widen @ 1..=64)) if depth % 6 == 4 => Ok(Self::WideResNet(depth, widen)),
+            _ => Err(unknown()),
+        }
     }
 }

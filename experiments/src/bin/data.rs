@@ -17,9 +17,6 @@ use experiments::{
 };
 use std::{path::PathBuf, process::ExitCode};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Lists the data sets, gets and checks them, and shows what is in them.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]

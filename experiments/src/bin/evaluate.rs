@@ -33,9 +33,6 @@ use std::{
     sync::Arc,
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Evaluates a checkpoint on clean and attacked test images.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
@@ -59,9 +56,9 @@ struct Args {
     #[arg(long, default_value = "linf")]
     norm: Norm,
     /// Radius of the threat model in pixel units
-    #[arg(long, default_value = "8/255", allow_negative_numbers = true)]
+    #[arg(long, default_value = "8/255")]
     eps: Epsilon,
-    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, apgd-ce, apgd-dlr, apgd-t, fab-t, square, noise, autoattack (also -plus, -rand), adaptive, transfer; clean accuracy is always reported
+    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, apgd-ce, apgd-dlr, apgd-scaled-ce, apgd-t, fab, fab-t, square, noise, autoattack (also -plus, -rand), adaptive (also its stages: pgd-i2fr, apgd-i2fr, apgd-ce-i2fr, match-features), transfer; clean accuracy is always reported
     #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
     /// The first N test images [default: all]
@@ -114,6 +111,10 @@ fn evaluate(args: &Args) -> Result<()> {
     if attacks.contains(&"transfer") && args.surrogate.is_none() {
         return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
     }
+    if args.surrogate.is_some() && !args.audit && !attacks.contains(&"transfer") {
+        let unused = "--surrogate is what `--attack transfer` and `--audit` attack by: add one of them";
+        return Err(Usage(unused.into()).into());
+    }
     let ascends =
         |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
     if !args.i2fr.are_usual() && !args.audit && !attacks.iter().any(ascends) {
@@ -150,11 +151,15 @@ fn evaluate(args: &Args) -> Result<()> {
 
     let mut seen = BTreeSet::new();
     let mut outcomes = Vec::new();
+    // The audit is written last: an older report that has one is complete, and stays until this one is.
+    let unfinished = !args.out.join("audit.csv").is_file();
     for attack in std::iter::once(CLEAN).chain(attacks).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
         print_line(score::line(&outcome))?;
         outcomes.push(outcome);
-        score::write(&args.out, &examination, &outcomes, &about)?;
+        if unfinished {
+            score::write(&args.out, &examination, &outcomes, &about)?;
+        }
     }
     let worst = score::worst_case(&outcomes);
     if outcomes.len() > 2 {

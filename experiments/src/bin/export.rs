@@ -12,9 +12,6 @@ use experiments::{
 };
 use std::{path::PathBuf, process::ExitCode};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Exports a run as a folder to publish: weights, configuration, model card, measurements.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]

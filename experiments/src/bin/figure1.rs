@@ -11,29 +11,15 @@
 
 use experiments::{
     features::Distribution,
-    grid::{Grid, row},
+    grid::{Grid, pairs},
 };
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     Distribution(Grid {
         name: "figure1",
         caption: "Features of clean and adversarial images, without and with I2FR",
-        rows: vec![
-            row("pgd-at"),
-            row("pgd-at").i2fr(),
-            row("trades"),
-            row("trades").i2fr(),
-            row("mart"),
-            row("mart").i2fr(),
-            row("alp"),
-            row("alp").i2fr(),
-            row("fast-at"),
-            row("fast-at").i2fr(),
-        ],
+        rows: pairs(),
         columns: &[],
         audited: false,
     })

@@ -11,9 +11,6 @@
 use experiments::figures::sensitivity::Sensitivity;
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     Sensitivity {
         name: "figure3",

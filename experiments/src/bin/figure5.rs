@@ -10,30 +10,15 @@
 
 use experiments::{
     figures::classes::Classes,
-    grid::{Grid, row},
+    grid::{Grid, pairs, row},
 };
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     Classes(Grid {
         name: "figure5",
         caption: "Accuracy class by class",
-        rows: vec![
-            row("standard"),
-            row("pgd-at"),
-            row("pgd-at").i2fr(),
-            row("trades"),
-            row("trades").i2fr(),
-            row("mart"),
-            row("mart").i2fr(),
-            row("alp"),
-            row("alp").i2fr(),
-            row("fast-at"),
-            row("fast-at").i2fr(),
-        ],
+        rows: [vec![row("standard")], pairs()].concat(),
         columns: &["clean", "pgd-20", "autoattack"],
         audited: false,
     })

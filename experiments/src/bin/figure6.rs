@@ -10,29 +10,15 @@
 
 use experiments::{
     figures::epochs::Epochs,
-    grid::{Grid, row},
+    grid::{Grid, pairs},
 };
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     Epochs(Grid {
         name: "figure6",
         caption: "Training epoch by epoch, and its best and its last weights",
-        rows: vec![
-            row("pgd-at"),
-            row("pgd-at").i2fr(),
-            row("trades"),
-            row("trades").i2fr(),
-            row("mart"),
-            row("mart").i2fr(),
-            row("alp"),
-            row("alp").i2fr(),
-            row("fast-at"),
-            row("fast-at").i2fr(),
-        ],
+        rows: pairs(),
         columns: &["clean", "pgd-20", "autoattack"],
         audited: false,
     })

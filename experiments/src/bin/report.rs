@@ -12,9 +12,6 @@ use clap::Parser;
 use experiments::{claims::Claims, files, page::report::Report, print};
 use std::{path::PathBuf, process::ExitCode};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Judges the claims by stored results, and writes report.html, report.tex, claims.csv and claims.md.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]

@@ -17,9 +17,6 @@ use experiments::{
 use indicatif::HumanBytes;
 use std::{path::PathBuf, process::ExitCode};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Lists, compares, checks and tidies the runs in a results folder; a run is named by any part of its name that no other has.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]

@@ -11,9 +11,6 @@
 use experiments::grid::{Grid, row};
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     Grid {
         name: "table2",

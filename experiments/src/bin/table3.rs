@@ -13,9 +13,6 @@ use experiments::{
 };
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Takes terms away.
 type Keep = fn(&mut Regularizer);
 

@@ -10,29 +10,15 @@
 
 use experiments::{
     generation::Comparison,
-    grid::{Grid, row},
+    grid::{Grid, pairs},
 };
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     Comparison(Grid {
         name: "table4",
         caption: "Strength and diversity of adversarial examples generated without and with I2FR",
-        rows: vec![
-            row("pgd-at"),
-            row("pgd-at").i2fr(),
-            row("trades"),
-            row("trades").i2fr(),
-            row("mart"),
-            row("mart").i2fr(),
-            row("alp"),
-            row("alp").i2fr(),
-            row("fast-at"),
-            row("fast-at").i2fr(),
-        ],
+        rows: pairs(),
         columns: &[],
         audited: false,
     })

@@ -14,9 +14,6 @@ use experiments::{
 };
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     Matrix(Grid {
         name: "table5",

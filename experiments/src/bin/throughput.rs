@@ -20,9 +20,6 @@ use models::{Arch, Net};
 use serde::Serialize;
 use std::{process::ExitCode, time::Instant};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Times one PGD adversarial-training step on random images, of CIFAR's shape or of MNIST's.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]

@@ -8,9 +8,6 @@ use clap::Parser;
 use experiments::grid::{Goal, Grid, TableArgs, row};
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
 #[derive(Parser, Debug)]
 #[command(version, about, max_term_width = 100)]
@@ -27,7 +24,7 @@ struct Args {
 
 fn known(name: &str) -> Result<&'static str, String> {
     let found = frameworks::ALL.iter().find(|(known, _)| *known == name);
-    let names = || frameworks::ALL.map(|(name, _)| name).join(", ");
+    let names = || frameworks::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found.map(|(name, _)| *name).ok_or_else(|| format!("unknown framework; known: {}", names()))
 }
 

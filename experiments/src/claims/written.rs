@@ -1,7 +1,7 @@
 //! Verdicts as files: `claims.csv` for programs, `claims.md` for people.
 
 use super::{Claim, Finding, Judged, Setting, Tested, Verdict};
-use crate::files;
+use crate::{files, report::caption::signed};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -139,15 +139,6 @@ impl Tested {
         let digits = (2.0 - size.log10().floor()).clamp(0.0, 3.0) as usize;
         let interval = interval.map(|_| format!(" [{}, {}]", signed(low, digits), signed(high, digits)));
         format!("{}{} {unit}", signed(mean, digits), interval.unwrap_or_default())
-    }
-}
-
-fn signed(value: f64, digits: usize) -> String {
-    let size = format!("{:.digits$}", value.abs());
-    match value {
-        _ if size.chars().all(|c| matches!(c, '0' | '.')) => size,
-        v if v < 0.0 => format!("−{size}"),
-        _ => format!("+{size}"),
     }
 }
 

@@ -51,16 +51,16 @@ pub enum ClassReference {
 #[command(next_help_heading = "I2FR")]
 pub struct TermArgs {
     /// Weight of the distance to the own clean image
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_clean)]
+    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().intra_clean)]
     pub i2fr_intra_clean: f64,
     /// Weight of the distance to the own class
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().intra_class)]
+    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().intra_class)]
     pub i2fr_intra_class: f64,
     /// Weight of the closeness to other classes
-    #[arg(long, value_name = "W", value_parser = weight, allow_negative_numbers = true, default_value_t = I2fr::default().inter)]
+    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().inter)]
     pub i2fr_inter: f64,
     /// Squared distance at which another class is far enough
-    #[arg(long, value_name = "M", value_parser = margin, allow_negative_numbers = true, default_value_t = I2fr::default().margin)]
+    #[arg(long, value_name = "M", value_parser = margin, default_value_t = I2fr::default().margin)]
     pub i2fr_margin: f64,
     /// Features: l2 (divided by their norm) or raw
     #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
@@ -80,7 +80,7 @@ pub struct I2frArgs {
     #[arg(long, value_name = "R", value_enum, default_value_t = ClassReference::Pairs)]
     pub i2fr_reference: ClassReference,
     /// Weight of the past in running means; 0.9 if not given
-    #[arg(long, value_name = "D", value_parser = decay, allow_negative_numbers = true)]
+    #[arg(long, value_name = "D", value_parser = decay)]
     pub i2fr_decay: Option<f64>,
     /// Treat clean features as constants in training too
     #[arg(long)]

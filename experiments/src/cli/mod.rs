@@ -201,25 +201,25 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "N")]
     pub eps_warm_up: Option<usize>,
     /// Weight of what TRADES, MART and ALP add to a cross-entropy [default: 6, 5 and 1]
-    #[arg(long, value_parser = beta, allow_negative_numbers = true)]
+    #[arg(long, value_parser = beta)]
     pub beta: Option<f64>,
     /// Adversarial weight perturbation: move weights against training by this share of their length (0.01, 0.005)
-    #[arg(long, value_name = "GAMMA", value_parser = gamma, allow_negative_numbers = true)]
+    #[arg(long, value_name = "GAMMA", value_parser = gamma)]
     pub awp: Option<f64>,
     /// Measure and keep averaged weights: ema-DECAY (every step), swa-FROM (epochs past that share of training)
     #[arg(long, value_name = "HOW")]
     pub average: Option<Averaging>,
     /// Share of a label's weight that training spreads over all classes
-    #[arg(long, value_name = "S", value_parser = smoothing, allow_negative_numbers = true)]
+    #[arg(long, value_name = "S", value_parser = smoothing)]
     pub label_smoothing: Option<f64>,
     /// Norm of the threat model: linf, l2
     #[arg(long, default_value = "linf")]
     pub norm: Norm,
     /// Radius of the threat model in pixel units: 8/255, 0.5, ...
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long)]
     pub eps: Option<Epsilon>,
     /// Save a training within an epoch so often; a killed one loses no more
-    #[arg(long, value_name = "M", value_parser = minutes, allow_negative_numbers = true, default_value = "10")]
+    #[arg(long, value_name = "M", value_parser = minutes, default_value = "10")]
     pub save_minutes: Duration,
     /// Folder for results
     #[arg(long, value_name = "DIR", default_value = "results")]

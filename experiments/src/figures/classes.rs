@@ -207,5 +207,5 @@ fn told(paired: &Paired) -> String {
     let Summary { mean, half_width, seeds, .. } = paired.difference;
     let half = half_width.map_or_else(String::new, |half| format!(" ± {half:.1}"));
     let p = paired.p_value.map_or_else(String::new, |p| format!(", p = {}", significant(p)));
-    format!("{}{half} (n = {seeds}{p})", signed(mean))
+    format!("{}{half} (n = {seeds}{p})", signed(mean, 1))
 }

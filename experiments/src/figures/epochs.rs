@@ -156,7 +156,7 @@ fn interval(values: &[f64]) -> String {
 
 /// The same of differences: `+1.2 ± 0.4`.
 fn signed(differences: &[f64]) -> String {
-    told(differences, caption::signed)
+    told(differences, |mean| caption::signed(mean, 1))
 }
 
 fn told(values: &[f64], mean: impl Fn(f64) -> String) -> String {

@@ -3,7 +3,7 @@
 use super::{conditions, heading};
 use crate::{
     files,
-    grid::{Grid, Question, Survey, TableArgs},
+    grid::{self, Grid, Question, Survey, TableArgs},
     pictures::{self, Picture},
     process::Usage,
     report::{
@@ -16,7 +16,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use image::{RgbImage, imageops};
-use std::{io::Cursor, process::ExitCode};
+use std::{io::Cursor, path::Path, process::ExitCode};
 
 /// Space around pictures, in pixels.
 const GAP: u32 = 36;
@@ -47,12 +47,22 @@ impl Montage {
     }
 }
 
+/// The pictures in the folder of a run, drawn first if they are not there but its weights are: those are kept longer.
+fn pictures_of(folder: &Path, args: &TableArgs) -> Result<Vec<Picture>> {
+    let known = pictures::read(folder)?;
+    if !known.is_empty() || args.render_only {
+        return Ok(known);
+    }
+    pictures::draw(&Run::open(folder)?, &grid::load(args)?, &args.training.device.open()?)?;
+    pictures::read(folder)
+}
+
 /// Writes the page, and a text about it.
 fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let (mut strips, mut missing) = (Vec::new(), Vec::new());
     for row in &survey.rows {
         let Some(cell) = survey.cells.iter().find(|cell| cell.is_of(row)) else { continue };
-        let drawn = pictures::read(&args.training.out.join("runs").join(&cell.run))?;
+        let drawn = pictures_of(&args.training.out.join("runs").join(&cell.run), args)?;
         match drawn.is_empty() {
             true => missing.push(row.label.clone()),
             false => strips.push((format!("{}, seed {}", row.label, cell.seed), decoded(&drawn)?)),
@@ -67,10 +77,11 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let text = format!(
         "{}\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
          both, and the change, stretched to the whole range. Right: the features of test images, clean and \
-         adversarial, in the plane of their first two principal components. {}; accuracy on {images} of them is in \
+         adversarial, in the plane of their first two principal components. {}{}; accuracy on {images} of them is in \
          {}/cells.csv.\n{absent}",
         heading(survey),
         pictures::ATTACK.to_uppercase(),
+        classes(&survey.cells[0].dataset)?,
         conditions(survey, &survey.cells[0].epsilon),
         survey.name
     );
@@ -79,6 +90,17 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     }
     files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
     Ok(text)
+}
+
+/// What the digits of the pictures stand for, unless for themselves.
+fn classes(dataset: &str) -> Result<String> {
+    let names = dataset.parse::<data::Name>().map_err(anyhow::Error::msg)?.class_names();
+    if names.iter().any(|name| name.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Ok(String::new());
+    }
+    let listed: Vec<String> =
+        names.iter().take(pictures::CLASSES as usize).enumerate().map(|(i, name)| format!("{i} {name}")).collect();
+    Ok(format!("Classes: {}. ", listed.join(", ")))
 }
 
 fn decoded(pictures: &[Picture]) -> Result<Vec<RgbImage>> {

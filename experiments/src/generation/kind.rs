@@ -1,5 +1,7 @@
 //! What is measured of generated examples, and how it is printed.
 
+use crate::report::caption;
+
 /// A measurement, and how it is printed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kind {
@@ -98,12 +100,7 @@ impl Kind {
 
     /// A difference with its sign.
     pub(super) fn signed(&self, value: f64) -> String {
-        let size = self.number(value.abs());
-        match value {
-            _ if size.parse() == Ok(0.) => size,
-            v if v < 0. => format!("−{size}"),
-            _ => format!("+{size}"),
-        }
+        caption::signed(value, self.digits)
     }
 }
 

@@ -37,7 +37,7 @@ use crate::{
     config::RunConfig,
     features::normalized,
     grid::{
-        Grid, TableArgs,
+        Grid, TableArgs, sibling,
         trained::{Answer, Measurement, Number, Subject},
     },
     interrupt::{self, Interrupted},
@@ -110,7 +110,7 @@ impl Measurement for Comparison {
 
     fn settings(&self, run: &Run, args: &TableArgs) -> Result<String> {
         let [_, game] = games(run, args)?;
-        let other = self.companion(run).map_or_else(String::new, |config| config.id());
+        let other = self.companion(run, args).map_or_else(String::new, |other| other.config().id());
         Ok(format!(
             "first {} test images, {} in a batch; {} {RESTARTS} times, ascends {}; tried on {other}",
             images(args),
@@ -120,9 +120,9 @@ impl Measurement for Comparison {
         ))
     }
 
-    fn companion(&self, run: &Run) -> Option<RunConfig> {
+    fn companion(&self, run: &Run, args: &TableArgs) -> Option<Run> {
         let other = if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" };
-        Some(RunConfig { framework: other.into(), regularizer: None, beta: None, ..run.config().clone() })
+        Some(sibling(run, args, other))
     }
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<()>> {

@@ -44,6 +44,14 @@ pub fn row(framework: &'static str) -> Entry {
     }
 }
 
+/// The frameworks that Table 1 compares, in its order.
+pub const COMPARED: [&str; 5] = ["pgd-at", "trades", "mart", "alp", "fast-at"];
+
+/// Each of [`COMPARED`] alone and with I2FR.
+pub fn pairs() -> Vec<Entry> {
+    COMPARED.into_iter().flat_map(|framework| [row(framework), row(framework).i2fr()]).collect()
+}
+
 impl Entry {
     /// With I2FR.
     #[must_use]
@@ -93,11 +101,15 @@ impl Entry {
         Self { on_request: true, ..self }
     }
 
-    /// Whether `only`, or where that is empty the profile, asks for its `row`.
-    pub(super) fn is_asked(&self, row: &Row, only: &[String], profile: Profile) -> bool {
-        let by_name = |text: &String| row.is_named(text) && (!self.on_request || text.starts_with('='));
-        let left_out = self.on_request || self.beyond_quick && profile == Profile::Quick;
-        only.is_empty() && !left_out || only.iter().any(by_name)
+    /// Whether `only`, or where that is empty the profile, asks for its row, which is `named` so.
+    pub(super) fn is_asked(&self, named: impl Fn(&str) -> bool, only: &[String], profile: Profile) -> bool {
+        let by_name = |text: &String| named(text) && (!self.on_request || text.starts_with('='));
+        only.is_empty() && !self.left_out(profile) || only.iter().any(by_name)
+    }
+
+    /// Whether it is not there unless `--only` asks for it.
+    fn left_out(&self, profile: Profile) -> bool {
+        self.on_request || self.beyond_quick && profile == Profile::Quick
     }
 
     pub(super) fn is_regularized(&self) -> bool {
@@ -105,23 +117,23 @@ impl Entry {
     }
 
     /// What `--only` may ask for.
-    pub(super) fn name(&self) -> String {
+    pub(super) fn name(&self, base: &RunConfig, i2fr: &I2frArgs) -> String {
         let exactly = if self.on_request { "=" } else { "" };
         let longer = if self.longer { "+longer" } else { "" };
-        format!("{exactly}{}{longer}", self.framework)
+        format!("{exactly}{}{longer}", self.config(base, i2fr).method())
     }
 
     pub(crate) fn framework(&self) -> &'static str {
         self.framework
     }
 
-    /// Whether one of `texts` could name its row, or all rows are asked for.
-    pub(super) fn may_be_named(&self, texts: &[String]) -> bool {
-        let named = |text: &String| {
+    /// The same of a row that cannot be and so has no name: whether `only` could mean it.
+    pub(super) fn may_be_asked(&self, only: &[String], profile: Profile) -> bool {
+        let about = |text: &str| {
             let text = text.to_lowercase();
-            self.framework.contains(&text) || text.contains(self.framework)
+            text.contains(self.framework) || self.framework.contains(&text)
         };
-        texts.is_empty() || texts.iter().any(named)
+        self.is_asked(about, only, profile)
     }
 
     /// The training, but for its seed.

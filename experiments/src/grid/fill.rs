@@ -1,6 +1,6 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Goal, Planned, TableArgs, estimate};
+use super::{Goal, Planned, TableArgs, estimate, row};
 use crate::{
     ahead::Ahead,
     arsenal::{self, Surrogate},
@@ -158,7 +158,7 @@ pub(super) fn train(
     }
 }
 
-pub(super) fn load(args: &TableArgs) -> Result<Splits> {
+pub(crate) fn load(args: &TableArgs) -> Result<Splits> {
     let dataset: Name = profile::resolve(&args.training).dataset.parse().map_err(anyhow::Error::msg)?;
     args.training.source.load_noting_gaps(dataset)
 }
@@ -170,15 +170,18 @@ pub(super) fn keep_examples(run: &Run, checkpoint: Checkpoint, attacks: &[&str],
     let mut names = read_attacks(&path);
     names.extend(attacks.iter().map(|attack| (*attack).to_owned()));
     let (verdicts, place) = (run.verdicts()?, run.place(checkpoint));
-    let mut outcomes = Vec::<Outcome>::new();
-    for name in std::iter::once(CLEAN.to_owned()).chain(names) {
+    let mut outcomes: Vec<Outcome> = verdicts.outcome_at_most(&place, CLEAN, &[], 0).into_iter().collect();
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    for name in names {
         // The name of what no longer is an attack goes.
         let Ok(stages) = arsenal::stages(&name, None) else { continue };
         if outcomes.iter().all(|known| known.attack != name) {
             outcomes.extend(verdicts.outcome_at_most(&place, &name, &stages, 0));
         }
     }
-    if outcomes.is_empty() { Ok(()) } else { write_examples(&path, test, &outcomes) }
+    write_examples(&path, test, &outcomes)
 }
 
 /// How many images of `data.test` `attack` attacks.
@@ -202,7 +205,10 @@ struct AuditPlan {
 
 impl AuditPlan {
     fn of(run: &Run, args: &TableArgs, data: &Splits) -> Result<Self> {
-        let images = data.test.first(examples(args, data, AUDITED.0).min(AUDITED.1));
+        let asked = examples(args, data, AUDITED.0).min(AUDITED.1);
+        // A look at fewer images must not replace one at more, which finds more.
+        let seen = Audit::read(&run.audit(args.checkpoint))?.and_then(|known| known.examples());
+        let images = data.test.first(asked.max(seen.unwrap_or(0)));
         let control = control(run, args, images.len())?;
         let lender = Some(sibling(run, args, surrogate(run))).filter(Run::numbers_stand);
         let about = format!(
@@ -258,12 +264,11 @@ fn surrogate(run: &Run) -> &'static str {
     if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
 }
 
-/// The run of `framework` alone, with nothing added and trained for as long as usual, that is otherwise as `run`.
-fn sibling(run: &Run, args: &TableArgs, framework: &str) -> Run {
-    let (framework, config) = (framework.to_owned(), run.config().clone());
-    let alone =
-        RunConfig { regularizer: None, beta: None, awp: None, averaging: None, label_smoothing: None, ..config };
-    let config = RunConfig { framework, epochs: profile::resolve(&args.training).epochs, ..alone };
+/// The run of `framework` alone with the seed of `run`: it has what the command line adds to every row, and nothing
+/// that its own row adds.
+pub(crate) fn sibling(run: &Run, args: &TableArgs, framework: &'static str) -> Run {
+    let usual = row(framework).config(&profile::resolve(&args.training), &args.training.i2fr);
+    let config = RunConfig { seed: run.config().seed, ..usual };
     Run::new(config, &args.training.out)
 }
 

@@ -5,6 +5,7 @@ mod entry;
 mod estimate;
 mod fill;
 pub(crate) mod kept;
+mod plan;
 mod survey;
 pub mod trained;
 
@@ -12,7 +13,7 @@ use crate::{
     arsenal,
     audit::Audit,
     config::RunConfig,
-    print, print_line,
+    print,
     process::Usage,
     profile,
     report::{Audited, Cell, Column, Row, Table},
@@ -20,13 +21,14 @@ use crate::{
     show,
     verdicts::{CLEAN, Outcome},
 };
-use anyhow::{Context, Result};
-use estimate::Rate;
+use anyhow::Result;
 
 pub use args::TableArgs;
-pub use entry::{Entry, row};
+pub use entry::{COMPARED, Entry, pairs, row};
+pub(crate) use fill::{load, sibling};
 pub(crate) use kept::check_kept;
-use std::{collections::BTreeSet, process::ExitCode};
+use plan::{Planned, no_idle_options};
+use std::{collections::BTreeMap, process::ExitCode};
 pub use survey::{Question, Survey};
 
 /// A table of the paper: rows are trainings, columns are attacks.
@@ -50,12 +52,6 @@ pub enum Goal {
     Numbers,
     /// Weights as well.
     Weights,
-}
-
-/// A row with its run for every seed.
-struct Planned {
-    row: Row,
-    runs: Vec<Run>,
 }
 
 impl Grid {
@@ -99,56 +95,6 @@ impl Grid {
         Ok(())
     }
 
-    fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
-        self.columns(args)?;
-        args.training.device.check()?;
-        if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(Entry::is_regularized)) {
-            return Err(Usage(conflict.into()).into());
-        }
-        let base = profile::resolve(&args.training);
-        if let Some(warm_up) = base.warm_up.filter(|warm_up| *warm_up >= base.epochs) {
-            let what = format!("--eps-warm-up {warm_up} leaves no epoch of {} at the whole radius", base.epochs);
-            return Err(Usage(what).into());
-        }
-        let mut seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
-        let mut seen = BTreeSet::new();
-        seeds.retain(|seed| seen.insert(*seed));
-        let mut planned = Vec::new();
-        for entry in &self.rows {
-            let config = entry.config(&base, &args.training.i2fr);
-            let row = match entry.row(&config) {
-                // What cannot be, but is not asked for either.
-                Err(_) if !entry.may_be_named(&args.only) => continue,
-                row => row.context("leave that row out with --only")?,
-            };
-            if entry.is_asked(&row, &args.only, args.training.profile) {
-                let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
-                planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
-            }
-        }
-        let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = planned.iter().find(|p| !seen.insert(names(p))) {
-            let what = format!(
-                "these options give {} two rows called {}; leave both out with --only, or leave those options out",
-                self.name, twice.row.label
-            );
-            return Err(Usage(what).into());
-        }
-        if let Some(nothing) = args.only.iter().find(|text| !planned.iter().any(|p: &Planned| p.row.is_named(text))) {
-            let mut names: Vec<String> = self.rows.iter().map(Entry::name).collect();
-            names.dedup();
-            let (table, names) = (self.name, names.join(", "));
-            let what =
-                format!("--only {nothing} leaves no row of {table}; rows: {names}; =NAME, =NAME+i2fr: that one alone");
-            return Err(Usage(what).into());
-        }
-        if base.beta.is_some() && planned.iter().flat_map(|p| &p.runs).all(|run| run.config().beta.is_none()) {
-            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
-        }
-        Ok(planned)
-    }
-
     /// The columns that `args` ask for.
     pub(crate) fn columns(&self, args: &TableArgs) -> Result<Vec<&'static str>> {
         if let Some(other) = args.columns.iter().find(|asked| !self.columns.contains(&asked.as_str())) {
@@ -165,27 +111,33 @@ impl Grid {
 
     /// The table as stored runs give it.
     fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
-        let (mut rows, mut cells) = (Vec::new(), Vec::new());
+        let (mut rows, mut found) = (Vec::<Row>::new(), Vec::new());
         let columns = self.columns(args)?;
         for Planned { row, runs } in planned {
             let mut row = row.clone();
             for run in runs.iter().filter(|run| run.numbers_stand()) {
-                let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
                 if self.audits(args)
                     && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?
                 {
                     let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
                     row.audits.push(Audited { run: run.config().id(), seed, checkpoint, audit });
                 }
-                for attack in &columns {
-                    let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
-                    if let Some(outcome) = verdicts.outcome_at_most(&place, attack, &stages, wanted) {
-                        cells.push(cell(args.split.named(self.name), &row, run, (*attack).into(), &outcome, args));
-                    }
-                }
+                found.extend(known(run, &columns, args)?.into_iter().map(|outcome| (rows.len(), run, outcome)));
             }
             rows.push(row);
         }
+        // A mean, and what I2FR changes, are of the same images: the largest number that all of a framework's runs have.
+        let mut least = BTreeMap::<_, usize>::new();
+        for (row, _, Outcome { attack, correct, .. }) in &found {
+            let least = least.entry((&rows[*row].framework, attack)).or_insert(correct.len());
+            *least = correct.len().min(*least);
+        }
+        let same_images = |(row, run, outcome): &(usize, &Run, Outcome)| {
+            let row = &rows[*row];
+            let outcome = outcome.of_the_first(least[&(&row.framework, &outcome.attack)]);
+            cell(args.split.named(self.name), row, run, outcome.attack.clone(), &outcome, args)
+        };
+        let cells = found.iter().map(same_images).collect();
         let column = |attack: &&str| Column { attack: (*attack).into(), label: column_label(attack) };
         Ok(Table {
             name: args.split.named(self.name),
@@ -196,42 +148,17 @@ impl Grid {
             cells,
         })
     }
-
-    fn print_plan(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
-        let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
-        let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
-        let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
-        print_line(format_args!("{}: {}", self.name, self.caption))?;
-        for (i, Planned { row, runs }) in planned.iter().enumerate() {
-            for (seed, run) in runs.iter().enumerate() {
-                let estimate = rate.estimate(run.config());
-                let state = match run {
-                    run if run.trained() => "trained".to_owned(),
-                    run if run.interrupted() => format!("interrupted, {estimate}"),
-                    run if run.numbers_stand() => {
-                        format!("measured, its weights are gone; if they are needed {estimate}")
-                    }
-                    _ => format!("to train, {estimate}"),
-                };
-                // Shards count runs in the order they are trained in.
-                let ours = if args.in_shard(seed * planned.len() + i) { "" } else { " (another shard)" };
-                print_line(format_args!(
-                    "{:<20} seed {:<3} {state}{ours}  {}",
-                    row.label,
-                    run.config().seed,
-                    run.config().id()
-                ))?;
-            }
-        }
-        print_line(estimate::disk(&args.training.out, &missing)?)?;
-        Ok(())
-    }
 }
 
-/// An error if `args` change I2FR and none of `planned` has it. (Measurements of training attacks may add it to others.)
-fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<()> {
-    let used = planned.iter().any(|p| p.row.is_regularized());
-    args.training.i2fr.conflict(used).map_or(Ok(()), |conflict| Err(Usage(conflict.into()).into()))
+/// What is known of `attacks` on `run`, on as many images as `args` ask for, or fewer.
+fn known(run: &Run, attacks: &[&str], args: &TableArgs) -> Result<Vec<Outcome>> {
+    let (verdicts, place) = (run.verdicts()?, args.split.place(run.place(args.checkpoint)));
+    let mut known = Vec::new();
+    for attack in attacks {
+        let (stages, wanted) = (arsenal::stages(attack, None)?, profile::examples(&args.training, attack));
+        known.extend(verdicts.outcome_at_most(&place, attack, &stages, wanted));
+    }
+    Ok(known)
 }
 
 /// An answer as files keep it: in the run's own ball, on the weights that `args` ask for.

@@ -33,7 +33,7 @@ pub trait Measurement {
     fn settings(&self, run: &Run, args: &TableArgs) -> Result<String>;
 
     /// The run whose network is needed as well.
-    fn companion(&self, _run: &Run) -> Option<RunConfig> {
+    fn companion(&self, _run: &Run, _args: &TableArgs) -> Option<Run> {
         None
     }
 
@@ -188,7 +188,7 @@ impl Grid {
         device: &Device,
         args: &TableArgs,
     ) -> Result<()> {
-        let companion = measurement.companion(run).map(|config| Run::new(config, &args.training.out));
+        let companion = measurement.companion(run, args);
         if let Some(other) = &companion {
             fill::train(other, args, data, device, &mut |_| {})?;
         }
@@ -271,8 +271,8 @@ impl Grid {
 /// Runs that are no row, but needed.
 fn print_companions<M: Measurement>(measurement: &M, planned: &[Planned], args: &TableArgs) -> Result<()> {
     let rows: Vec<String> = planned.iter().flat_map(|p| &p.runs).map(|run| run.config().id()).collect();
-    let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run));
-    let mut others: Vec<Run> = needed.map(|config| Run::new(config, &args.training.out)).collect();
+    let needed = planned.iter().flat_map(|p| &p.runs).filter_map(|run| measurement.companion(run, args));
+    let mut others: Vec<Run> = needed.collect();
     others.retain(|run| !rows.contains(&run.config().id()));
     others.sort_by_key(|run| run.config().id());
     others.dedup_by_key(|run| run.config().id());

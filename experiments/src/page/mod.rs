@@ -14,11 +14,10 @@ use crate::{
     pictures,
     provenance::Provenance,
     report::wilson,
-    run::Checkpoint,
+    run::{self, Checkpoint},
 };
 use anyhow::Result;
 use html::{escape, facts, picture, section};
-use serde_json::Value;
 
 /// Its name.
 pub const NAME: &str = "index.html";
@@ -148,26 +147,8 @@ fn audit(checkpoint: Checkpoint, audit: &Audit) -> String {
 }
 
 fn configuration(findings: &Findings) -> Result<String> {
-    let mut lines = Vec::new();
-    flatten("", &serde_json::to_value(&findings.record.config)?, &mut lines);
-    Ok(facts(lines.iter().map(|(name, value)| (name.as_str(), value.clone()))))
-}
-
-/// The leaves of `value`, named by the way to them.
-fn flatten(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
-    let text = match value {
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                flatten(&format!("{name} {field}").trim().replace('_', " "), value, lines);
-            }
-            return;
-        }
-        Value::Null => "none".to_owned(),
-        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    lines.push((name.to_owned(), text));
+    let fields = run::flat(&serde_json::to_value(&findings.record.config)?);
+    Ok(facts(fields.iter().map(|(path, text)| (path.as_str(), text.clone()))))
 }
 
 fn provenance(provenance: &Provenance) -> String {

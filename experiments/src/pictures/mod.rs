@@ -27,7 +27,7 @@ use std::{io::Cursor, path::Path};
 pub const ATTACK: &str = "pgd-20";
 
 /// Classes shown, and test images of each: few enough to be told apart, and to be attacked in seconds.
-const CLASSES: u32 = 10;
+pub(crate) const CLASSES: u32 = 10;
 const OF_EACH: usize = 20;
 
 /// Images attacked at once, between two looks at whether the user has had enough.

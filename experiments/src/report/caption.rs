@@ -203,11 +203,11 @@ pub(crate) fn title(name: &str) -> String {
     numbered("table", "Table").or_else(|| numbered("figure", "Figure")).unwrap_or_else(|| name.to_owned())
 }
 
-/// `+1.2`, `−1.2`, `0.0`.
-pub(crate) fn signed(points: f64) -> String {
-    match format!("{:.1}", points.abs()) {
-        size if size == "0.0" => size,
-        size if points < 0. => format!("−{size}"),
+/// `+1.2`, `−1.2`, `0.0`: a difference with `digits` behind the point.
+pub(crate) fn signed(value: f64, digits: usize) -> String {
+    match format!("{:.digits$}", value.abs()) {
+        size if size.parse() == Ok(0.) => size,
+        size if value < 0. => format!("−{size}"),
         size => format!("+{size}"),
     }
 }

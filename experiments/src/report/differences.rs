@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Cell, Paired, Table};
+use super::{
+    Cell, Paired, Table,
+    caption::{grouped, signed},
+};
 
 /// What an effect would have to be below to be called one.
 const LEVEL: f64 = 0.05;
@@ -119,7 +122,7 @@ impl Table {
                     images.insert(examples);
                     tests += 1;
                     let half_width = self.print(paired.difference.half_width?);
-                    let mean = self.signed(paired.difference.mean);
+                    let mean = signed(paired.difference.mean, self.digits());
                     Some(format!("{mean} ± {half_width} (n = {seeds}, p = {})", significant(p)))
                 })
                 .collect();
@@ -132,7 +135,7 @@ impl Table {
             return rows;
         }
         let labels: Vec<String> = self.columns.iter().map(|column| escape(&column.label)).collect();
-        let images: Vec<String> = images.into_iter().rev().map(super::caption::grouped).collect();
+        let images: Vec<String> = images.into_iter().rev().map(grouped).collect();
         let mut lines = vec![
             format!(
                 "**Differences** to the same framework alone in points, paired over n seeds, {} {}: mean ± half the \
@@ -157,15 +160,6 @@ impl Table {
         }
         lines.extend([String::new(), limits.join(" ")]);
         lines
-    }
-
-    fn signed(&self, points: f64) -> String {
-        let size = self.print(points.abs());
-        match points {
-            _ if size.parse() == Ok(0.0) => size,
-            p if p < 0.0 => format!("−{size}"),
-            _ => format!("+{size}"),
-        }
     }
 }
 

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::{
     audit::Verdict,
@@ -165,7 +165,7 @@ impl Table {
             written.push(path);
         }
         let png = file("png");
-        plot::png(self, &png).with_context(|| format!("cannot write {}", png.display()))?;
+        plot::png(self, &png)?;
         written.push(png);
         Ok(written)
     }
@@ -177,8 +177,12 @@ impl Table {
 
     /// Values as text; two digits only where the test set is large enough to give them a meaning.
     fn print(&self, value: f64) -> String {
-        let digits = if self.smallest_test_set() >= 10_000 { 2 } else { 1 };
-        format!("{value:.digits$}")
+        format!("{value:.*}", self.digits())
+    }
+
+    /// How many digits behind the point its number of test images allows.
+    fn digits(&self) -> usize {
+        if self.smallest_test_set() >= 10_000 { 2 } else { 1 }
     }
 
     /// The smallest number of test images behind any cell.
@@ -201,7 +205,13 @@ impl Table {
         self.candidates().filter_map(|row| self.examples(row, column)).max()
     }
 
-    /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any.
+    /// The largest number of seeds that one of [`Self::candidates`] has.
+    fn most_seeds(&self, column: usize) -> usize {
+        self.candidates().map(|row| self.counted(row, column).len()).max().unwrap_or(0)
+    }
+
+    /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any and
+    /// with as many seeds.
     fn best(&self, column: usize) -> Vec<usize> {
         if self.columns[column].attack == "clean" {
             return Vec::new();
@@ -209,6 +219,7 @@ impl Table {
         let means: Vec<(usize, f64)> = self
             .candidates()
             .filter(|&row| self.examples(row, column) == self.most_examples(column))
+            .filter(|&row| self.counted(row, column).len() == self.most_seeds(column))
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
         let Some(most) = means.iter().map(|&(_, mean)| mean).reduce(f64::max) else {
@@ -220,12 +231,15 @@ impl Table {
 
     /// What bold numbers mean, if there are any.
     fn bold(&self) -> Option<String> {
-        let any = (0..self.columns.len()).any(|column| !self.best(column).is_empty());
-        let aside = match self.rows.iter().any(Row::fails) {
-            true => format!(", rows marked {} aside", Verdict::Fail.mark()),
-            false => String::new(),
-        };
-        any.then(|| format!("Bold: the best defended value under each attack{aside}."))
+        let columns: Vec<usize> = (0..self.columns.len()).filter(|&column| !self.best(column).is_empty()).collect();
+        let fewer = columns.iter().any(|&column| {
+            let mut seeds = self.candidates().map(|row| self.counted(row, column).len());
+            seeds.any(|seeds| 0 < seeds && seeds < self.most_seeds(column))
+        });
+        let failed = self.rows.iter().any(Row::fails).then(|| format!("rows marked {}", Verdict::Fail.mark()));
+        let aside: Vec<String> = failed.into_iter().chain(fewer.then(|| "rows of fewer seeds".into())).collect();
+        let aside = if aside.is_empty() { String::new() } else { format!(", {} aside", aside.join(" and ")) };
+        (!columns.is_empty()).then(|| format!("Bold: the best defended value under each attack{aside}."))
     }
 
     /// `Table 1` for `table1`; other names as they are.

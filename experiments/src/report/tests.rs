@@ -150,29 +150,38 @@ fn latex_escapes_special_characters() {
 #[test]
 fn ties_are_all_bold_and_large_test_sets_get_two_digits() {
     let mut table = small();
-    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 48.52));
+    table.cells.extend([0, 1].map(|seed| cell("pgd-at", "i2fr", "pgd-20", seed, 48.52)));
     assert_eq!(table.best(1), [1, 2]);
     assert!(table.best(0).is_empty());
     for cell in &mut table.cells {
         cell.examples = 10_000;
     }
     assert_eq!(table.best(1), [2]);
-    assert!(markdown::render(&table).contains("| **48.52** |"));
+    assert!(markdown::render(&table).contains("| **48.52 ± 0.00** |"));
 }
 
 #[test]
 fn a_cell_on_fewer_images_is_named_and_never_the_best() {
     let mut table = small();
-    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 99.));
+    table.cells.extend([0, 1].map(|seed| cell("pgd-at", "i2fr", "pgd-20", seed, 99.)));
     assert_eq!(table.best(1), [2]);
-    assert!(!markdown::render(&table).contains("fewer images") && plot::svg(&table).unwrap().contains("+51.0"));
-    table.cells.last_mut().unwrap().examples = 500;
+    assert!(!markdown::render(&table).contains("fewer images") && plot::svg(&table).unwrap().contains("+50.5"));
+    table.cells.iter_mut().rev().take(2).for_each(|cell| cell.examples = 500);
     assert_eq!(table.best(1), [1]);
     let rendered = markdown::render(&table);
     let expected =
         "On fewer images than others of their column, and not compared with them: PGD-AT + I2FR, PGD-20 (500).";
     assert!(rendered.contains(expected), "{rendered}");
     assert!(!plot::svg(&table).unwrap().contains("+5"), "a difference between numbers of images");
+}
+
+#[test]
+fn a_row_of_fewer_seeds_is_never_the_best() {
+    let mut table = small();
+    assert!(!markdown::render(&table).contains("fewer seeds"));
+    table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 99.));
+    assert_eq!(table.best(1), [1]);
+    assert!(markdown::render(&table).contains("under each attack, rows of fewer seeds aside."));
 }
 
 #[test]

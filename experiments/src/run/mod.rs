@@ -32,6 +32,7 @@ use std::{
 pub use prune::Waste;
 pub(crate) use split::HELD_OUT;
 pub use split::Split;
+pub(crate) use store::flat;
 pub use store::{Store, Stored};
 
 /// The framework without a defence; its rows are a control.

@@ -55,13 +55,15 @@ impl Run {
         let (name, images) = (self.name(), self.images_in_training(data));
         tracing::info!("{name}: {}", self.config.game()?);
         let mut progress = Progress::training(name.clone(), images);
-        let mut before = history.seconds;
+        // Since the epoch began or, of one that was left within, since it was gone on with.
+        let (mut before, mut descended) = (history.seconds, 0);
         while !trainer.finished() {
             let (began, number) = (Instant::now(), trainer.epochs_done() + 1);
             let epoch = trainer.epoch(&mut |step| {
                 let seen = step.done as f64 / step.total as f64;
                 progress.at((seen * images as f64) as usize, || self.stands(number, step, &history));
                 told(seen);
+                descended += step.examples;
                 // Measuring has no middle that could be saved.
                 let due = step.examples > 0 && began.elapsed() >= saving;
                 if due { ControlFlow::Break(()) } else { interrupt::check() }
@@ -77,9 +79,8 @@ impl Run {
                     history.best = trainer.weights()?;
                 }
                 self.write_epoch(&trainer, &history, measured.is_empty())?;
-                let an_epoch = images as f64 / self.config.epochs as f64;
-                show::epoch(self, number, an_epoch / (history.seconds - before).max(1e-9))?;
-                before = history.seconds;
+                show::epoch(self, number, descended as f64 / (history.seconds - before).max(1e-9))?;
+                (before, descended) = (history.seconds, 0);
                 let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
                 let star = if best { " *" } else { "" };
                 tracing::info!(

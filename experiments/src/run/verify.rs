@@ -39,7 +39,19 @@ impl Stored {
         };
         let examples = |checkpoint| -> Result<()> {
             let path = run.examples(checkpoint);
-            if path.is_file() { read_csv::<BTreeMap<String, String>>(&path).map(drop) } else { Ok(()) }
+            if !path.is_file() {
+                return Ok(());
+            }
+            let rows = read_csv::<BTreeMap<String, String>>(&path)?;
+            let columns = |row: &BTreeMap<_, _>| ["index", "clean_correct"].iter().all(|name| row.contains_key(*name));
+            let again = "delete it: the next evaluation writes it again";
+            anyhow::ensure!(rows.first().is_some_and(columns), "{}: holds no verdicts; {again}", path.display());
+            anyhow::ensure!(
+                self.folder.join("evaluations.csv").is_file(),
+                "evaluations.csv: gone, {} is left",
+                path.display()
+            );
+            Ok(())
         };
         let both = [Checkpoint::Best, Checkpoint::Last];
         let mut all = vec![epochs(), run.verdicts().map(drop), timings(&self.folder).map(drop)];

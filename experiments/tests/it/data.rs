@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::fails,
-    program::{TINY, files},
+    program::{Noise, TINY, files, text, trained},
 };
 use parquet::{
     data_type::{ByteArrayType, Int64Type},
@@ -75,6 +75,18 @@ fn a_folder_without_a_known_layout_is_named() {
     all_fail("cifar10", folder.path(), &["no cifar10 data in this folder", "looked for", "test_batch.bin"]);
     all_fail("svhn", folder.path(), &["no svhn data in this folder", "looked for", "cropped_digits"]);
     all_fail("cifar10", &folder.path().join("readme.txt"), &["not a folder", "looked for"]);
+}
+
+#[test]
+fn a_copy_that_lacks_images_is_used_but_said_to() {
+    let noise = Noise::new();
+    let (out, _) = trained(&noise, &["--framework", "standard"]);
+    let log = text(&out.path().join("log.txt"));
+    for said in
+        ["cifar10: this copy has 600 of 50000 training images", "cifar10: this copy has 40 of 10000 test images"]
+    {
+        assert!(log.contains(said), "{log}");
+    }
 }
 
 #[test]

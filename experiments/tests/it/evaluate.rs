@@ -83,7 +83,7 @@ fn without_attacks_the_clean_accuracy_is_reported() {
     let best = only_run(out.path()).join("best.safetensors").display().to_string();
     let data = binary(&records(10), &records(25));
     let folder = data.path().display().to_string();
-    let arguments = ["--checkpoint", &best, "--arch", "tiny", "--data-dir", &folder];
+    let arguments = ["--checkpoint", &best, "--arch", "tiny", "--dataset", "cifar10", "--data-dir", &folder];
     let place = out.path().join("all");
     run("evaluate", &arguments, &place);
     let summary = summary(&place);

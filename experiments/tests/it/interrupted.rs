@@ -90,7 +90,10 @@ fn assert_resumes(arguments: &[&str]) {
     for epoch in [1, 3] {
         let mut child = start(arguments, out.path());
         wait_for(epoch, &mut child, out.path());
-        signal(&child, if epoch == 1 { "INT" } else { "TERM" });
+        // Twice at once, as `timeout` does: that is no insistence.
+        for _ in 0..2 {
+            signal(&child, if epoch == 1 { "INT" } else { "TERM" });
+        }
         assert_interrupted(&child.wait_with_output().unwrap());
         assert!((epoch..EPOCHS).contains(&epochs(out.path())), "{} epochs", epochs(out.path()));
         let folder = only_run(out.path());

@@ -84,7 +84,7 @@ fn a_run_has_a_page_that_tells_what_its_files_tell() {
     for told in [&record.id, &record.provenance.commit, &record.provenance.train_sha256, &record.provenance.isa] {
         assert!(page.contains(told.as_str()), "{told}");
     }
-    for row in ["<th scope=\"row\">regularizer inter</th><td>1.0</td>", "<th scope=\"row\">held out</th><td>400</td>"] {
+    for row in ["<th scope=\"row\">regularizer.inter</th><td>1.0</td>", "<th scope=\"row\">held_out</th><td>400</td>"] {
         assert!(page.contains(row), "{row}");
     }
     let [clean, attacked] = &findings.scores[..] else { panic!("{:?}", findings.scores) };

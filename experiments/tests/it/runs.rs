@@ -78,7 +78,7 @@ fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
         let line = compared.lines().find(|line| line.starts_with(attack)).unwrap_or_else(|| panic!("{compared}"));
         assert_eq!(line.split_whitespace().nth(1), Some("40"), "{line}");
     }
-    assert_eq!(run("runs", &["diff", &name(&first), "fast-at"], out.path()), "");
+    assert_eq!(run("runs", &["diff", &name(&first), "fast-at"], out.path()), "It is the same run.\n");
     fails("runs", &["show", "nobody"], out.path(), &["nobody", "no run in", "runs list"]);
     fails("runs", &["show", "cifar10"], out.path(), &["2 runs", &name(&first), &name(&second), "write more"]);
     let nowhere = out.path().join("nowhere");
@@ -131,7 +131,10 @@ fn every_damage_is_found_and_named() {
     for file in ["run.json", "epochs.csv", "evaluations.csv"] {
         damaged(out.path(), &first, file, &cut);
     }
-    damaged(out.path(), &first, "examples.csv", &|path| fs::write(path, "a,b\n1\n").unwrap());
+    for text in ["a,b\n1\n", ""] {
+        damaged(out.path(), &first, "examples.csv", &|path| fs::write(path, text).unwrap());
+    }
+    damaged(out.path(), &first, "evaluations.csv", &|path| fs::remove_file(path).unwrap());
     for file in ["timings.csv", "features.png"] {
         damaged(out.path(), &first, file, &|path| fs::write(path, "garbage\n1,2\n").unwrap());
     }

@@ -139,10 +139,12 @@ fn the_adaptive_attack_and_transfer_have_names() {
     // The network is its own surrogate: transfer is the attack itself.
     evaluate(&arguments, &["--examples", "12", "--attack", "mim-20"], &out.path().join("mim"));
     assert_eq!(column(&examples, "transfer"), column(&out.path().join("mim/examples.csv"), "mim-20"));
-    let refused = command("evaluate").args(&arguments).args(["--attack", "transfer"]).arg("--out").arg(&place).output();
-    let refused = refused.unwrap();
-    let errors = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(2) && errors.contains("--surrogate"), "{errors}");
+    // Each is nothing without the other.
+    for one in [&["--attack", "transfer"][..], &["--attack", "fgsm", "--surrogate", &surrogate]] {
+        let refused = command("evaluate").args(&arguments).args(one).arg("--out").arg(&place).output().unwrap();
+        let errors = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(2) && errors.contains("--surrogate"), "{errors}");
+    }
 }
 
 /// The size of what is known so far.

@@ -138,8 +138,8 @@ fn damaged_evaluations_are_named_and_can_be_deleted() {
     let examples = text(&folder.join("examples.csv"));
     let cut = &sound[..sound.len() - 10];
     let letters = sound.replace("0", "é").replace("1", "é");
-    let shorter = sound.replacen(",40,", ",4,", 1);
-    for damage in [cut, "checkpoint,attack\nbest,clean\n", &letters, &shorter] {
+    let longer = sound.replacen(",40,", ",41,", 1);
+    for damage in [cut, "checkpoint,attack\nbest,clean\n", &letters, &longer] {
         std::fs::write(&evaluations, damage).unwrap();
         fails("train", &again(&noise), out.path(), &[&path, "delete it to evaluate again"]);
         let table = table(&noise);

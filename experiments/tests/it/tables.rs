@@ -97,6 +97,27 @@ fn the_time_that_i2fr_takes_has_a_control() {
     assert_eq!(named, [2, 1, 1, 1]);
     assert_eq!(run("table1", &["--plan"], out.path()).matches("to train").count(), 11);
     refuses("table1", &["--only", "longer", "--plan"], &["--only longer leaves no row of table1", "=mart+longer"]);
+    // Every other framework, too.
+    let named = ["=adr", "=adr,=adr+i2fr", "=he+longer"].map(|only| rows("table1", only));
+    assert_eq!(named, [1, 2, 1]);
+    refuses("table1", &["--only", "adr", "--plan"], &["--only adr leaves no row of table1", "=adr"]);
+    let unused = ["--only", "=mart+longer", "--i2fr-inter", "3", "--plan"];
+    refuses("table1", &unused, &["--i2fr-"]);
+}
+
+/// Other networks of the table are found, whatever all of them have.
+#[test]
+fn what_is_added_to_every_row_is_no_obstacle_to_audits() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let settings = [&TINY[..], &noise.arguments(), &["--average", "swa-0", "--beta", "2"]].concat();
+    let asked = ["--only", "standard,=pgd-at,=trades", "--columns", "clean,pgd-20", "--autoattack-examples", "5"];
+    run("table1", &[&settings[..], &asked].concat(), out.path());
+    let audits = text(&out.path().join("table1/audit.csv"));
+    assert!(!audits.contains("nowhere") && !audits.contains("control unknown"), "{audits}");
+    // Table 4's other network as well.
+    let plan = run("table4", &[&settings[..], &["--only", "=pgd-at,=trades", "--plan"]].concat(), out.path());
+    assert_eq!(plan.matches("to train").count(), 0, "{plan}");
 }
 
 #[test]
@@ -104,11 +125,16 @@ fn what_is_added_to_every_row_must_suit_the_rows_asked_for() {
     let out = tempfile::tempdir().unwrap();
     refuses("table2", &["--awp", "0.01", "--plan"], &["two rows called TRADES + AWP", "leave both out with --only"]);
     let smoothed = ["--label-smoothing", "0.1", "--plan"];
-    fails("table1", &smoothed, out.path(), &["leave that row out with --only", "MART"]);
+    refuses("table1", &smoothed, &["leave that row out with --only", "MART"]);
     let plan = run("table1", &[&smoothed[..], &["--only", "pgd-at"]].concat(), out.path());
     assert_eq!(plan.matches("to train").count(), 2, "{plan}");
     let plan = run("table2", &["--awp", "0.01", "--plan", "--only", "mart"], out.path());
     assert!(plan.contains("MART + AWP"), "{plan}");
+    // Rows keep their names, with what every row has and without.
+    for name in ["=pgd-at+i2fr", "=pgd-at+ema-0.5+i2fr", "=pgd-at+longer"] {
+        let plan = run("table1", &["--average", "ema-0.5", "--plan", "--only", name], out.path());
+        assert_eq!(plan.matches("to train").count(), 1, "{name}: {plan}");
+    }
     refuses("figure4", &["--checkpoint", "last"], &["--checkpoint last: figure4 shows the selected weights"]);
 }
 

@@ -61,6 +61,8 @@ fn counts_are_at_least_one() {
 fn other_numbers_are_in_their_range() {
     refuses("table1", &["--seeds", "x"], &["'x'", "--seeds"]);
     refuses("table1", &["--seeds", "0,,1"], &["--seeds"]);
+    refuses("table1", &["--seeds", "-1"], &["invalid value '-1' for '--seeds"]);
+    refuses("evaluate", &["--checkpoint", "w.pt", "--out", "out", "--examples", "-5"], &["'-5'", "at least 1"]);
     refuses("table1", &["--lr=-0.1"], &["--lr", "above 0"]);
     refuses("table1", &["--lr", "nan"], &["--lr", "above 0"]);
     refuses("table1", &["--epochs", "2", "--eps-warm-up", "2"], &["--eps-warm-up 2", "epoch of 2"]);
@@ -106,8 +108,10 @@ fn a_plan_leaves_nothing_and_an_error_its_words() {
     let out = folder.path().join("out");
     run("table1", &["--plan"], &out);
     assert!(!out.exists());
-    let arguments = ["--framework", "standard", "--i2fr"];
-    let said = fails("train", &arguments, &out, &["Standard has no adversarial examples", "leave I2FR out"]);
+    let alone = ["--framework", "standard", "--i2fr"];
+    refuses("train", &alone, &["Standard has no adversarial examples", "leave I2FR out"]);
+    let arguments = ["--framework", "standard", "--dataset", "cifar10", "--data-dir", "nowhere"];
+    let said = fails("train", &arguments, &out, &["nowhere", "no such folder"]);
     let log = text(&out.join("log.txt"));
     assert!(log.trim_end().ends_with(said.trim_start_matches("error: ")), "{log}");
 }

@@ -39,7 +39,7 @@ pub struct Published {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused to give the file.
-    #[error("cannot read checkpoint {}: {source}", path.display())]
+    #[error("cannot read checkpoint {}", path.display())]
     Read {
         /// The checkpoint.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file system refused to take the file.
-    #[error("cannot write checkpoint {}: {source}", path.display())]
+    #[error("cannot write checkpoint {}", path.display())]
     Write {
         /// The checkpoint.
         path: PathBuf,

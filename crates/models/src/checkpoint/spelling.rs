@@ -100,7 +100,7 @@ fn spellings(arch: Arch) -> &'static [Spelling] {
         Arch::ResNet18 => &RESNET18,
         Arch::PreActResNet18 => &PREACT,
         Arch::FastPreActResNet18 => &FAST_PREACT,
-        Arch::Tiny | Arch::CifarResNet(_) | Arch::MnistCnn | Arch::LeNet5 => &OWN,
+        _ => &OWN,
     }
 }
 

@@ -1,0 +1,46 @@
+use super::*;
+
+#[test]
+fn a_stage_with_nobody_left_to_ask_limits_nothing() {
+    let place = Place { checkpoint: "best".into(), norm: "linf".into(), epsilon: "8/255".into() };
+    let stages = ["first".to_owned(), "second".to_owned()];
+    let mut verdicts = Verdicts { path: PathBuf::new(), lines: Vec::new() };
+    let mut note = |stage: &str, signs: &str| {
+        let correct: Vec<bool> = signs.bytes().map(|sign| sign == STANDS).collect();
+        let all: Vec<usize> = (0..correct.len()).collect();
+        verdicts.note(&place, stage, (&all, &correct), 1.);
+        verdicts.complete(&place, stage, correct.len());
+        verdicts.outcome_at_most(&place, "both", &stages, 0).map(|outcome| outcome.correct)
+    };
+    assert_eq!(note(CLEAN, "111111"), None);
+    assert_eq!(note("first", "110"), None, "who stands was not asked by the second");
+    assert_eq!(note("second", "10"), Some(vec![true, false, false]));
+    // Of more images the first stage breaks all: the second is never asked.
+    assert_eq!(note("first", "110000"), Some(vec![true, false, false, false, false, false]));
+    assert_eq!(note("first", "110001"), Some(vec![true, false]), "one stands whom the second was not asked about");
+}
+
+#[test]
+fn an_interrupted_larger_evaluation_does_not_hide_a_smaller_one() {
+    let place = Place { checkpoint: "best".into(), norm: "linf".into(), epsilon: "8/255".into() };
+    let stages = ["first".to_owned()];
+    let mut verdicts = Verdicts { path: PathBuf::new(), lines: Vec::new() };
+    let known = |verdicts: &Verdicts, wanted| {
+        let outcome = verdicts.outcome_at_most(&place, "first", &stages, wanted);
+        outcome.map(|outcome| outcome.correct.len())
+    };
+    verdicts.note(&place, CLEAN, (&[0, 1], &[true, true]), 1.);
+    assert_eq!(known(&verdicts, 0), None, "nothing is complete");
+    assert!(verdicts.complete(&place, CLEAN, 2) && !verdicts.complete(&place, CLEAN, 2));
+    verdicts.note(&place, "first", (&[0, 1], &[true, false]), 1.);
+    assert!(verdicts.complete(&place, "first", 2));
+    // The third is known clean only, the fourth by chance: the clean pass has broken it.
+    verdicts.note(&place, CLEAN, (&[2, 3], &[true, false]), 1.);
+    assert_eq!(known(&verdicts, 0), Some(2));
+    verdicts.complete(&place, CLEAN, 4);
+    assert_eq!((known(&verdicts, 0), known(&verdicts, 4), known(&verdicts, 1)), (Some(2), Some(2), Some(1)));
+    verdicts.note(&place, "first", (&[2], &[false]), 1.);
+    assert_eq!((known(&verdicts, 0), known(&verdicts, 4)), (Some(2), Some(4)), "all that was asked for is known");
+    verdicts.complete(&place, "first", 4);
+    assert_eq!(known(&verdicts, 0), Some(4));
+}
