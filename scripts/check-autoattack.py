@@ -116,8 +116,11 @@ def test_images(dataset, folder, count):
         raw = gzip.decompress(found(folder, "t10k-labels-idx1-ubyte.gz").read_bytes())
         labels = np.frombuffer(raw, np.uint8, offset=8)[:count]
     elif dataset == "cifar10":
-        from PIL import Image
-        from pyarrow import parquet
+        try:
+            from PIL import Image
+            from pyarrow import parquet
+        except ImportError as missing:
+            raise SystemExit(f"{missing}: the images of CIFAR-10 need pillow and pyarrow") from None
 
         table = parquet.read_table(found(folder, "test-*.parquet")).slice(0, count)
         pictures = [Image.open(io.BytesIO(image["bytes"])) for image in table["img"].to_pylist()]

@@ -1,6 +1,6 @@
 //! The resolved configuration of a run: everything its result depends on.
 
-use crate::{cli, run::CONTROL};
+use crate::{cli::Threat, run::CONTROL};
 use anyhow::{Context, Result};
 use attacks::Ball;
 use frameworks::{Averaging, Awp, Framework, OptimizerConfig, Place, Schedule, Setting};
@@ -75,6 +75,11 @@ pub struct Regularizer {
 }
 
 impl Regularizer {
+    /// Whether a term has a weight: else it is none.
+    pub(crate) fn weighs(&self) -> bool {
+        self.intra_clean > 0. || self.intra_class > 0. || self.inter > 0.
+    }
+
     /// I2FR with `options` at `place`.
     pub fn new(options: &I2fr, place: Place) -> Self {
         let I2fr { intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient } = *options;
@@ -130,7 +135,15 @@ impl RunConfig {
     /// # Errors
     /// When a stored configuration holds a norm or radius that is none.
     pub fn ball(&self) -> Result<Ball> {
-        cli::ball(&self.norm, &self.epsilon)
+        Ok(self.threat()?.ball())
+    }
+
+    /// The same, as it was written.
+    ///
+    /// # Errors
+    /// Those of [`RunConfig::ball`].
+    pub fn threat(&self) -> Result<Threat> {
+        Threat::parse(&self.norm, &self.epsilon)
     }
 
     /// The options of its regulariser, if it has one.

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     process,
     sync::{
@@ -185,12 +185,11 @@ pub(crate) fn mentions(path: &Path, text: &str) -> bool {
 /// # Errors
 /// When it is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        // A read-only file system refuses even what is not there.
-        Err(e) if path.symlink_metadata().is_ok() => {
-            Err(e).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
+    let Err(refused) = std::fs::remove_file(path) else { return Ok(()) };
+    // A read-only file system refuses even what is not there.
+    match path.symlink_metadata() {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
+        _ => Err(refused).with_context(|| format!("cannot remove {}", path.display())),
     }
 }
 

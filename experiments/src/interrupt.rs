@@ -24,7 +24,7 @@ impl std::error::Error for Interrupted {}
 /// Signals closer together than this are one: `timeout` and job systems tell a process and then its group.
 const ONE: Duration = Duration::from_millis(500);
 
-/// Catches the signals. A second one ends the process at once, as files are only ever replaced whole.
+/// Catches the signals. A second one, later than [`ONE`], ends the process at once: files are only ever replaced whole.
 pub(crate) fn listen() {
     let mut first = None;
     // Without the handler the process simply ends at the first signal.

@@ -2,12 +2,14 @@
 
 use crate::{
     Usage,
+    cli::Threat,
     export::{CONFIG, ModelConfig},
-    run::Run,
+    run::{Checkpoint, Run},
 };
 use anyhow::{Context, Result};
 use candle::Device;
 use data::Dataset;
+use i2fr::I2fr;
 use models::{Arch, Head, Net, Normalization, checkpoint};
 use std::{fmt::Display, path::Path, str::FromStr};
 
@@ -22,6 +24,10 @@ pub struct Traits {
     pub normalization: Option<Normalization>,
     /// The data set it was trained on.
     pub dataset: Option<data::Name>,
+    /// What it was trained to withstand.
+    pub threat: Option<Threat>,
+    /// The I2FR it was trained with.
+    pub i2fr: Option<I2fr>,
 }
 
 impl Traits {
@@ -33,6 +39,8 @@ impl Traits {
             head: self.head.or(other.head),
             normalization: self.normalization.or(other.normalization),
             dataset: self.dataset.or(other.dataset),
+            threat: self.threat.or(other.threat),
+            i2fr: self.i2fr.or(other.i2fr),
         }
     }
 
@@ -49,7 +57,7 @@ impl Traits {
     /// do.
     ///
     /// # Errors
-    /// When the file is no checkpoint, or what it says makes no sense.
+    /// When the file is no checkpoint, what it says makes no sense, or it is not the one that the record of its run is of.
     pub fn stated(path: &Path) -> Result<Self> {
         let metadata = checkpoint::metadata(path)?;
         let text = |key: &str| metadata.get(key).map(String::as_str);
@@ -59,19 +67,43 @@ impl Traits {
             head: parsed(text("head"), path)?,
             normalization: numbers("mean").zip(numbers("std")).map(|(mean, std)| Normalization { mean, std }),
             dataset: parsed(text("dataset"), path)?,
+            ..Self::default()
         };
-        // A run's weights have its record beside them.
-        let run = path.parent().and_then(|folder| Run::open(folder).ok());
-        let dataset = run.as_ref().map(|run| run.config().dataset.as_str());
-        let within = Self { dataset: within.dataset.or(parsed(dataset, path)?), ..within };
-        let beside = path.with_file_name(CONFIG);
-        let Some(config) = ModelConfig::read(&beside)? else { return Ok(within) };
-        Ok(within.or(Self {
-            arch: parsed(Some(&config.architecture), &beside)?,
-            head: parsed(Some(&config.head), &beside)?,
+        // Only weights that say what they are can be a run's or an export's of ours.
+        let ours = within.arch.is_some();
+        let recorded = if ours { Self::recorded(path)? } else { Self::default() };
+        Ok(within.or(recorded).or(Self::configured(&path.with_file_name(CONFIG))?))
+    }
+
+    /// What the record of the run says, if the weights at `path` are in its folder.
+    fn recorded(path: &Path) -> Result<Self> {
+        let Some(folder) = path.parent().filter(|folder| folder.join("run.json").is_file()) else {
+            return Ok(Self::default());
+        };
+        let run = Run::open(folder)?;
+        for checkpoint in [Checkpoint::Best, Checkpoint::Last].into_iter().filter(|of| run.weights(*of) == path) {
+            run.check_weights(checkpoint).with_context(|| path.display().to_string())?;
+        }
+        let config = run.config();
+        Ok(Self {
+            dataset: parsed(Some(&config.dataset), path)?,
+            threat: Some(config.threat()?),
+            i2fr: config.i2fr()?,
+            ..Self::default()
+        })
+    }
+
+    /// What a `config.json` of ours at `path` says, if it is there.
+    fn configured(path: &Path) -> Result<Self> {
+        let Some(config) = ModelConfig::read(path)? else { return Ok(Self::default()) };
+        Ok(Self {
+            arch: parsed(Some(&config.architecture), path)?,
+            head: parsed(Some(&config.head), path)?,
             normalization: Some(Normalization { mean: config.mean, std: config.std }),
-            dataset: parsed(Some(&config.dataset), &beside)?,
-        }))
+            dataset: parsed(Some(&config.dataset), path)?,
+            threat: Some(Threat::parse(&config.norm, &config.epsilon)?),
+            i2fr: None,
+        })
     }
 }
 

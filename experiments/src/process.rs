@@ -40,8 +40,25 @@ pub fn main<Args: Parser + Sync>(
     out: impl Fn(&Args) -> Option<&Path>,
     work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
 ) -> ExitCode {
+    run(Args::command(), out, work)
+}
+
+/// [`main()`] of a program whose help begins with `about`.
+pub(crate) fn main_about<Args: Parser + Sync>(
+    about: String,
+    out: impl Fn(&Args) -> Option<&Path>,
+    work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
+) -> ExitCode {
+    run(Args::command().about(about), out, work)
+}
+
+fn run<Args: Parser + Sync>(
+    command: Command,
+    out: impl Fn(&Args) -> Option<&Path>,
+    work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
+) -> ExitCode {
     kernels::quiet_candle_threads();
-    let mut command = negative_numbers(Args::command());
+    let mut command = negative_numbers(command);
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     let args = match parsed.and_then(|found| Args::from_arg_matches(&found).map_err(|e| e.format(&mut command))) {
         Ok(args) => args,

@@ -2,10 +2,9 @@
 
 use crate::{
     arsenal,
-    cli::{Epsilon, Optimizer, TrainingArgs},
+    cli::{Optimizer, Threat, TrainingArgs},
     config::RunConfig,
 };
-use attacks::Norm;
 use clap::{ValueEnum, builder::PossibleValue};
 use data::Name;
 use frameworks::Schedule;
@@ -148,7 +147,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     let warm_up = args.eps_warm_up.unwrap_or(usual);
     // Nor does its optimiser leave the constant prediction at their radius.
     let adam = args.optimizer.map_or(grey, |optimizer| optimizer == Optimizer::Adam);
-    let eps = args.eps.clone().unwrap_or_else(|| default_eps(args.norm, grey));
+    let eps = args.eps.clone().unwrap_or_else(|| Threat::usual(args.norm, dataset.shape()[0]).epsilon);
     RunConfig {
         format: 1,
         dataset: dataset.to_string(),
@@ -220,17 +219,6 @@ pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
         (true, 0, few) => few,
         (true, all, few) => few.min(all),
     }
-}
-
-/// The field's usual radius.
-fn default_eps(norm: Norm, grey: bool) -> Epsilon {
-    let text = match (norm, grey) {
-        (Norm::Linf, false) => "8/255",
-        (Norm::Linf, true) => "0.3",
-        (Norm::L2, false) => "0.5",
-        (Norm::L2, true) => "2",
-    };
-    text.parse().expect("a radius in the source is a radius")
 }
 
 impl fmt::Display for Profile {

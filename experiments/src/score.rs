@@ -1,6 +1,8 @@
 //! What an evaluation of one network came to, as files.
 
 use crate::{
+    Usage,
+    cli::Threat,
     evaluation::{Examination, write_examples},
     files,
     report::wilson,
@@ -11,6 +13,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
+/// What RobustBench asks for.
+const REPORT: &str = "robustbench.json";
+
 /// A line of `summary.csv`.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -19,6 +24,10 @@ struct Line<'a> {
     clean_percent: f64,
     robust_percent: f64,
     seconds: f64,
+    norm: &'a str,
+    epsilon: &'a str,
+    dataset: &'a str,
+    architecture: &'a str,
 }
 
 /// A line of `intervals.csv`: 95 % intervals of accuracies, over the choice of test images (Wilson).
@@ -51,7 +60,7 @@ struct StageLine<'a> {
     seconds: f64,
 }
 
-/// What describes the network in `robustbench.json`.
+/// What describes the network in [`REPORT`].
 pub struct About {
     /// As RobustBench calls the model.
     pub name: String,
@@ -63,6 +72,34 @@ pub struct About {
     pub checkpoint_sha256: String,
     /// Whether an audit found that the numbers cannot be trusted; `None` without an audit.
     pub unreliable: Option<bool>,
+}
+
+impl About {
+    /// An error if a report in `out` would be replaced by one of another network or threat model, or files of a run.
+    ///
+    /// # Errors
+    /// [`Usage`].
+    pub fn check_place(&self, out: &Path, threat: &Threat) -> Result<(), Usage> {
+        let place = out.display();
+        if out.join("run.json").is_file() {
+            return Err(Usage(format!("{place} is the folder of a run, whose files stay; choose another with --out")));
+        }
+        let known = std::fs::read(out.join(REPORT)).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        let Some(known) = known else { return Ok(()) };
+        let same = known["measurement"]["checkpoint_sha256"] == self.checkpoint_sha256.as_str()
+            && known["threat_model"] == threat_model(&threat.norm.to_string())
+            && known["eps"] == threat.epsilon.to_string();
+        let text = |key: &str| known[key].as_str().unwrap_or("?").to_owned();
+        let [name, norm, epsilon] = ["name", "threat_model", "eps"].map(text);
+        let what =
+            format!("{place} holds the evaluation of {name} in {norm} {epsilon}; choose another folder with --out");
+        if same { Ok(()) } else { Err(Usage(what)) }
+    }
+}
+
+/// A norm as RobustBench calls it.
+fn threat_model(norm: &str) -> &'static str {
+    if norm == "l2" { "L2" } else { "Linf" }
 }
 
 /// An outcome as one line for a reader.
@@ -97,6 +134,10 @@ pub fn write(out: &Path, examination: &Examination<'_>, outcomes: &[Outcome], ab
             clean_percent,
             robust_percent: outcome.percent(),
             seconds: outcome.seconds,
+            norm: &examination.place.norm,
+            epsilon: &examination.place.epsilon,
+            dataset: &about.dataset,
+            architecture: &about.architecture,
         })
         .collect();
     files::write_csv(&out.join("summary.csv"), &summary)?;
@@ -106,7 +147,7 @@ pub fn write(out: &Path, examination: &Examination<'_>, outcomes: &[Outcome], ab
     write_examples(&out.join("examples.csv"), examination.test, outcomes)?;
     write_stages(out, examination, outcomes)?;
     let json = robustbench(examination, outcomes, about);
-    files::write(&out.join("robustbench.json"), &serde_json::to_vec_pretty(&json)?)
+    files::write(&out.join(REPORT), &serde_json::to_vec_pretty(&json)?)
 }
 
 fn write_stages(out: &Path, examination: &Examination<'_>, outcomes: &[Outcome]) -> Result<()> {
@@ -145,12 +186,11 @@ fn robustbench(examination: &Examination<'_>, outcomes: &[Outcome], about: &Abou
     let percent = |outcome: &Outcome| Value::from(format!("{:.2}", outcome.percent()));
     let of = |attack: &str| outcomes.iter().find(|outcome| outcome.attack == attack).map_or(Value::Null, percent);
     let attacks: Map<String, Value> = outcomes.iter().map(|o| (o.attack.clone(), json!(Interval::of(o)))).collect();
-    let norm = if examination.place.norm == "l2" { "L2" } else { "Linf" };
     json!({
         "name": about.name,
         "dataset": about.dataset,
         "architecture": about.architecture,
-        "threat_model": norm,
+        "threat_model": threat_model(&examination.place.norm),
         "eps": examination.place.epsilon,
         "clean_acc": of(CLEAN),
         "autoattack_acc": of("autoattack"),

@@ -1,6 +1,6 @@
 //! What attacks have come to, example by example: kept in a file from the moment it is known.
 
-use crate::{cli, files};
+use crate::{cli::Threat, files};
 use anyhow::{Context, Result};
 use attacks::Ball;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ impl Place {
     /// # Errors
     /// When the norm or the radius is none.
     pub fn ball(&self) -> Result<Ball> {
-        cli::ball(&self.norm, &self.epsilon)
+        Ok(Threat::parse(&self.norm, &self.epsilon)?.ball())
     }
 }
 
@@ -69,7 +69,7 @@ impl Outcome {
         100. * self.standing() as f64 / self.correct.len().max(1) as f64
     }
 
-    /// The same on the first `examples` alone.
+    /// The same on the first `examples` alone; `seconds` stay those of all.
     #[must_use]
     pub fn of_the_first(&self, examples: usize) -> Self {
         Self { correct: self.correct.iter().take(examples).copied().collect(), ..self.clone() }
@@ -130,24 +130,28 @@ impl Verdicts {
         Some(Outcome { attack: attack.into(), seconds, correct })
     }
 
-    /// The same on as many images as it was asked for, but at most `wanted` (0: any number).
+    /// The same on as many images as anything there was asked for in full, but at most `wanted` (0: any number): an
+    /// evaluation of more that was interrupted, or of which a stage was asked about some alone, counts as far as that.
     pub fn outcome_at_most(&self, place: &Place, attack: &str, stages: &[String], wanted: usize) -> Option<Outcome> {
-        if wanted > 0
-            && let Some(outcome) = self.outcome(place, attack, stages, wanted)
-        {
-            return Some(outcome);
+        let known = self.known(place, stages);
+        let asked = self.lines.iter().filter(|line| is(line, place, &line.attack)).map(|line| line.examples);
+        let asked = asked.chain([wanted]).filter(|asked| (1..=known).contains(asked));
+        let most = asked.filter(|asked| wanted == 0 || *asked <= wanted).max()?;
+        self.outcome(place, attack, stages, most)
+    }
+
+    /// The same on all images up to the first of which it is not known.
+    pub fn outcome_so_far(&self, place: &Place, attack: &str, stages: &[String]) -> Option<Outcome> {
+        match self.known(place, stages) {
+            0 => None,
+            known => self.outcome(place, attack, stages, known),
         }
+    }
+
+    /// Of how many images, from the first on, it is known what all `stages` leave.
+    fn known(&self, place: &Place, stages: &[String]) -> usize {
         let lines = self.sequence(place, stages);
-        let mut asked = lines[0]?.examples;
-        for (i, line) in lines.iter().enumerate() {
-            // A stage was asked nothing about those whom the stages before it had broken.
-            let broken = |of: &usize| verdict(&lines[..i], *of) == Some(false);
-            if let Some(line) = line.filter(|line| !(line.examples..asked).all(|of| broken(&of))) {
-                asked = line.examples;
-            }
-        }
-        // Fewer than `wanted`, all of which would have been found above.
-        if asked == 0 { None } else { self.outcome(place, attack, stages, asked) }
+        (0..).find(|&i| verdict(&lines, i).is_none()).expect("lines end")
     }
 
     /// What each of `stages` did to what those before it left of the first `examples` test images.

@@ -26,7 +26,7 @@ impl FromStr for Norm {
     type Err = String;
 
     fn from_str(s: &str) -> std::result::Result<Self, String> {
-        match s {
+        match s.to_lowercase().as_str() {
             "linf" => Ok(Self::Linf),
             "l2" => Ok(Self::L2),
             _ => Err(format!("unknown norm `{s}`; known: linf, l2")),

@@ -95,6 +95,13 @@ impl Dataset {
         (0..self.len()).map(|i| self.label(i)).collect()
     }
 
+    /// How many examples each class has, in label order.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes()];
+        (0..self.len()).for_each(|i| counts[self.label(i) as usize] += 1);
+        counts
+    }
+
     /// Where the example at position `i` stood in the original split: the `example` of its random
     /// [`Key`]s, the same in every subset.
     ///

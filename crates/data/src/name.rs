@@ -107,10 +107,12 @@ impl fmt::Display for Name {
 impl FromStr for Name {
     type Err = Error;
 
+    /// Case, hyphens and underscores do not matter: `CIFAR-10` is `cifar10`.
     fn from_str(given: &str) -> Result<Self, Error> {
+        let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
         Self::ALL
             .into_iter()
-            .find(|name| name.as_str() == given)
+            .find(|name| plain(name.as_str()) == plain(given))
             .ok_or_else(|| Error::UnknownName { given: given.to_owned() })
     }
 }

@@ -120,7 +120,16 @@ impl fmt::Display for Arch {
             (_, Some((name, _))) => f.write_str(name),
             (Self::CifarResNet(depth), None) => write!(f, "resnet{depth}"),
             (Self::WideResNet(depth, widen), None) => write!(f, "wrn-{depth}-{widen}"),
-            (other, None) => write!(f, "{other:?}"),
+            // A new variant without its line above is for the compiler to tell.
+            (
+                Self::Tiny
+                | Self::ResNet18
+                | Self::PreActResNet18
+                | Self::FastPreActResNet18
+                | Self::MnistCnn
+                | Self::LeNet5,
+                None,
+            ) => unreachable!("it is named above"),
         }
     }
 }
@@ -136,8 +145,10 @@ pub struct UnknownArch(String);
 impl FromStr for Arch {
     type Err = UnknownArch;
 
-    fn from_str(name: &str) -> std::result::Result<Self, UnknownArch> {
-        let unknown = || UnknownArch(name.into());
+    /// Case does not matter.
+    fn from_str(given: &str) -> std::result::Result<Self, UnknownArch> {
+        let unknown = || UnknownArch(given.into());
+        let name = given.to_lowercase();
         if let Some((_, arch)) = NAMED.iter().find(|(known, _)| *known == name) {
             return Ok(*arch);
         }

@@ -19,7 +19,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Lists the data sets, gets and checks them, and shows what is in them.
 #[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 struct Args {
     #[command(subcommand)]
     what: What,

@@ -14,8 +14,8 @@ use experiments::{
     Usage,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Weights, at_least_one},
-    evaluation::Examination,
+    cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Threat, Weights, at_least_one, said},
+    evaluation::{Examination, read_attacks},
     files,
     lock::Lock,
     network::{self, Traits},
@@ -24,6 +24,7 @@ use experiments::{
     score::{self, About},
     verdicts::{CLEAN, Place, Verdicts},
 };
+use i2fr::I2fr;
 use kernels::Precision;
 use models::{Arch, Head, Model, Net, Normalization};
 use std::{
@@ -35,9 +36,9 @@ use std::{
 
 /// Evaluates a checkpoint on clean and attacked test images.
 #[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 struct Args {
-    /// Weights: safetensors, or a PyTorch .pt/.pth/.th state dict; on the Hub, hf://OWNER/REPO/FILE@REVISION
+    /// Weights: safetensors, or a PyTorch .pt/.pth/.th state dict; the folder of a run or an export; on the Hub, hf://OWNER/REPO/FILE@REVISION
     #[arg(long, value_name = "FILE")]
     checkpoint: Weights,
     /// Architecture of the weights [default: the checkpoint's, where it or the config.json beside it says so]
@@ -52,12 +53,12 @@ struct Args {
     /// Where its files are
     #[command(flatten)]
     source: SourceArgs,
-    /// Norm of the threat model: linf, l2
-    #[arg(long, default_value = "linf")]
-    norm: Norm,
-    /// Radius of the threat model in pixel units
-    #[arg(long, default_value = "8/255")]
-    eps: Epsilon,
+    /// Norm of the threat model: linf, l2 [default: the one it was trained for, else linf]
+    #[arg(long)]
+    norm: Option<Norm>,
+    /// Radius of the threat model in pixel units [default: the one it was trained for, else in linf 8/255 (0.3 on grey images) and in l2 0.5 (2)]
+    #[arg(long)]
+    eps: Option<Epsilon>,
     /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, apgd-ce, apgd-dlr, apgd-scaled-ce, apgd-t, fab, fab-t, square, noise, autoattack (also -plus, -rand), adaptive (also its stages: pgd-i2fr, apgd-i2fr, apgd-ce-i2fr, match-features), transfer; clean accuracy is always reported
     #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
@@ -67,7 +68,7 @@ struct Args {
     /// Seed of the attacks' random starts
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// What `adaptive` ascends: what the network was trained with, where it was
+    /// What `adaptive` ascends, if not what the network was trained with
     #[command(flatten)]
     i2fr: TermArgs,
     #[command(flatten)]
@@ -96,8 +97,9 @@ struct Args {
 }
 
 fn known(attack: &str) -> Result<String> {
-    arsenal::stages(attack, Some("any"))?;
-    Ok(attack.into())
+    let attack = attack.to_lowercase();
+    arsenal::stages(&attack, Some("any"))?;
+    Ok(attack)
 }
 
 fn main() -> ExitCode {
@@ -117,7 +119,7 @@ fn evaluate(args: &Args) -> Result<()> {
     }
     let ascends =
         |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
-    if !args.i2fr.are_usual() && !args.audit && !attacks.iter().any(ascends) {
+    if !args.i2fr.are_silent() && !args.audit && !attacks.iter().any(ascends) {
         let unused = "--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them";
         return Err(Usage(unused.into()).into());
     }
@@ -125,15 +127,17 @@ fn evaluate(args: &Args) -> Result<()> {
     let load = |name| Ok::<_, anyhow::Error>(args.source.load_noting_gaps(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
     let (path, stated) = args.opened(&args.checkpoint, "--checkpoint")?;
-    let given = Traits { arch: args.arch, head: args.head, normalization: args.normalization(), dataset: None };
-    let traits = given.or(stated);
+    let (arch, head, normalization) = (args.arch, args.head, args.normalization());
+    let traits = Traits { arch, head, normalization, ..Traits::default() }.or(stated);
     let arch = traits.architecture(&path)?;
     let all = match chosen {
         Some(all) => all,
         None => load(traits.dataset.unwrap_or(data::Name::Cifar10))?,
     };
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
-    let ground = Ground { args, test: &all, device: &device };
+    let threat = args.threat(traits.threat.clone(), all.shape()[0])?;
+    let i2fr = args.i2fr.over(&traits.i2fr.clone().unwrap_or_default());
+    let ground = Ground { args, test: &all, device: &device, threat: &threat, i2fr: &i2fr };
     let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
     let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
     let surrogate = ground.surrogate(&usual)?;
@@ -148,12 +152,24 @@ fn evaluate(args: &Args) -> Result<()> {
         checkpoint_sha256: sha256(&std::fs::read(&path)?),
         unreliable: None,
     };
+    about.check_place(&args.out, &threat)?;
+    let images = format!("the first {examples} of {} test images of {}", all.len(), all.name());
+    let ascended = match said(&i2fr) {
+        other if other.is_empty() => String::new(),
+        other => format!("; adaptive ascends I2FR with{other}"),
+    };
+    print_line(format_args!("{}: {arch}, {threat}, {images}{ascended}", about.name))?;
 
     let mut seen = BTreeSet::new();
     let mut outcomes = Vec::new();
     // The audit is written last: an older report that has one is complete, and stays until this one is.
-    let unfinished = !args.out.join("audit.csv").is_file();
-    for attack in std::iter::once(CLEAN).chain(attacks).filter(|name| seen.insert(*name)) {
+    let last = args.out.join("audit.csv");
+    let unfinished = !last.is_file();
+    let earlier = read_attacks(&args.out.join("examples.csv"));
+    let known = |attack: &&str| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
+    // What an earlier evaluation of the same has in its report stays there.
+    let earlier: Vec<&str> = earlier.iter().map(String::as_str).filter(known).collect();
+    for attack in std::iter::once(CLEAN).chain(attacks).chain(earlier).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
         print_line(score::line(&outcome))?;
         outcomes.push(outcome);
@@ -171,21 +187,32 @@ fn evaluate(args: &Args) -> Result<()> {
         about: &format!("{arch}; seed {}", args.seed),
         model: &model,
         data: &all.first(examples),
-        ball: args.eps.ball(args.norm),
+        ball: threat.ball(),
         device: &device,
         control: control.map(|percent| ("an undefended network", percent)),
     };
     let mut evidence = Examined { examination: &mut examination, examples, measure: args.audit };
     let audit = Audit::of(&subject, &mut evidence)?;
-    audit.write(&args.out.join("audit"))?;
     print_line(format_args!("audit: {}", audit.summary()))?;
     // What was only measured on the way may tell against it, but not in its favour.
     let failed = audit.verdict() == Verdict::Fail;
     about.unreliable = (args.audit || failed).then_some(failed);
-    score::write(&args.out, &examination, &outcomes, &about)
+    files::remove(&last)?;
+    score::write(&args.out, &examination, &outcomes, &about)?;
+    audit.write(&args.out.join("audit"))
 }
 
 impl Args {
+    /// The threat model: as given, else as the network was trained for, else the usual one for images of `channels`.
+    fn threat(&self, trained: Option<Threat>, channels: usize) -> Result<Threat> {
+        let norm = self.norm.or(trained.as_ref().map(|threat| threat.norm)).unwrap_or(Norm::Linf);
+        let trained = trained.filter(|threat| threat.norm == norm);
+        let usual = trained.unwrap_or_else(|| Threat::usual(norm, channels));
+        let threat = Threat { epsilon: self.eps.clone().unwrap_or(usual.epsilon), norm };
+        threat.check()?;
+        Ok(threat)
+    }
+
     /// The file of weights that `option` names, once it is on this machine, and what it says of itself.
     fn opened(&self, weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
         let path = weights.fetch(self.source.offline)?;
@@ -204,6 +231,8 @@ struct Ground<'a> {
     args: &'a Args,
     test: &'a Dataset,
     device: &'a candle::Device,
+    threat: &'a Threat,
+    i2fr: &'a I2fr,
 }
 
 impl<'a> Ground<'a> {
@@ -221,14 +250,14 @@ impl<'a> Ground<'a> {
             place: self.place(path, net)?,
             seed: self.args.seed,
             device: self.device,
-            arsenal: Arsenal::new(self.test, self.device, Some(self.args.i2fr.i2fr()), surrogate),
+            arsenal: Arsenal::new(self.test, self.device, Some(self.i2fr.clone()), surrogate),
             verdicts: Verdicts::read(self.args.out.join("evaluations.csv"))?,
         })
     }
 
     /// Where verdicts are kept: they depend on everything that the name says or the hash was made of.
     fn place(&self, path: &Path, net: &Net) -> Result<Place> {
-        let Args { seed, norm, eps, .. } = self.args;
+        let (seed, Threat { norm, epsilon }) = (self.args.seed, self.threat);
         let (weights, arch, dataset) = (sha256(&std::fs::read(path)?), net.arch(), self.test.name());
         let (normalization, images) = (net.normalization(), self.test.sha256());
         // What computes, as its bits are its own.
@@ -241,10 +270,10 @@ impl<'a> Ground<'a> {
         if net.head() != Head::Linear {
             of += &format!(" {}", net.head());
         }
-        of += &self.args.i2fr.said();
+        of += &said(self.i2fr);
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let checkpoint = format!("{file} {}", &sha256(of.as_bytes())[..10]);
-        Ok(Place { checkpoint, norm: norm.to_string(), epsilon: eps.to_string() })
+        Ok(Place { checkpoint, norm: norm.to_string(), epsilon: epsilon.to_string() })
     }
 
     /// Another network than the one under evaluation: as given, else as it says, else as usual.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
 #[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 struct Args {
     /// Framework: standard, pgd-at, mixed-at, trades, mart, alp, fast-at, friendly-at, adr, tla, pcl, he, feature-scattering
     #[arg(long, value_parser = known)]
@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn known(name: &str) -> Result<&'static str, String> {
-    let found = frameworks::ALL.iter().find(|(known, _)| *known == name);
+    let found = frameworks::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     let names = || frameworks::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     found.map(|(name, _)| *name).ok_or_else(|| format!("unknown framework; known: {}", names()))
 }

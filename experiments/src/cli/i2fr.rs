@@ -13,7 +13,15 @@ fn i2fr_option(s: &str, set: impl FnOnce(&mut I2fr, f64)) -> Result<f64, String>
     options.objective().map(|_| value).map_err(|e| one_line(&e.to_string()))
 }
 
-fn weight(s: &str) -> Result<f64, String> {
+fn intra_clean(s: &str) -> Result<f64, String> {
+    i2fr_option(s, |options, value| options.intra_clean = value)
+}
+
+fn intra_class(s: &str) -> Result<f64, String> {
+    i2fr_option(s, |options, value| options.intra_class = value)
+}
+
+fn inter(s: &str) -> Result<f64, String> {
     i2fr_option(s, |options, value| options.inter = value)
 }
 
@@ -50,21 +58,21 @@ pub enum ClassReference {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "I2FR")]
 pub struct TermArgs {
-    /// Weight of the distance to the own clean image
-    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().intra_clean)]
-    pub i2fr_intra_clean: f64,
-    /// Weight of the distance to the own class
-    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().intra_class)]
-    pub i2fr_intra_class: f64,
-    /// Weight of the closeness to other classes
-    #[arg(long, value_name = "W", value_parser = weight, default_value_t = I2fr::default().inter)]
-    pub i2fr_inter: f64,
-    /// Squared distance at which another class is far enough
-    #[arg(long, value_name = "M", value_parser = margin, default_value_t = I2fr::default().margin)]
-    pub i2fr_margin: f64,
-    /// Features: l2 (divided by their norm) or raw
-    #[arg(long, value_name = "F", value_enum, default_value_t = Features::L2)]
-    pub i2fr_features: Features,
+    /// Weight of the distance to the own clean image [default: 1]
+    #[arg(long, value_name = "W", value_parser = intra_clean)]
+    pub i2fr_intra_clean: Option<f64>,
+    /// Weight of the distance to the own class [default: 0.5]
+    #[arg(long, value_name = "W", value_parser = intra_class)]
+    pub i2fr_intra_class: Option<f64>,
+    /// Weight of the closeness to other classes [default: 1]
+    #[arg(long, value_name = "W", value_parser = inter)]
+    pub i2fr_inter: Option<f64>,
+    /// Squared distance at which another class is far enough [default: 1]
+    #[arg(long, value_name = "M", value_parser = margin)]
+    pub i2fr_margin: Option<f64>,
+    /// Features: l2 (divided by their norm) or raw [default: l2]
+    #[arg(long, value_name = "F", value_enum, hide_possible_values = true)]
+    pub i2fr_features: Option<Features>,
 }
 
 /// Options of the regulariser in training.
@@ -88,39 +96,41 @@ pub struct I2frArgs {
 }
 
 impl TermArgs {
-    /// Whether they are I2FR as the abstract is read.
-    pub fn are_usual(&self) -> bool {
-        self.i2fr() == I2fr::default()
+    /// Whether none of them was given.
+    pub fn are_silent(&self) -> bool {
+        let Self { i2fr_intra_clean, i2fr_intra_class, i2fr_inter, i2fr_margin, i2fr_features } = self;
+        [i2fr_intra_clean, i2fr_intra_class, i2fr_inter, i2fr_margin].iter().all(|given| given.is_none())
+            && i2fr_features.is_none()
     }
 
-    /// What differs from that, as one types it: ` --i2fr-inter 2`.
-    pub fn said(&self) -> String {
-        let (ours, usual) = (self.i2fr(), I2fr::default());
-        let number = |option: &str, ours: f64, usual: f64| match ours == usual {
-            true => String::new(),
-            false => format!(" --i2fr-{option} {ours}"),
-        };
-        [
-            number("intra-clean", ours.intra_clean, usual.intra_clean),
-            number("intra-class", ours.intra_class, usual.intra_class),
-            number("inter", ours.inter, usual.inter),
-            number("margin", ours.margin, usual.margin),
-            if ours.normalize { "" } else { " --i2fr-features raw" }.to_owned(),
-        ]
-        .concat()
-    }
-
-    /// The regulariser they describe, otherwise as usual.
-    pub fn i2fr(&self) -> I2fr {
+    /// `usual` with what was given.
+    pub fn over(&self, usual: &I2fr) -> I2fr {
         I2fr {
-            intra_clean: self.i2fr_intra_clean,
-            intra_class: self.i2fr_intra_class,
-            inter: self.i2fr_inter,
-            margin: self.i2fr_margin,
-            normalize: self.i2fr_features == Features::L2,
-            ..I2fr::default()
+            intra_clean: self.i2fr_intra_clean.unwrap_or(usual.intra_clean),
+            intra_class: self.i2fr_intra_class.unwrap_or(usual.intra_class),
+            inter: self.i2fr_inter.unwrap_or(usual.inter),
+            margin: self.i2fr_margin.unwrap_or(usual.margin),
+            normalize: self.i2fr_features.map_or(usual.normalize, |features| features == Features::L2),
+            ..usual.clone()
         }
     }
+}
+
+/// What differs in the terms of `ours` from I2FR as the abstract is read, as one types it: ` --i2fr-inter 2`.
+pub fn said(ours: &I2fr) -> String {
+    let usual = I2fr::default();
+    let number = |option: &str, ours: f64, usual: f64| match ours == usual {
+        true => String::new(),
+        false => format!(" --i2fr-{option} {ours}"),
+    };
+    [
+        number("intra-clean", ours.intra_clean, usual.intra_clean),
+        number("intra-class", ours.intra_class, usual.intra_class),
+        number("inter", ours.inter, usual.inter),
+        number("margin", ours.margin, usual.margin),
+        if ours.normalize { "" } else { " --i2fr-features raw" }.to_owned(),
+    ]
+    .concat()
 }
 
 impl I2frArgs {
@@ -149,7 +159,30 @@ impl I2frArgs {
             Reference::RunningMeans { decay } => format!(" --i2fr-reference running-means --i2fr-decay {decay}"),
         };
         let constant = if ours.clean_gradient { "" } else { " --i2fr-clean-constant" };
-        [place, self.terms.said(), reference, constant.to_owned()].concat()
+        [place, said(&ours), reference, constant.to_owned()].concat()
+    }
+
+    /// Each option that is not as usual, and all but it.
+    pub(crate) fn each_silenced(&self) -> Vec<(&'static str, Self)> {
+        type Silence = fn(&mut I2frArgs);
+        let silences: [(&str, Silence); 9] = [
+            ("--i2fr-place", |args| args.i2fr_place = Place::Both),
+            ("--i2fr-intra-clean", |args| args.terms.i2fr_intra_clean = None),
+            ("--i2fr-intra-class", |args| args.terms.i2fr_intra_class = None),
+            ("--i2fr-inter", |args| args.terms.i2fr_inter = None),
+            ("--i2fr-margin", |args| args.terms.i2fr_margin = None),
+            ("--i2fr-features", |args| args.terms.i2fr_features = None),
+            ("--i2fr-reference", |args| args.i2fr_reference = ClassReference::Pairs),
+            ("--i2fr-decay", |args| args.i2fr_decay = None),
+            ("--i2fr-clean-constant", |args| args.i2fr_clean_constant = false),
+        ];
+        let silenced = silences.map(|(option, silence)| {
+            let mut silent = self.clone();
+            silence(&mut silent);
+            (option, silent)
+        });
+        let matters = |(_, silent): &(_, Self)| silent.i2fr() != self.i2fr() || silent.i2fr_place != self.i2fr_place;
+        silenced.into_iter().filter(matters).collect()
     }
 
     /// The regulariser they describe.
@@ -161,7 +194,30 @@ impl I2frArgs {
                 ClassReference::RunningMeans => Reference::RunningMeans { decay: self.i2fr_decay.unwrap_or(0.9) },
             },
             clean_gradient: !self.i2fr_clean_constant,
-            ..self.terms.i2fr()
+            ..self.terms.over(&I2fr::default())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        terms: TermArgs,
+    }
+
+    #[test]
+    fn help_says_the_defaults() {
+        let help = Line::command().render_long_help().to_string();
+        let I2fr { intra_clean, intra_class, inter, margin, normalize, .. } = I2fr::default();
+        assert!(normalize && help.contains("[default: l2]"), "{help}");
+        for default in [intra_clean, intra_class, inter, margin] {
+            assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+        }
+        assert_eq!(help.matches("[default: 1]").count(), 3, "{help}");
     }
 }

@@ -5,7 +5,7 @@ mod i2fr;
 mod source;
 mod weights;
 
-use crate::profile::Profile;
+use crate::{Usage, profile::Profile};
 use attacks::{Ball, Norm};
 use clap::{Args, ValueEnum};
 use data::Name;
@@ -14,7 +14,7 @@ use models::Arch;
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 pub use device::DeviceArgs;
-pub use i2fr::{ClassReference, Features, I2frArgs, TermArgs};
+pub use i2fr::{ClassReference, Features, I2frArgs, TermArgs, said};
 pub use source::SourceArgs;
 pub use weights::Weights;
 
@@ -29,11 +29,6 @@ impl Epsilon {
     /// In pixel units.
     pub fn value(&self) -> f64 {
         self.value
-    }
-
-    /// The ball of this radius.
-    pub fn ball(&self, norm: Norm) -> Ball {
-        Ball { norm, eps: self.value }
     }
 }
 
@@ -62,14 +57,60 @@ impl FromStr for Epsilon {
     }
 }
 
-/// The threat model of a norm and a radius as they were written.
-///
-/// # Errors
-/// When either is none.
-pub(crate) fn ball(norm: &str, epsilon: &str) -> anyhow::Result<Ball> {
-    let norm: Norm = norm.parse().map_err(anyhow::Error::msg)?;
-    let epsilon: Epsilon = epsilon.parse().map_err(anyhow::Error::msg)?;
-    Ok(epsilon.ball(norm))
+/// A norm and a radius as they were written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threat {
+    /// The norm.
+    pub norm: Norm,
+    /// The radius.
+    pub epsilon: Epsilon,
+}
+
+impl Threat {
+    /// That of `norm` and `epsilon`.
+    ///
+    /// # Errors
+    /// When either is none.
+    pub fn parse(norm: &str, epsilon: &str) -> anyhow::Result<Self> {
+        let norm: Norm = norm.parse().map_err(anyhow::Error::msg)?;
+        Ok(Self { norm, epsilon: epsilon.parse().map_err(anyhow::Error::msg)? })
+    }
+
+    /// All images within it.
+    pub fn ball(&self) -> Ball {
+        Ball { norm: self.norm, eps: self.epsilon.value }
+    }
+
+    /// That of the field for images of so many channels, in `norm`.
+    pub fn usual(norm: Norm, channels: usize) -> Self {
+        let text = match (norm, channels) {
+            (Norm::Linf, 1) => "0.3",
+            (Norm::Linf, _) => "8/255",
+            (Norm::L2, 1) => "2",
+            (Norm::L2, _) => "0.5",
+        };
+        Self { norm, epsilon: text.parse().expect("a radius in the source is a radius") }
+    }
+
+    /// An error if no image is outside of it: a radius in grey levels, most likely.
+    ///
+    /// # Errors
+    /// [`Usage`].
+    pub fn check(&self) -> Result<(), Usage> {
+        let Self { norm, epsilon } = self;
+        if *norm == Norm::Linf && epsilon.value > 1. {
+            let what =
+                format!("--eps {epsilon} holds every image, as pixels are in [0, 1]; eight grey levels are 8/255");
+            return Err(Usage(what));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Threat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.norm, self.epsilon)
+    }
 }
 
 /// One of several parts of a grid, counted from 1.

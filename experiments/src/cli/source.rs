@@ -4,7 +4,7 @@ use crate::interrupt::{self, Interrupted};
 use anyhow::Result;
 use clap::Args;
 use data::{Name, Source, Splits};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the files of a data set are.
 #[derive(Args, Clone, Debug)]
@@ -26,17 +26,29 @@ impl SourceArgs {
         self.source().load(name, 0).map_err(said)
     }
 
-    /// Loads `name` to train or attack on, and says so if the copy lacks images: an original may lack batches.
+    /// Loads `name` to train or attack on, and says so if the copy is not whole: an original may lack batches.
     ///
     /// # Errors
-    /// Those of [`SourceArgs::load`].
+    /// Those of [`SourceArgs::load`], and when its classes are those of another data set.
     pub fn load_noting_gaps(&self, name: Name) -> Result<Splits> {
         let splits = self.load(name)?;
-        for (split, here, published) in
-            [("training", &splits.train, name.train_len()), ("test", &splits.test, name.test_len())]
-        {
-            if here.len() != published {
-                tracing::warn!("{name}: this copy has {} of {published} {split} images", here.len());
+        let parts = [("training", &splits.train), ("test", &splits.test)];
+        for (i, (split, here)) in parts.into_iter().enumerate() {
+            let (counts, published) = (here.class_counts(), name.class_counts());
+            let (len, whole) = (here.len(), published[i].iter().sum::<usize>());
+            if len != whole {
+                tracing::warn!("{name}: this copy has {len} of {whole} {split} images");
+            } else if counts != published[i] {
+                let others = Name::ALL.into_iter().filter(|other| other.shape() == name.shape());
+                if let Some(other) =
+                    others.filter(|other| *other != name).find(|other| other.class_counts()[i] == counts)
+                {
+                    let place = self.data_dir.as_deref().unwrap_or(Path::new("the cache")).display();
+                    anyhow::bail!("{place}: its {split} images are those of {other}, not of {name}, class by class");
+                }
+                tracing::warn!(
+                    "{name}: this copy has other numbers of {split} images of its classes than the published one"
+                );
             }
         }
         Ok(splits)

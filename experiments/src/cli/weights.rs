@@ -1,19 +1,22 @@
 //! Where weights are: a file on this machine, or one of the Hub.
 
 use crate::{
-    export::CONFIG,
+    export::{CONFIG, WEIGHTS},
     interrupt::{self, Interrupted},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hub::{Hub, Repository};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 const SCHEME: &str = "hf://";
 
+/// What the weights of a run and of an export are called; `--checkpoint` may be either's folder.
+const OURS: [&str; 2] = ["best.safetensors", WEIGHTS];
+
 /// A file of weights as the command line names it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Weights {
-    /// On this machine.
+    /// On this machine: a file, or the folder of a run or an export.
     Local(PathBuf),
     /// In a model repository of the Hub: `hf://OWNER/REPO/FILE@REVISION`; without a revision, `main`.
     Hub {
@@ -39,9 +42,13 @@ impl Weights {
     /// `offline` leaves both to the Hub's cache.
     ///
     /// # Errors
-    /// When the Hub does not give it, or the user interrupts.
+    /// When a folder here holds no weights of ours, the Hub does not give the file, or the user interrupts.
     pub fn fetch(&self, offline: bool) -> Result<PathBuf> {
         match self {
+            Self::Local(path) if path.is_dir() => {
+                let found = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
+                found.with_context(|| format!("{self}: not a file of weights, nor a folder with {}", OURS.join(" or ")))
+            }
             Self::Local(path) => Ok(path.clone()),
             Self::Hub { repository, path, revision } => {
                 let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();

@@ -36,8 +36,7 @@ pub fn verify(splits: &Splits) -> Findings {
 
 impl Findings {
     fn look_at(&mut self, part: &str, set: &Dataset, expected: &[usize], published: Option<&str>) {
-        let mut counts = vec![0; set.classes()];
-        set.labels().iter().for_each(|&label| counts[label as usize] += 1);
+        let counts = set.class_counts();
         let (least, most) = (counts.iter().min().unwrap_or(&0), counts.iter().max().unwrap_or(&0));
         let each = if least == most { least.to_string() } else { format!("{least} to {most}") };
         self.lines.push(format!("{part}: {} images, {each} of each class", set.len()));

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     grid::{
-        Grid, TableArgs,
+        self, Grid, TableArgs,
         trained::{Answer, Measurement, Number, Subject},
     },
     pictures::{ATTACK, Scene},
@@ -73,7 +73,7 @@ pub struct Distribution(pub Grid);
 impl Distribution {
     /// The whole binary.
     pub fn main(self) -> ExitCode {
-        crate::main(|args: &TableArgs| Some(args.training.out.as_path()), |args| self.work(args))
+        grid::main(self.0.name, self.0.caption, |args| self.work(args))
     }
 
     fn work(mut self, args: &TableArgs) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::{alone, conditions, heading, heat::Heat, line, mean, paired, rule, shown, title, write_pictures};
 use crate::{
     arsenal, files,
-    grid::{Goal, Grid, Survey, TableArgs, column_label},
+    grid::{self, Goal, Grid, Survey, TableArgs, column_label},
     process::Usage,
     report::{Paired, Row, Summary, Table, caption::signed, differences::significant, markdown::escape},
     run::{Run, Split},
@@ -45,20 +45,17 @@ struct Example {
 impl Classes {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                if args.split != Split::Test {
-                    return Err(Usage(format!("--split: {} shows test images", self.0.name)).into());
-                }
-                self.0.regenerate(args, Goal::Numbers, |Table { rows, cells, .. }| {
-                    let Grid { name, caption, .. } = self.0;
-                    let survey = Survey { name, caption, rows: rows.clone(), cells: cells.clone() };
-                    survey.write_cells(&args.training.out)?;
-                    show(&survey, &self.0.columns(args)?, args)
-                })
-            },
-        )
+        grid::main(self.0.name, self.0.caption, |args| {
+            if args.split != Split::Test {
+                return Err(Usage(format!("--split: {} shows test images", self.0.name)).into());
+            }
+            self.0.regenerate(args, Goal::Numbers, |Table { rows, cells, .. }| {
+                let Grid { name, caption, .. } = self.0;
+                let survey = Survey { name, caption, rows: rows.clone(), cells: cells.clone() };
+                survey.write_cells(&args.training.out)?;
+                show(&survey, &self.0.columns(args)?, args)
+            })
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli::Epsilon,
     files,
-    grid::{Grid, Question, Survey, TableArgs},
+    grid::{self, Grid, Question, Survey, TableArgs},
     report::{Cell, Row, markdown::escape},
     run::{Checkpoint, Run, Split},
     verdicts::CLEAN,
@@ -103,16 +103,13 @@ pub struct Curves {
 impl Curves {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                self.grid.survey(
-                    args,
-                    |run: &Run, _: &[&Run]| self.questions(&run.config().epsilon, args.checkpoint),
-                    |survey| self.show(survey, args),
-                )
-            },
-        )
+        grid::main(self.grid.name, self.grid.caption, |args| {
+            self.grid.survey(
+                args,
+                |run: &Run, _: &[&Run]| self.questions(&run.config().epsilon, args.checkpoint),
+                |survey| self.show(survey, args),
+            )
+        })
     }
 
     fn questions(&self, epsilon: &str, checkpoint: Checkpoint) -> Result<Vec<Question>> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     files,
     findings::EpochLine,
-    grid::{Grid, Question, Survey, TableArgs, column_label},
+    grid::{self, Grid, Question, Survey, TableArgs, column_label},
     process::Usage,
     report::{
         Cell, Row, Summary,
@@ -55,24 +55,21 @@ type Measured = fn(&Line) -> f64;
 impl Epochs {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                if args.checkpoint == Checkpoint::Last {
-                    return Err(Usage(format!("--checkpoint last: {} shows both", self.0.name)).into());
-                }
-                let attacks = self.0.columns(args)?;
-                let questions = |run: &Run, _: &[&Run]| {
-                    let question = |attack: &&str, checkpoint| {
-                        let (attack, epsilon) = ((*attack).into(), run.config().epsilon.clone());
-                        Question { attack, epsilon, split: Split::Test, checkpoint, source: None }
-                    };
-                    let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
-                    Ok(BOTH.into_iter().flat_map(asked).collect())
+        grid::main(self.0.name, self.0.caption, |args| {
+            if args.checkpoint == Checkpoint::Last {
+                return Err(Usage(format!("--checkpoint last: {} shows both", self.0.name)).into());
+            }
+            let attacks = self.0.columns(args)?;
+            let questions = |run: &Run, _: &[&Run]| {
+                let question = |attack: &&str, checkpoint| {
+                    let (attack, epsilon) = ((*attack).into(), run.config().epsilon.clone());
+                    Question { attack, epsilon, split: Split::Test, checkpoint, source: None }
                 };
-                self.0.survey(args, questions, |survey| show(survey, &attacks, args))
-            },
-        )
+                let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
+                Ok(BOTH.into_iter().flat_map(asked).collect())
+            };
+            self.0.survey(args, questions, |survey| show(survey, &attacks, args))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use super::{conditions, heading};
 use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
+    interrupt,
     pictures::{self, Picture},
     process::Usage,
     report::{
@@ -15,6 +16,7 @@ use crate::{
     verdicts::CLEAN,
 };
 use anyhow::{Context, Result};
+use data::Splits;
 use image::{RgbImage, imageops};
 use std::{io::Cursor, path::Path, process::ExitCode};
 
@@ -29,40 +31,40 @@ pub struct Montage(pub Grid);
 impl Montage {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                if args.checkpoint == Checkpoint::Last {
-                    let what = format!("--checkpoint last: {} shows the selected weights", self.0.name);
-                    return Err(Usage(what).into());
-                }
-                let clean = |run: &Run, _: &[&Run]| {
-                    let epsilon = run.config().epsilon.clone();
-                    let (split, checkpoint) = (Split::Test, args.checkpoint);
-                    Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None }])
-                };
-                self.0.survey(args, clean, |survey| show(survey, args))
-            },
-        )
+        grid::main(self.0.name, self.0.caption, |args| {
+            if args.checkpoint == Checkpoint::Last {
+                let what = format!("--checkpoint last: {} shows the selected weights", self.0.name);
+                return Err(Usage(what).into());
+            }
+            let clean = |run: &Run, _: &[&Run]| {
+                let epsilon = run.config().epsilon.clone();
+                let (split, checkpoint) = (Split::Test, args.checkpoint);
+                Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None }])
+            };
+            self.0.survey(args, clean, |survey| show(survey, args))
+        })
     }
 }
 
-/// The pictures in the folder of a run, drawn first if they are not there but its weights are: those are kept longer.
-fn pictures_of(folder: &Path, args: &TableArgs) -> Result<Vec<Picture>> {
-    let known = pictures::read(folder)?;
-    if !known.is_empty() || args.render_only {
-        return Ok(known);
+/// The pictures in the folder of a run, drawn first where they are not there but its weights are: those are kept longer.
+fn pictures_of(folder: &Path, args: &TableArgs, data: &mut Option<Splits>) -> Result<Vec<Picture>> {
+    let run = Run::open(folder)?;
+    if !args.render_only && !pictures::drawn(&run) && run.trained() && interrupt::check().is_continue() {
+        let data = match data {
+            Some(data) => data,
+            none => none.insert(grid::load(args)?),
+        };
+        pictures::draw(&run, data, &args.training.device.open()?)?;
     }
-    pictures::draw(&Run::open(folder)?, &grid::load(args)?, &args.training.device.open()?)?;
     pictures::read(folder)
 }
 
 /// Writes the page, and a text about it.
 fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
-    let (mut strips, mut missing) = (Vec::new(), Vec::new());
+    let (mut strips, mut missing, mut data) = (Vec::new(), Vec::new(), None);
     for row in &survey.rows {
         let Some(cell) = survey.cells.iter().find(|cell| cell.is_of(row)) else { continue };
-        let drawn = pictures_of(&args.training.out.join("runs").join(&cell.run), args)?;
+        let drawn = pictures_of(&args.training.out.join("runs").join(&cell.run), args, &mut data)?;
         match drawn.is_empty() {
             true => missing.push(row.label.clone()),
             false => strips.push((format!("{}, seed {}", row.label, cell.seed), decoded(&drawn)?)),
@@ -71,7 +73,7 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let out = &args.training.out;
     let absent = match missing.is_empty() {
         true => String::new(),
-        false => format!("\nWithout pictures, since their weights are gone: {}.\n", escape(&missing.join(", "))),
+        false => format!("\nWithout pictures, since none were kept: {}.\n", escape(&missing.join(", "))),
     };
     let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
     let text = format!(

@@ -3,7 +3,7 @@
 use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     files,
-    grid::{Entry, Grid, Question, Survey, TableArgs, column_label, row},
+    grid::{self, Entry, Grid, Question, Survey, TableArgs, column_label, row},
     report::markdown::escape,
     run::{Run, Split},
 };
@@ -29,25 +29,22 @@ pub struct Sensitivity {
 impl Sensitivity {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                let (name, caption, columns) = (self.name, self.caption, self.columns);
-                let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
-                let columns = grid.columns(args)?;
-                let questions = |run: &Run, _: &[&Run]| {
-                    let question = |attack: &&str| Question {
-                        attack: (*attack).into(),
-                        epsilon: run.config().epsilon.clone(),
-                        split: Split::HeldOut,
-                        checkpoint: args.checkpoint,
-                        source: None,
-                    };
-                    Ok(columns.iter().map(question).collect())
+        grid::main(self.name, self.caption, |args| {
+            let (name, caption, columns) = (self.name, self.caption, self.columns);
+            let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
+            let columns = grid.columns(args)?;
+            let questions = |run: &Run, _: &[&Run]| {
+                let question = |attack: &&str| Question {
+                    attack: (*attack).into(),
+                    epsilon: run.config().epsilon.clone(),
+                    split: Split::HeldOut,
+                    checkpoint: args.checkpoint,
+                    source: None,
                 };
-                grid.survey(args, questions, |survey| self.show(survey, &columns, args))
-            },
-        )
+                Ok(columns.iter().map(question).collect())
+            };
+            grid.survey(args, questions, |survey| self.show(survey, &columns, args))
+        })
     }
 
     fn rows(&self) -> Vec<Entry> {

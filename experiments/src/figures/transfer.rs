@@ -3,7 +3,7 @@
 use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
 use crate::{
     files,
-    grid::{Grid, Question, Survey, TableArgs, column_label},
+    grid::{self, Grid, Question, Survey, TableArgs, column_label},
     report::{Cell, Row, markdown::escape},
     run::{Checkpoint, Run, Split},
 };
@@ -19,14 +19,11 @@ const TRANSFER: &str = "transfer";
 impl Matrix {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(
-            |args: &TableArgs| Some(args.training.out.as_path()),
-            |args| {
-                let own = self.0.columns(args)?;
-                let questions = |run: &Run, others: &[&Run]| Ok(questions(&own, run, others, args.checkpoint));
-                self.0.survey(args, questions, |survey| show(survey, &own, args))
-            },
-        )
+        grid::main(self.0.name, self.0.caption, |args| {
+            let own = self.0.columns(args)?;
+            let questions = |run: &Run, others: &[&Run]| Ok(questions(&own, run, others, args.checkpoint));
+            self.0.survey(args, questions, |survey| show(survey, &own, args))
+        })
     }
 }
 

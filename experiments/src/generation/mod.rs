@@ -37,7 +37,7 @@ use crate::{
     config::RunConfig,
     features::normalized,
     grid::{
-        Grid, TableArgs, sibling,
+        self, Grid, TableArgs, sibling, surrogate,
         trained::{Answer, Measurement, Number, Subject},
     },
     interrupt::{self, Interrupted},
@@ -71,7 +71,7 @@ pub struct Comparison(pub Grid);
 impl Comparison {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(|args: &TableArgs| Some(args.training.out.as_path()), |args| self.work(args))
+        grid::main(self.0.name, self.0.caption, |args| self.work(args))
     }
 
     fn work(&self, args: &TableArgs) -> Result<()> {
@@ -121,8 +121,7 @@ impl Measurement for Comparison {
     }
 
     fn companion(&self, run: &Run, args: &TableArgs) -> Option<Run> {
-        let other = if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" };
-        Some(sibling(run, args, other))
+        Some(sibling(run, args, surrogate(run)))
     }
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<()>> {

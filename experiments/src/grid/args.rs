@@ -2,20 +2,30 @@
 
 use crate::{
     cli::{Shard, TrainingArgs},
+    process,
+    report::caption::title,
     run::{Checkpoint, Split},
 };
+use anyhow::Result;
 use clap::{Parser, builder::NonEmptyStringValueParser};
+use std::{ops::RangeInclusive, process::ExitCode};
+
+/// The whole binary of the table or figure called `name`, which shows `caption`.
+pub(crate) fn main(name: &str, caption: &str, work: impl FnOnce(&TableArgs) -> Result<()> + Send) -> ExitCode {
+    let about = format!("{}: {caption}", title(name));
+    process::main_about(about, |args: &TableArgs| Some(args.training.out.as_path()), work)
+}
 
 /// Arguments of every table.
 #[derive(Parser, Debug)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, max_term_width = 100)]
 pub struct TableArgs {
     /// Data, network, training
     #[command(flatten)]
     pub training: TrainingArgs,
-    /// Seeds, separated by commas
-    #[arg(long, value_delimiter = ',')]
-    pub seeds: Vec<u64>,
+    /// Seeds, separated by commas: 0,1,2 or 0-2
+    #[arg(long, value_delimiter = ',', value_parser = seeds, value_name = "SEEDS")]
+    pub seeds: Vec<RangeInclusive<u64>>,
     /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
     #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub only: Vec<String>,
@@ -41,6 +51,20 @@ pub struct TableArgs {
     /// Train and evaluate only part I of N of the runs
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is not a seed: a whole number, at least 0"));
+    let (first, last) = match text.split_once('-').filter(|(first, _)| !first.is_empty()) {
+        Some((first, last)) => (number(first)?, number(last)?),
+        None => (number(text)?, number(text)?),
+    };
+    match last.checked_sub(first) {
+        Some(0..=9_999) => Ok(first..=last),
+        Some(_) => Err(format!("`{text}` is more than 10,000 seeds")),
+        None => Err(format!("`{text}` ends before it begins")),
+    }
 }
 
 impl TableArgs {

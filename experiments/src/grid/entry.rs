@@ -127,13 +127,10 @@ impl Entry {
         self.framework
     }
 
-    /// The same of a row that cannot be and so has no name: whether `only` could mean it.
-    pub(super) fn may_be_asked(&self, only: &[String], profile: Profile) -> bool {
-        let about = |text: &str| {
-            let text = text.to_lowercase();
-            text.contains(self.framework) || self.framework.contains(&text)
-        };
-        self.is_asked(about, only, profile)
+    /// Whether `text` could mean its row, where that cannot be and so has no name.
+    pub(super) fn could_be_named(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        text.contains(self.framework) || self.framework.contains(&text)
     }
 
     /// The training, but for its seed.

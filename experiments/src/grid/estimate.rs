@@ -38,6 +38,15 @@ pub(super) fn work(config: &RunConfig) -> f64 {
     (images(config) * config.epochs) as f64 * passes(config)
 }
 
+/// `40 s`, `12 min`, `3.5 h`.
+fn told(seconds: f64) -> String {
+    match seconds {
+        short if short <= 90. => format!("{:.0} s", short.ceil()),
+        long if long <= 5400. => format!("{:.0} min", (long / 60.).ceil()),
+        days => format!("{:.1} h", days / 3600.),
+    }
+}
+
 /// How fast stored runs of the same kind trained.
 pub(super) struct Rate(Option<f64>);
 
@@ -56,9 +65,17 @@ impl Rate {
     pub(super) fn estimate(&self, config: &RunConfig) -> String {
         let work = format!("{} epochs of {} images x {} passes", config.epochs, images(config), passes(config));
         match self.0 {
-            Some(rate) => format!("about {:.0} min ({work})", (self::work(config) / rate / 60.).ceil()),
+            Some(rate) => format!("about {} ({work})", told(self::work(config) / rate)),
             None => format!("{work}; no stored run of this kind to time it by"),
         }
+    }
+
+    /// What all of them take one after the other, where that is known.
+    pub(super) fn total(&self, configs: &[&RunConfig]) -> Option<String> {
+        let work = configs.iter().map(|config| work(config)).sum::<f64>();
+        self.0
+            .filter(|_| work > 0.)
+            .map(|rate| format!("training in all: about {}; measuring comes on top", told(work / rate)))
     }
 }
 

@@ -163,14 +163,14 @@ pub(crate) fn load(args: &TableArgs) -> Result<Splits> {
     args.training.source.load_noting_gaps(dataset)
 }
 
-/// Writes what is known of `attacks`, and of those that are there already, image by image. Other tables' columns and
-/// images stay.
+/// Writes all that is known of `attacks`, and of those that are there already, image by image. Other tables' columns
+/// stay.
 pub(super) fn keep_examples(run: &Run, checkpoint: Checkpoint, attacks: &[&str], test: &Dataset) -> Result<()> {
     let path = run.examples(checkpoint);
     let mut names = read_attacks(&path);
     names.extend(attacks.iter().map(|attack| (*attack).to_owned()));
     let (verdicts, place) = (run.verdicts()?, run.place(checkpoint));
-    let mut outcomes: Vec<Outcome> = verdicts.outcome_at_most(&place, CLEAN, &[], 0).into_iter().collect();
+    let mut outcomes: Vec<Outcome> = verdicts.outcome_so_far(&place, CLEAN, &[]).into_iter().collect();
     if outcomes.is_empty() {
         return Ok(());
     }
@@ -178,7 +178,7 @@ pub(super) fn keep_examples(run: &Run, checkpoint: Checkpoint, attacks: &[&str],
         // The name of what no longer is an attack goes.
         let Ok(stages) = arsenal::stages(&name, None) else { continue };
         if outcomes.iter().all(|known| known.attack != name) {
-            outcomes.extend(verdicts.outcome_at_most(&place, &name, &stages, 0));
+            outcomes.extend(verdicts.outcome_so_far(&place, &name, &stages));
         }
     }
     write_examples(&path, test, &outcomes)
@@ -260,7 +260,7 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
 }
 
 /// The framework whose network lends its adversarial examples to the audit of `run`: never its own.
-fn surrogate(run: &Run) -> &'static str {
+pub(crate) fn surrogate(run: &Run) -> &'static str {
     if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
 }
 

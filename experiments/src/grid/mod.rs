@@ -4,6 +4,7 @@ mod args;
 mod entry;
 mod estimate;
 mod fill;
+mod found;
 pub(crate) mod kept;
 mod plan;
 mod survey;
@@ -24,11 +25,13 @@ use crate::{
 use anyhow::Result;
 
 pub use args::TableArgs;
+pub(crate) use args::main;
 pub use entry::{COMPARED, Entry, pairs, row};
-pub(crate) use fill::{load, sibling};
+pub(crate) use fill::{load, sibling, surrogate};
+use found::{Found, on_the_same_images};
 pub(crate) use kept::check_kept;
 use plan::{Planned, no_idle_options};
-use std::{collections::BTreeMap, process::ExitCode};
+use std::process::ExitCode;
 pub use survey::{Question, Survey};
 
 /// A table of the paper: rows are trainings, columns are attacks.
@@ -57,7 +60,7 @@ pub enum Goal {
 impl Grid {
     /// The whole binary.
     pub fn main(&self) -> ExitCode {
-        crate::main(|args: &TableArgs| Some(args.training.out.as_path()), |args| self.work(args))
+        main(self.name, self.caption, |args| self.work(args))
     }
 
     fn work(&self, args: &TableArgs) -> Result<()> {
@@ -109,43 +112,40 @@ impl Grid {
         self.audited && args.split == Split::Test
     }
 
+    /// A row with what audits found.
+    fn audited(&self, planned: &Planned, args: &TableArgs) -> Result<Row> {
+        let mut row = planned.row.clone();
+        for run in planned.runs.iter().filter(|run| self.audits(args) && run.numbers_stand()) {
+            if let Some(audit) = Audit::read(&run.audit(args.checkpoint))? {
+                let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
+                row.audits.push(Audited { run: run.config().id(), seed, checkpoint, audit });
+            }
+        }
+        Ok(row)
+    }
+
     /// The table as stored runs give it.
     fn table(&self, planned: &[Planned], args: &TableArgs) -> Result<Table> {
-        let (mut rows, mut found) = (Vec::<Row>::new(), Vec::new());
         let columns = self.columns(args)?;
-        for Planned { row, runs } in planned {
-            let mut row = row.clone();
-            for run in runs.iter().filter(|run| run.numbers_stand()) {
-                if self.audits(args)
-                    && let Some(audit) = Audit::read(&run.audit(args.checkpoint))?
-                {
-                    let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
-                    row.audits.push(Audited { run: run.config().id(), seed, checkpoint, audit });
-                }
-                found.extend(known(run, &columns, args)?.into_iter().map(|outcome| (rows.len(), run, outcome)));
+        let rows = planned.iter().map(|planned| self.audited(planned, args)).collect::<Result<Vec<_>>>()?;
+        let mut found = Vec::new();
+        for (row, planned) in rows.iter().zip(planned) {
+            for run in planned.runs.iter().filter(|run| run.numbers_stand()) {
+                let known = known(run, &columns, args)?.into_iter();
+                found.extend(known.map(|outcome| Found { row, run, split: args.split, outcome }));
             }
-            rows.push(row);
         }
-        // A mean, and what I2FR changes, are of the same images: the largest number that all of a framework's runs have.
-        let mut least = BTreeMap::<_, usize>::new();
-        for (row, _, Outcome { attack, correct, .. }) in &found {
-            let least = least.entry((&rows[*row].framework, attack)).or_insert(correct.len());
-            *least = correct.len().min(*least);
-        }
-        let same_images = |(row, run, outcome): &(usize, &Run, Outcome)| {
-            let row = &rows[*row];
-            let outcome = outcome.of_the_first(least[&(&row.framework, &outcome.attack)]);
-            cell(args.split.named(self.name), row, run, outcome.attack.clone(), &outcome, args)
-        };
-        let cells = found.iter().map(same_images).collect();
+        on_the_same_images(&mut found);
+        let name = args.split.named(self.name);
+        let cells = found.iter().map(|of| cell(name.clone(), of, of.outcome.attack.clone(), args)).collect();
         let column = |attack: &&str| Column { attack: (*attack).into(), label: column_label(attack) };
         Ok(Table {
-            name: args.split.named(self.name),
+            name,
             caption: self.caption.into(),
             split: args.split,
-            rows,
-            columns: columns.iter().map(column).collect(),
             cells,
+            columns: columns.iter().map(column).collect(),
+            rows,
         })
     }
 }
@@ -162,7 +162,8 @@ fn known(run: &Run, attacks: &[&str], args: &TableArgs) -> Result<Vec<Outcome>> 
 }
 
 /// An answer as files keep it: in the run's own ball, on the weights that `args` ask for.
-fn cell(table: String, row: &Row, run: &Run, attack: String, outcome: &Outcome, args: &TableArgs) -> Cell {
+fn cell(table: String, of: &Found<'_>, attack: String, args: &TableArgs) -> Cell {
+    let Found { row, run, split, outcome } = of;
     let RunConfig { dataset, arch, norm, epsilon, seed, .. } = run.config().clone();
     Cell {
         table,
@@ -174,7 +175,7 @@ fn cell(table: String, row: &Row, run: &Run, attack: String, outcome: &Outcome, 
         epsilon,
         attack,
         checkpoint: args.checkpoint.name().into(),
-        split: args.split,
+        split: *split,
         seed,
         examples: outcome.correct.len(),
         value_percent: outcome.percent(),

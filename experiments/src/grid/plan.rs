@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 /// A row with its run for every seed.
 pub(super) struct Planned {
+    entry: Entry,
     pub(super) row: Row,
     pub(super) runs: Vec<Run>,
 }
@@ -23,11 +24,15 @@ impl Grid {
             return Err(Usage(conflict.into()).into());
         }
         let base = profile::resolve(&args.training);
+        base.threat()?.check()?;
         if let Some(warm_up) = base.warm_up.filter(|warm_up| *warm_up >= base.epochs) {
             let what = format!("--eps-warm-up {warm_up} leaves no epoch of {} at the whole radius", base.epochs);
             return Err(Usage(what).into());
         }
-        let mut seeds = if args.seeds.is_empty() { args.training.profile.seeds() } else { args.seeds.clone() };
+        let mut seeds: Vec<u64> = args.seeds.iter().cloned().flatten().collect();
+        if seeds.is_empty() {
+            seeds = args.training.profile.seeds();
+        }
         let mut seen = BTreeSet::new();
         seeds.retain(|seed| seen.insert(*seed));
         // Rows keep the names that they have without what the command line adds to every row.
@@ -35,20 +40,23 @@ impl Grid {
         let (mut planned, mut asked_in_vain) = (Vec::new(), args.only.clone());
         for entry in &self.rows {
             let config = entry.config(&base, &args.training.i2fr);
-            let row = match entry.row(&config) {
-                Ok(row) => row,
-                // What cannot be, but is not asked for either.
-                Err(_) if !entry.may_be_asked(&args.only, args.training.profile) => continue,
-                Err(e) if self.rows.len() == 1 => return Err(Usage(format!("{e:#}")).into()),
-                Err(e) => return Err(Usage(format!("{e:#}; leave that row out with --only")).into()),
+            let row = entry.row(&config);
+            let plain = entry.row(&entry.config(&usual, &args.training.i2fr));
+            let named = |text: &str| match [&row, &plain] {
+                [Err(_), Err(_)] => entry.could_be_named(text),
+                names => names.into_iter().flatten().any(|row| row.is_named(text)),
             };
-            let plain = entry.row(&entry.config(&usual, &args.training.i2fr)).unwrap_or_else(|_| row.clone());
-            let named = |text: &str| row.is_named(text) || plain.is_named(text);
-            if entry.is_asked(named, &args.only, args.training.profile) {
-                asked_in_vain.retain(|text| !named(text));
-                let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
-                planned.push(Planned { row, runs: seeds.iter().map(run).collect() });
+            if !entry.is_asked(named, &args.only, args.training.profile) {
+                continue;
             }
+            asked_in_vain.retain(|text| !named(text));
+            let row = row.map_err(|e| {
+                let alone = self.rows.len() == 1 || matches!(&args.only[..], [only] if only.starts_with('='));
+                Usage(format!("{e:#}{}", if alone { "" } else { "; leave that row out with --only" }))
+            })?;
+            let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
+            let runs = seeds.iter().map(run).collect();
+            planned.push(Planned { entry: entry.clone(), row, runs });
         }
         let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
         let mut seen = BTreeSet::new();
@@ -83,7 +91,7 @@ impl Grid {
         let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
         let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
         print_line(format_args!("{}: {}", self.name, self.caption))?;
-        for (i, Planned { row, runs }) in planned.iter().enumerate() {
+        for (i, Planned { row, runs, .. }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
                 let estimate = rate.estimate(run.config());
                 let state = match run {
@@ -104,13 +112,30 @@ impl Grid {
                 ))?;
             }
         }
+        if let Some(total) = rate.total(&missing) {
+            print_line(total)?;
+        }
         print_line(estimate::disk(&args.training.out, &missing)?)?;
         Ok(())
     }
 }
 
-/// An error if `args` change I2FR and none of `planned` has it. (Measurements of training attacks may add it to others.)
+/// An error if `args` change I2FR, but none of `planned`: they are without it, or have that of their own; or if they leave
+/// nothing of it. (Measurements of training attacks may add I2FR to others.)
 pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<()> {
-    let used = planned.iter().flat_map(|p| &p.runs).any(|run| run.config().regularizer.is_some());
-    args.training.i2fr.conflict(used).map_or(Ok(()), |conflict| Err(Usage(conflict.into()).into()))
+    let (base, i2fr) = (profile::resolve(&args.training), &args.training.i2fr);
+    let used: Vec<_> = planned.iter().filter(|p| p.entry.is_regularized()).collect();
+    if let Some(conflict) = i2fr.conflict(!used.is_empty()) {
+        return Err(Usage(conflict.into()).into());
+    }
+    let weighs = |p: &Planned| p.entry.config(&base, i2fr).regularizer.is_some_and(|regularizer| regularizer.weighs());
+    if let Some(none) = used.into_iter().find(|p| !weighs(p)) {
+        return Err(Usage(format!("every weight of I2FR is 0, which is {} without it", none.row.label)).into());
+    }
+    for (option, silent) in i2fr.each_silenced() {
+        if planned.iter().all(|p| p.entry.config(&base, i2fr) == p.entry.config(&base, &silent)) {
+            return Err(Usage(format!("{option} changes nothing: every row that has I2FR sets that itself")).into());
+        }
+    }
+    Ok(())
 }

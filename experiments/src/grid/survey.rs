@@ -1,6 +1,6 @@
 //! Attacks beyond a table's own columns: in other balls, from other networks.
 
-use super::{Grid, Planned, TableArgs, cell, fill, no_idle_options};
+use super::{Found, Grid, Planned, TableArgs, cell, fill, no_idle_options, on_the_same_images};
 use crate::{
     arsenal::{self, Surrogate},
     print, profile,
@@ -123,19 +123,24 @@ impl Grid {
         args: &TableArgs,
         questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
     ) -> Result<Vec<Cell>> {
-        let mut cells = Vec::new();
+        let (mut asked, mut found) = (Vec::new(), Vec::new());
         for (i, Planned { row, .. }) in planned.iter().enumerate() {
             for of_seed in &by_seed(planned) {
                 let run = of_seed[i];
-                for question in questions(run, of_seed)?.iter().filter(|_| run.numbers_stand()) {
+                for question in questions(run, of_seed)?.into_iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
-                    let (epsilon, checkpoint) = (question.epsilon.clone(), question.checkpoint.name().into());
-                    let cell = cell(self.name.to_owned(), row, run, question.name(), &outcome, args);
-                    cells.push(Cell { epsilon, checkpoint, split: question.split, ..cell });
+                    found.push(Found { row, run, split: question.split, outcome });
+                    asked.push(question);
                 }
             }
         }
-        Ok(cells)
+        on_the_same_images(&mut found);
+        let cells = asked.into_iter().zip(&found).map(|(question, of)| Cell {
+            checkpoint: question.checkpoint.name().into(),
+            epsilon: question.epsilon.clone(),
+            ..cell(self.name.to_owned(), of, question.name(), args)
+        });
+        Ok(cells.collect())
     }
 }
 

@@ -231,7 +231,7 @@ impl Grid {
         args: &TableArgs,
     ) -> Result<Vec<Measured<M::More>>> {
         let mut measured = Vec::new();
-        for Planned { row, runs } in planned {
+        for Planned { row, runs, .. } in planned {
             for run in runs {
                 if let Some(Kept { seconds, answer, .. }) = self.known(measurement, run, args)? {
                     measured.push(Measured { row: row.clone(), run: run.clone(), answer, seconds });

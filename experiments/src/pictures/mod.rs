@@ -21,7 +21,10 @@ use image::{
 };
 use models::{Mode, Model};
 use plotters::{backend::BitMapBackend, drawing::IntoDrawingArea};
-use std::{io::Cursor, path::Path};
+use std::{
+    io::Cursor,
+    path::{Path, PathBuf},
+};
 
 /// What makes the adversarial examples.
 pub const ATTACK: &str = "pgd-20";
@@ -66,15 +69,24 @@ pub(crate) struct Seen {
     pub(crate) predicted: Vec<u32>,
 }
 
+/// Whether all pictures of `run` are there.
+pub(crate) fn drawn(run: &Run) -> bool {
+    NAMES.iter().all(|name| path(run.folder(), name).is_file())
+}
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name).with_extension("png")
+}
+
 /// Draws the selected weights of `run` at work, unless that is done or its weights are gone.
 ///
 /// # Errors
 /// When the network fails, a file cannot be written, or the user interrupts.
 pub fn draw(run: &Run, data: &Splits, device: &Device) -> Result<()> {
-    let path = |name: &str| run.folder().join(name).with_extension("png");
-    if NAMES.iter().all(|name| path(name).is_file()) || !run.trained() {
+    if drawn(run) || !run.trained() {
         return Ok(());
     }
+    let path = |name: &str| path(run.folder(), name);
     let net = run.net(Checkpoint::Best, data, device)?;
     let probe = Probe::named(ATTACK, run.config().ball()?)?;
     let of_class = |class| (0..data.test.len()).filter(move |&i| data.test.label(i) == class).take(OF_EACH);
@@ -89,8 +101,8 @@ pub fn draw(run: &Run, data: &Splits, device: &Device) -> Result<()> {
 /// # Errors
 /// When one is no picture.
 pub fn read(folder: &Path) -> Result<Vec<Picture>> {
-    let there = NAMES.iter().map(|name| (*name, folder.join(name).with_extension("png")));
-    let picture = |(name, path): (&'static str, std::path::PathBuf)| {
+    let there = NAMES.iter().map(|name| (*name, path(folder, name)));
+    let picture = |(name, path): (&'static str, PathBuf)| {
         let broken = || format!("{}: not a picture; delete it to draw it again", path.display());
         let png = std::fs::read(&path).with_context(broken)?;
         let size = image::ImageReader::with_format(Cursor::new(&png), ImageFormat::Png).into_dimensions();
@@ -104,7 +116,7 @@ pub fn read(folder: &Path) -> Result<Vec<Picture>> {
 /// # Errors
 /// When one cannot be removed.
 pub fn remove(folder: &Path) -> Result<()> {
-    NAMES.iter().try_for_each(|name| files::remove(&folder.join(name).with_extension("png")))
+    NAMES.iter().try_for_each(|name| files::remove(&path(folder, name)))
 }
 
 impl Scene {

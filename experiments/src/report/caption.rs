@@ -112,8 +112,8 @@ impl Table {
     fn on_fewer_images(&self) -> Option<String> {
         let cells = (0..self.columns.len()).flat_map(|column| (0..self.rows.len()).map(move |row| (row, column)));
         let fewer = cells.filter_map(|(row, column)| {
-            let examples =
-                self.examples(row, column).filter(|&examples| Some(examples) < self.most_examples(column))?;
+            let most = self.most_evidence(column)?.0;
+            let examples = self.examples(row, column).filter(|&examples| examples < most)?;
             let (label, attack) = (&self.rows[row].label, &self.columns[column].label);
             Some(format!("{label}, {attack} ({})", grouped(examples)))
         });

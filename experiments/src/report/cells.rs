@@ -1,6 +1,6 @@
 //! The measurements: long form to keep, wide form to read.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -68,10 +68,27 @@ pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
 ///
 /// If it cannot be written.
 pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
+    warn_of_replaced(path, cells);
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;
     }
     files::write(path, long(cells)?.as_bytes())
+}
+
+/// Says how many of the values in the `cells.csv` at `path`, if that is there, are not among the `new` ones.
+pub(super) fn warn_of_replaced(path: &Path, new: &[Cell]) {
+    let Ok(old) = files::read_csv::<Cell>(path) else { return };
+    let is = |of: &Cell| (of.run.clone(), of.attack.clone(), of.epsilon.clone(), of.checkpoint.clone());
+    let new: BTreeSet<_> = new.iter().map(is).collect();
+    let gone = old.iter().filter(|cell| !new.contains(&is(cell))).count();
+    if gone > 0 {
+        tracing::warn!(
+            "{}: {gone} of {} values that it had are not asked for now; the runs keep them, and the command that asked for \
+             them draws them again with --render-only",
+            path.display(),
+            old.len()
+        );
+    }
 }
 
 pub(super) fn long(cells: &[Cell]) -> Result<String> {

@@ -140,6 +140,7 @@ impl Table {
                 cell.value_percent
             );
         }
+        cells::warn_of_replaced(&out.join(&self.name).join("cells.csv"), &self.cells);
         let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
         let mut texts = vec![
             (out.join(&self.name).join("cells.csv"), cells::long(&self.cells)?),
@@ -200,26 +201,25 @@ impl Table {
         (0..self.rows.len()).filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
     }
 
-    /// The largest number of images that one of [`Self::candidates`] has.
-    fn most_examples(&self, column: usize) -> Option<usize> {
-        self.candidates().filter_map(|row| self.examples(row, column)).max()
+    /// How much is behind a value: images, then seeds.
+    fn evidence(&self, row: usize, column: usize) -> Option<(usize, usize)> {
+        Some((self.examples(row, column)?, self.counted(row, column).len()))
     }
 
-    /// The largest number of seeds that one of [`Self::candidates`] has.
-    fn most_seeds(&self, column: usize) -> usize {
-        self.candidates().map(|row| self.counted(row, column).len()).max().unwrap_or(0)
+    /// The most that is behind a value of one of [`Self::candidates`].
+    fn most_evidence(&self, column: usize) -> Option<(usize, usize)> {
+        self.candidates().filter_map(|row| self.evidence(row, column)).max()
     }
 
-    /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any and
-    /// with as many seeds.
+    /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any and,
+    /// among them, with as many seeds; none where nothing is compared.
     fn best(&self, column: usize) -> Vec<usize> {
-        if self.columns[column].attack == "clean" {
+        if self.columns[column].attack == "clean" || self.rows.iter().filter(|row| row.is_defended()).count() < 2 {
             return Vec::new();
         }
         let means: Vec<(usize, f64)> = self
             .candidates()
-            .filter(|&row| self.examples(row, column) == self.most_examples(column))
-            .filter(|&row| self.counted(row, column).len() == self.most_seeds(column))
+            .filter(|&row| self.evidence(row, column) == self.most_evidence(column))
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
         let Some(most) = means.iter().map(|&(_, mean)| mean).reduce(f64::max) else {
@@ -233,8 +233,9 @@ impl Table {
     fn bold(&self) -> Option<String> {
         let columns: Vec<usize> = (0..self.columns.len()).filter(|&column| !self.best(column).is_empty()).collect();
         let fewer = columns.iter().any(|&column| {
-            let mut seeds = self.candidates().map(|row| self.counted(row, column).len());
-            seeds.any(|seeds| 0 < seeds && seeds < self.most_seeds(column))
+            let most = self.most_evidence(column);
+            let less = |(images, seeds)| most.is_some_and(|most| images == most.0 && seeds < most.1);
+            self.candidates().filter_map(|row| self.evidence(row, column)).any(less)
         });
         let failed = self.rows.iter().any(Row::fails).then(|| format!("rows marked {}", Verdict::Fail.mark()));
         let aside: Vec<String> = failed.into_iter().chain(fewer.then(|| "rows of fewer seeds".into())).collect();

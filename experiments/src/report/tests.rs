@@ -182,6 +182,10 @@ fn a_row_of_fewer_seeds_is_never_the_best() {
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 99.));
     assert_eq!(table.best(1), [1]);
     assert!(markdown::render(&table).contains("under each attack, rows of fewer seeds aside."));
+    // More images tell more than more seeds.
+    table.cells.iter_mut().rev().take(1).for_each(|cell| cell.examples = 10_000);
+    assert_eq!(table.best(1), [2]);
+    assert!(!markdown::render(&table).contains("rows of fewer seeds"));
 }
 
 #[test]

@@ -100,6 +100,10 @@ impl Run {
             tracing::warn!("{name}: other weights than those it was measured on; it is measured anew");
             self.forget()?;
         }
+        let chance = 100. / data.train.classes() as f64;
+        if history.rows.iter().all(|row| row.held_out_clean_percent <= 1.2 * chance) {
+            tracing::warn!("{name}: no epoch is better than guessing on held-out images; try a lower --lr");
+        }
         self.write_record(&provenance, Sums::Trained(weights))?;
         self.states().iter().try_for_each(|path| files::remove(path))?;
         show::all(self, data, device)

@@ -14,6 +14,7 @@ impl Stored {
             (None, Err(e)) => return vec![format!("{}: {e:#}", self.id)],
             (None, Ok(_)) => return Vec::new(),
         };
+        let both = [Checkpoint::Best, Checkpoint::Last];
         let id = record.config.id();
         if id != self.id || id != record.id {
             // Nothing else can be judged by it.
@@ -43,18 +44,22 @@ impl Stored {
                 return Ok(());
             }
             let rows = read_csv::<BTreeMap<String, String>>(&path)?;
-            let columns = |row: &BTreeMap<_, _>| ["index", "clean_correct"].iter().all(|name| row.contains_key(*name));
+            let wanted = ["index", "label", "clean_correct"];
+            let columns = |row: &BTreeMap<_, _>| wanted.iter().all(|name| row.contains_key(*name));
             let again = "delete it: the next evaluation writes it again";
             anyhow::ensure!(rows.first().is_some_and(columns), "{}: holds no verdicts; {again}", path.display());
-            anyhow::ensure!(
-                self.folder.join("evaluations.csv").is_file(),
-                "evaluations.csv: gone, {} is left",
-                path.display()
-            );
             Ok(())
         };
-        let both = [Checkpoint::Best, Checkpoint::Last];
-        let mut all = vec![epochs(), run.verdicts().map(drop), timings(&self.folder).map(drop)];
+        let verdicts = || -> Result<()> {
+            let left = both.map(|checkpoint| run.examples(checkpoint)).into_iter().find(|path| path.is_file());
+            let evaluations = self.folder.join("evaluations.csv");
+            if let Some(left) = left.filter(|_| !evaluations.is_file()) {
+                let [gone, left] = [&evaluations, &left].map(|path| path.display());
+                anyhow::bail!("{gone}: gone, though {left} is left; put it back, or delete that and evaluate again")
+            }
+            run.verdicts().map(drop)
+        };
+        let mut all = vec![epochs(), verdicts(), timings(&self.folder).map(drop)];
         all.extend([pictures::read(&self.folder).map(drop), grid::check_kept(&self.folder)]);
         all.extend(both.map(examples));
         all.extend(both.map(weights));

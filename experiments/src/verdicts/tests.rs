@@ -40,7 +40,33 @@ fn an_interrupted_larger_evaluation_does_not_hide_a_smaller_one() {
     verdicts.complete(&place, CLEAN, 4);
     assert_eq!((known(&verdicts, 0), known(&verdicts, 4), known(&verdicts, 1)), (Some(2), Some(2), Some(1)));
     verdicts.note(&place, "first", (&[2], &[false]), 1.);
-    assert_eq!((known(&verdicts, 0), known(&verdicts, 4)), (Some(2), Some(4)), "all that was asked for is known");
+    assert_eq!((known(&verdicts, 0), known(&verdicts, 4)), (Some(4), Some(4)), "all that was asked for is known");
     verdicts.complete(&place, "first", 4);
     assert_eq!(known(&verdicts, 0), Some(4));
+}
+
+/// AutoAttack on more images than an audit asks each of its stages about, alone.
+#[test]
+fn a_stage_keeps_what_it_was_asked_alone() {
+    let place = Place { checkpoint: "best".into(), norm: "linf".into(), epsilon: "8/255".into() };
+    let [first, second] = ["first", "second"].map(str::to_owned);
+    let mut verdicts = Verdicts { path: PathBuf::new(), lines: Vec::new() };
+    let mut note = |stage: &str, images: &[usize], stands: &[bool], examples| {
+        verdicts.note(&place, stage, (images, stands), 1.);
+        verdicts.complete(&place, stage, examples);
+    };
+    note(CLEAN, &[0, 1, 2, 3, 4, 5], &[true; 6], 6);
+    note("alone", &[0, 1], &[true; 2], 2);
+    note("second", &[0, 1], &[true, false], 2);
+    note("first", &[0, 1, 2, 3, 4, 5], &[true, true, true, false, false, true], 6);
+    note("second", &[2, 5], &[true; 2], 6);
+    let known = |stages: &[String], wanted| {
+        let outcome = verdicts.outcome_at_most(&place, "second", stages, wanted);
+        outcome.map(|outcome| outcome.correct.len())
+    };
+    let (both, alone) = ([first, second.clone()], [second]);
+    assert_eq!((known(&both, 0), known(&both, 4)), (Some(6), Some(4)));
+    assert_eq!((known(&alone, 0), known(&alone, 1)), (Some(2), Some(1)), "not of the fourth");
+    let so_far = verdicts.outcome_so_far(&place, "second", &alone).unwrap();
+    assert_eq!(so_far.correct, [true, false, true]);
 }

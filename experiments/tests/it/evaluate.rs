@@ -10,11 +10,14 @@ use std::path::Path;
 fn summary(out: &Path) -> Vec<(String, usize, f64, f64)> {
     let text = text(&out.join("summary.csv"));
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("attack,examples,clean_percent,robust_percent,seconds"));
+    assert_eq!(
+        lines.next(),
+        Some("attack,examples,clean_percent,robust_percent,seconds,norm,epsilon,dataset,architecture")
+    );
     let line = |line: &str| {
         let fields: Vec<&str> = line.split(',').collect();
         let number = |i: usize| fields[i].parse::<f64>().unwrap();
-        assert!(fields.len() == 5 && number(4) >= 0., "{line}");
+        assert!(fields.len() == 9 && number(4) >= 0., "{line}");
         (fields[0].to_owned(), fields[1].parse().unwrap(), number(2), number(3))
     };
     lines.map(line).collect()
@@ -35,7 +38,9 @@ fn it_agrees_with_the_runs_own_evaluation() {
     let attacks = "clean,fgsm,pgd-20,pgd-100,cw,autoattack,adaptive,fgsm";
     let rest = ["--norm", "linf", "--attack", attacks, "--examples", "40", "--seed", "0"];
     let printed = run("evaluate", &[&arguments[..], &rest].concat(), &place);
-    let shown: Vec<&str> = printed.lines().filter_map(|line| line.split("  ").next()).collect();
+    let mut lines = printed.lines();
+    assert_eq!(lines.next(), Some("best.safetensors: tiny, linf 8/255, the first 40 of 2000 test images of synthetic"));
+    let shown: Vec<&str> = lines.filter_map(|line| line.split("  ").next()).collect();
     assert_eq!(shown[..7].join(","), attacks.trim_end_matches(",fgsm"));
     assert_eq!(shown[7], "worst case");
     assert!(shown[8].starts_with("audit: "), "{printed}");

@@ -98,6 +98,16 @@ fn names_are_listed() {
     mentions("train", &["generation", "training", "both", "pairs", "batch-means", "running-means"]);
 }
 
+/// The first line says what a program does.
+#[test]
+fn every_program_has_a_help_of_its_own() {
+    let first = |name: &&str| help(name).lines().next().unwrap().to_owned();
+    let lines: std::collections::BTreeSet<String> = ALL.iter().map(first).collect();
+    assert_eq!(lines.len(), ALL.len(), "{lines:?}");
+    assert!(help("table1").starts_with("Table 1: Adversarial-training frameworks without and with I2FR"));
+    assert!(help("train").starts_with("Trains one framework"), "{}", help("train"));
+}
+
 #[test]
 fn version_and_short_help_are_no_errors() {
     for name in ALL {

@@ -185,7 +185,7 @@ fn one_of_two_evaluates_into_a_folder_and_the_other_says_so() {
     fails("evaluate", &all, out.path(), &[&place, "is at work", "wait for it, or choose another folder with --out"]);
     child.kill().unwrap();
     child.wait().unwrap();
-    let quick = [&all[..4], &["--attack", "fgsm"], &noise.arguments()[..]].concat();
+    let quick = [&all[..4], &["--attack", "fgsm", "--eps", "0.001"], &noise.arguments()[..]].concat();
     let output = command("evaluate").args(quick).arg("--out").arg(out.path()).output().unwrap();
     assert!(output.status.success(), "a dead process is in the way: {}", String::from_utf8_lossy(&output.stderr));
     assert!(!out.path().join("run.lock").exists());

@@ -27,6 +27,7 @@ mod report;
 mod runs;
 mod sizes;
 mod stages;
+mod stated;
 mod states;
 mod stored;
 mod table;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The folder that an environment variable names. A machine without it skips the comparison;
 /// continuous integration must not.
-fn folder(variable: &str) -> Option<PathBuf> {
+pub fn folder(variable: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os(variable) else {
         let ci = std::env::var("CI").is_ok_and(|v| v == "true");
         assert!(!ci, "{variable} is unset, so there is nothing to compare with");

@@ -9,9 +9,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The numbers of images that the cells of Table 1 below `out` are of.
-fn examples(out: &Path) -> Vec<String> {
-    let mut reader = csv::Reader::from_path(out.join("table1/cells.csv")).unwrap();
+/// The numbers of images that the cells in `folder` are of.
+fn examples(folder: &Path) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(folder.join("cells.csv")).unwrap();
     let at = reader.headers().unwrap().iter().position(|name| name == "examples").unwrap();
     reader.records().map(|record| record.unwrap()[at].to_owned()).collect()
 }
@@ -21,20 +21,21 @@ fn means_and_differences_are_of_the_same_images() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();
     let rows = [&TINY[..4], &noise.arguments(), &["--columns", "clean", "--no-audit"]].concat();
-    let table = |only: &str, seeds: &str, examples: &str, more: &[&str]| {
-        let asked = ["--only", only, "--seeds", seeds, "--eval-examples", examples];
-        run("table1", &[&rows[..], &asked, more].concat(), out.path())
+    let asked = |name: &str, only: &str, seeds: &str, images: &str, more: &[&str]| {
+        let asked = ["--only", only, "--seeds", seeds, "--eval-examples", images];
+        let shown = run(name, &[&rows[..], &asked, more].concat(), out.path());
+        (shown, examples(&out.path().join(name)))
     };
-    table("fast-at", "0,1", "10", &[]);
-    assert_eq!(examples(out.path()), ["10"; 4]);
-    table("=fast-at,standard", "0", "20", &[]);
-    assert_eq!(examples(out.path()), ["20"; 2]);
+    let table = |only: &str, seeds: &str, images: &str| asked("table1", only, seeds, images, &[]).1;
+    assert_eq!(table("fast-at", "0,1", "10"), ["10"; 4]);
+    assert_eq!(table("=fast-at,standard", "0", "20"), ["20"; 2]);
     // One of four networks was asked about twenty; the control is of another framework.
-    let shown = table("standard,fast-at", "0,1", "20", &["--render-only"]);
-    assert_eq!(examples(out.path()), ["20", "10", "10", "10", "10"]);
+    let (shown, images) = asked("table1", "standard,fast-at", "0,1", "20", &["--render-only"]);
+    assert_eq!(images, ["20", "10", "10", "10", "10"]);
     assert!(shown.contains("n = 2"), "{shown}");
-    table("fast-at", "0,1", "20", &[]);
-    assert_eq!(examples(out.path()), ["20"; 4]);
+    let (_, images) = asked("figure6", "fast-at", "0,1", "20", &["--render-only"]);
+    assert!(!images.is_empty() && images.iter().all(|images| images == "10"), "{images:?}");
+    assert_eq!(table("fast-at", "0,1", "20"), ["20"; 4]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn intervals_and_the_worst_case_stand_beside_accuracies() {
 
 /// Two evaluations in one folder do not take each other's verdicts.
 #[test]
-fn another_radius_seed_or_network_is_asked_anew() {
+fn another_seed_is_asked_anew_and_another_radius_or_network_elsewhere() {
     let (out, arguments) = subject();
     let (noise_out, noise_run) = trained(&Noise::new(), &["--framework", "standard"]);
     let other = noise_run.join("best.safetensors").display().to_string();
@@ -116,8 +116,16 @@ fn another_radius_seed_or_network_is_asked_anew() {
         }
         let alone = tempfile::tempdir().unwrap();
         evaluate(&changed, &[&ask[..], &change].concat(), alone.path());
-        evaluate(&changed, &[&ask[..], &change].concat(), &place);
-        assert_eq!(text(&place.join("examples.csv")), text(&alone.path().join("examples.csv")), "{change:?}");
+        if change[0] == "--seed" {
+            evaluate(&changed, &[&ask[..], &change].concat(), &place);
+            assert_eq!(text(&place.join("examples.csv")), text(&alone.path().join("examples.csv")), "{change:?}");
+        } else {
+            // The report of one network in one ball stays.
+            let refused =
+                command("evaluate").args(&changed).args(ask).args(change).arg("--out").arg(&place).output().unwrap();
+            let errors = String::from_utf8(refused.stderr).unwrap();
+            assert!(refused.status.code() == Some(2) && errors.contains("holds the evaluation of"), "{errors}");
+        }
     }
     evaluate(&arguments, &ask, &place);
     assert_eq!(text(&place.join("examples.csv")), first);

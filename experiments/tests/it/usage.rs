@@ -41,6 +41,30 @@ fn a_radius_is_a_finite_number_of_pixel_units() {
     refuses("table1", &["--eps", "8/255/2"], &["8/255/2", "--eps"]);
     refuses("table1", &["--eps", ""], &["--eps"]);
     refuses("table1", &["--eps", "1e300"], &["1e300", "--eps", "at most 1e6"]);
+    refuses("table1", &["--eps", "8"], &["--eps 8", "pixels are in [0, 1]", "8/255"]);
+}
+
+#[test]
+fn seeds_are_numbers_and_ranges() {
+    let planned =
+        run("table1", &["--plan", "--only", "=pgd-at", "--seeds", "3,0-2,1"], std::path::Path::new("nowhere"));
+    let seeds: Vec<&str> = planned.lines().filter_map(|line| line.split_once(" seed ")?.1.split(' ').next()).collect();
+    assert_eq!(seeds, ["3", "0", "1", "2"]);
+    refuses("table1", &["--seeds", "2-1"], &["2-1", "--seeds", "ends before it begins"]);
+    refuses("table1", &["--seeds", "0-18446744073709551615"], &["--seeds", "more than 10,000"]);
+    refuses("table1", &["--seeds", "a-b"], &["a-b", "--seeds", "a whole number"]);
+}
+
+/// Rows of Figure 3 set weights and margin themselves; Table 3 has rows that set some.
+#[test]
+fn options_that_change_no_row_are_refused() {
+    let changes = "changes nothing: every row that has I2FR sets that itself";
+    refuses("figure3", &["--plan", "--i2fr-margin", "3"], &["--i2fr-margin", changes]);
+    refuses("table3", &["--plan", "--only", "margin", "--i2fr-margin", "3"], &["--i2fr-margin", changes]);
+    let none = ["--plan", "--framework", "trades", "--i2fr"];
+    let zeros = ["--i2fr-intra-clean", "0", "--i2fr-intra-class", "0", "--i2fr-inter", "0"];
+    refuses("train", &[&none[..], &zeros].concat(), &["every weight of I2FR is 0"]);
+    refuses("train", &[&none[..], &["--i2fr-intra-class=-1"]].concat(), &["--i2fr-intra-class", "intra"]);
 }
 
 #[test]

@@ -49,9 +49,9 @@ fn bits(net: &Net) -> Result<BTreeMap<String, Vec<u32>>> {
 fn names_are_spelled_as_they_are_read() {
     for name in ALL.map(|(name, ..)| name).into_iter().chain(["wrn-28-10", "wrn-34-10"]) {
         assert_eq!(arch(name).to_string(), name);
+        assert_eq!(arch(&name.to_uppercase()), arch(name));
     }
-    for name in ["", "resnet", "resnet21", "resnet020", "ResNet18", "wrn", "wrn-28", "wrn-27-10", "wrn-4-1", "wrn-28-0"]
-    {
+    for name in ["", "resnet", "resnet21", "resnet020", "wrn", "wrn-28", "wrn-27-10", "wrn-4-1", "wrn-28-0"] {
         let error = name.parse::<Arch>().expect_err(name).to_string();
         assert!(error.contains(&format!("`{name}`")) && error.contains("preact-resnet18"), "{error}");
     }
