@@ -4,7 +4,7 @@ use crate::{
     export::{CONFIG, WEIGHTS},
     interrupt::{self, Interrupted},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hub::{Hub, Repository};
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -42,14 +42,13 @@ impl Weights {
     /// `offline` leaves both to the Hub's cache.
     ///
     /// # Errors
-    /// When a folder here holds no weights of ours, the Hub does not give the file, or the user interrupts.
+    /// When the Hub does not give it, or the user interrupts.
     pub fn fetch(&self, offline: bool) -> Result<PathBuf> {
         match self {
-            Self::Local(path) if path.is_dir() => {
-                let found = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
-                found.with_context(|| format!("{self}: not a file of weights, nor a folder with {}", OURS.join(" or ")))
+            Self::Local(path) => {
+                let within = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
+                Ok(within.unwrap_or_else(|| path.clone()))
             }
-            Self::Local(path) => Ok(path.clone()),
             Self::Hub { repository, path, revision } => {
                 let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
                 let beside = format!("{folder}{}", CONFIG);
