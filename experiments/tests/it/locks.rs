@@ -177,10 +177,11 @@ fn one_of_two_evaluates_into_a_folder_and_the_other_says_so() {
     let (_run, run) = trained(&noise, &["--framework", "standard"]);
     let out = tempfile::tempdir().unwrap();
     let weights = run.join("last.safetensors").display().to_string();
-    // It takes long: what it writes in the end would look half-written to the other.
     let attack = ["--checkpoint", &weights, "--arch", "tiny", "--attack", "noise-10000", "--eps", "0.001"];
     let all = [&attack, &noise.arguments()[..]].concat();
     let mut child = measuring("evaluate", &all, out.path());
+    // The attack takes long: what is being written at its end, or after the clean pass, would look half-written.
+    wait_until(&mut child, || out.path().join("robustbench.json").is_file());
     let place = out.path().display().to_string();
     fails("evaluate", &all, out.path(), &[&place, "is at work", "wait for it, or choose another folder with --out"]);
     child.kill().unwrap();
