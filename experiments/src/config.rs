@@ -1,8 +1,11 @@
 //! The resolved configuration of a run: everything its result depends on.
 
-use crate::{cli::Threat, run::CONTROL};
+use crate::{
+    cli::{Threat, said_in_training},
+    run::CONTROL,
+};
 use anyhow::{Context, Result};
-use attacks::Ball;
+use attacks::{Ball, Norm};
 use frameworks::{Averaging, Awp, Framework, OptimizerConfig, Place, Schedule, Setting};
 use i2fr::{I2fr, Reference};
 use models::{Arch, Net};
@@ -144,6 +147,25 @@ impl RunConfig {
     /// Those of [`RunConfig::ball`].
     pub fn threat(&self) -> Result<Threat> {
         Threat::parse(&self.norm, &self.epsilon)
+    }
+
+    /// What neither its name nor its data set tells, as one types it: ` --beta 1 --i2fr-margin 2`.
+    ///
+    /// # Errors
+    /// When a stored configuration makes no sense.
+    pub(crate) fn said(&self) -> Result<String> {
+        let (threat, channels) = (self.threat()?, self.dataset.parse::<data::Name>()?.shape()[0]);
+        let threat = match threat {
+            threat if threat == Threat::usual(Norm::Linf, channels) => String::new(),
+            Threat { norm: Norm::Linf, epsilon } => format!(" --eps {epsilon}"),
+            Threat { norm, epsilon } => format!(" --norm {norm} --eps {epsilon}"),
+        };
+        let beta = self.beta.map(|beta| format!(" --beta {beta}")).unwrap_or_default();
+        let i2fr = match (&self.regularizer, self.i2fr()?) {
+            (Some(of), Some(i2fr)) => said_in_training(&i2fr, of.place.parse().map_err(anyhow::Error::msg)?),
+            _ => String::new(),
+        };
+        Ok([threat, beta, i2fr].concat())
     }
 
     /// The options of its regulariser, if it has one.

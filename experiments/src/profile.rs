@@ -170,7 +170,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         schedule: args.schedule.unwrap_or(preset.schedule).to_string(),
         optimizer: adam.then(|| "adam".to_owned()),
         momentum: 0.9,
-        weight_decay: if adam { 0. } else { 5e-4 },
+        weight_decay: args.weight_decay.unwrap_or(if adam { 0. } else { 5e-4 }),
         crop_padding: if grey { 0 } else { 4 },
         // Mirrored digits and letters are other digits and letters.
         flip: !grey && dataset != Name::Svhn,
@@ -183,7 +183,19 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
 /// The profile with what the command line changes of its training, as one types it: `mnist --epochs 5`. Data set,
 /// network, threat model and what results name as a part of the framework are left out.
 pub fn recipe(args: &TrainingArgs) -> String {
-    let TrainingArgs { epochs, train_examples, batch, lr, schedule, attack_steps, eps_warm_up, awp, beta, .. } = args;
+    let TrainingArgs {
+        epochs,
+        train_examples,
+        batch,
+        lr,
+        schedule,
+        weight_decay,
+        attack_steps,
+        eps_warm_up,
+        awp,
+        beta,
+        ..
+    } = args;
     let said = |option: &str, value: Option<String>, silence: fn(&mut TrainingArgs)| {
         let mut silent = args.clone();
         silence(&mut silent);
@@ -198,6 +210,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("lr", lr.map(|lr| lr.to_string()), |args| args.lr = None),
         said("schedule", schedule.map(|schedule| schedule.to_string()), |args| args.schedule = None),
         said("optimizer", optimizer.map(|optimizer| optimizer.get_name().to_owned()), |args| args.optimizer = None),
+        said("weight-decay", weight_decay.map(|decay| decay.to_string()), |args| args.weight_decay = None),
         said("attack-steps", attack_steps.map(|n| n.to_string()), |args| args.attack_steps = None),
         said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
         said("beta", beta.map(|beta| beta.to_string()), |args| args.beta = None),
@@ -247,7 +260,7 @@ mod tests {
         for said in [
             "quick",
             "mnist --train-examples 12000 --epochs 5",
-            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --attack-steps 3 --eps-warm-up 1 --beta 1 --awp 0.01",
+            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --weight-decay 0.001 --attack-steps 3 --eps-warm-up 1 --beta 1 --awp 0.01",
             "mnist --optimizer sgd",
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",

@@ -30,7 +30,7 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images, size
+    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images under PGD-10, size, and what else sets it apart
     List,
     /// A run's configuration, provenance and known accuracies
     Show {

@@ -75,6 +75,21 @@ pub struct TermArgs {
     pub i2fr_features: Option<Features>,
 }
 
+/// The same of I2FR at `place` in a training.
+pub(crate) fn said_in_training(ours: &I2fr, place: Place) -> String {
+    let place = match place {
+        Place::Both => String::new(),
+        place => format!(" --i2fr-place {place}"),
+    };
+    let reference = match ours.reference {
+        Reference::Pairs => String::new(),
+        Reference::BatchMeans => " --i2fr-reference batch-means".to_owned(),
+        Reference::RunningMeans { decay } => format!(" --i2fr-reference running-means --i2fr-decay {decay}"),
+    };
+    let constant = if ours.clean_gradient { "" } else { " --i2fr-clean-constant" };
+    [place, said(ours), reference, constant.to_owned()].concat()
+}
+
 /// Options of the regulariser in training.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "I2FR")]
@@ -148,18 +163,7 @@ impl I2frArgs {
 
     /// What differs from I2FR as the abstract is read, as one types it: ` --i2fr-inter 2`.
     pub(crate) fn said(&self) -> String {
-        let ours = self.i2fr();
-        let place = match self.i2fr_place {
-            Place::Both => String::new(),
-            place => format!(" --i2fr-place {place}"),
-        };
-        let reference = match ours.reference {
-            Reference::Pairs => String::new(),
-            Reference::BatchMeans => " --i2fr-reference batch-means".to_owned(),
-            Reference::RunningMeans { decay } => format!(" --i2fr-reference running-means --i2fr-decay {decay}"),
-        };
-        let constant = if ours.clean_gradient { "" } else { " --i2fr-clean-constant" };
-        [place, said(&ours), reference, constant.to_owned()].concat()
+        said_in_training(&self.i2fr(), self.i2fr_place)
     }
 
     /// Each option that is not as usual, and all but it.

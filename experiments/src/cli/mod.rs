@@ -14,6 +14,7 @@ use models::Arch;
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 pub use device::DeviceArgs;
+pub(crate) use i2fr::said_in_training;
 pub use i2fr::{ClassReference, Features, I2frArgs, TermArgs, said};
 pub use source::SourceArgs;
 pub use weights::Weights;
@@ -157,6 +158,13 @@ fn learning_rate(s: &str) -> Result<f64, String> {
     }
 }
 
+fn weight_decay(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(decay) if decay.is_finite() && decay >= 0. => Ok(decay),
+        _ => Err(format!("`{s}` is not a weight decay: a number, at least 0, such as 5e-4")),
+    }
+}
+
 fn beta(s: &str) -> Result<f64, String> {
     match s.parse::<f64>() {
         Ok(beta) if beta.is_finite() && beta >= 0. => Ok(beta),
@@ -232,10 +240,13 @@ pub struct TrainingArgs {
     /// Learning-rate schedule: piecewise, cosine, one-cycle, constant
     #[arg(long)]
     pub schedule: Option<Schedule>,
-    /// Optimiser: sgd (momentum 0.9, weight decay 5e-4), adam (no decay) [default: adam for grey images, else sgd]
+    /// Optimiser: sgd (momentum 0.9), adam [default: adam for grey images, else sgd]
     #[arg(long, value_enum, hide_possible_values = true)]
     pub optimizer: Option<Optimizer>,
-    /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
+    /// Weight decay [default: 5e-4 with sgd, 0 with adam]
+    #[arg(long, value_name = "W", value_parser = weight_decay)]
+    pub weight_decay: Option<f64>,
+    /// Gradient steps of the training attack, eps/4 long (frameworks with a number of their own ignore it)
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub attack_steps: Option<usize>,
     /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]

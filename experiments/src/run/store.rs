@@ -71,11 +71,12 @@ impl Store {
 
     /// A line a run, in columns.
     pub fn list(&self) -> String {
-        let head = ["run", "state", "dataset", "arch", "seed", "epochs", "held-out %", "size"].map(str::to_owned);
-        let lines: Vec<[String; 8]> = std::iter::once(head).chain(self.runs.iter().map(Stored::line)).collect();
+        let head = ["run", "state", "dataset", "arch", "seed", "epochs", "held-out %", "size", "options"];
+        let head = head.map(str::to_owned);
+        let lines: Vec<[String; 9]> = std::iter::once(head).chain(self.runs.iter().map(Stored::line)).collect();
         let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..8).map(width).collect();
-        let line = |line: &[String; 8]| {
+        let widths: Vec<usize> = (0..9).map(width).collect();
+        let line = |line: &[String; 9]| {
             let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             format!("{}\n", cells.join("  ").trim_end())
         };
@@ -123,7 +124,7 @@ impl Stored {
         files::read_csv(&self.folder.join("epochs.csv"))
     }
 
-    fn line(&self) -> [String; 8] {
+    fn line(&self) -> [String; 9] {
         let best = self.epochs().ok().and_then(|rows| rows.into_iter().rfind(|row| row.best));
         let best = best.map_or("-".to_owned(), |row| format!("{:.2}", row.held_out_robust_percent));
         let config = self.record.as_ref().ok().map(|record| &record.config);
@@ -137,6 +138,7 @@ impl Stored {
             of(&|config| config.epochs.to_string()),
             best,
             HumanBytes(files::size(&self.folder)).to_string(),
+            of(&|config| config.said().unwrap_or_default().trim_start().to_owned()),
         ]
     }
 

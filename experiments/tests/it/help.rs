@@ -2,7 +2,8 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 33] = [
+const TRAINING: [&str; 34] = [
+    "--weight-decay",
     "--profile",
     "--dataset",
     "--data-dir",

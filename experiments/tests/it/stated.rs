@@ -40,6 +40,9 @@ fn what_a_network_was_trained_for_is_what_it_is_attacked_by() {
     assert_eq!(shown.lines().next(), Some(&first[..]));
     assert_eq!(summary(&place), ["clean l2 0.25 cifar10 tiny", "fgsm l2 0.25 cifar10 tiny"]);
 
+    let list = run("runs", &["list"], out.path());
+    assert!(list.ends_with("  --norm l2 --eps 0.25 --i2fr-margin 2\n"), "{list}");
+
     // Asked more of the same, a report grows.
     run("evaluate", &[&common[..], &["--attack", "pgd-2"]].concat(), &place);
     let attacks: Vec<String> = summary(&place).iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();

@@ -68,6 +68,12 @@ fn options_that_change_no_row_are_refused() {
 }
 
 #[test]
+fn a_weight_decay_is_at_least_zero() {
+    refuses("table1", &["--weight-decay=-1"], &["-1", "--weight-decay", "at least 0"]);
+    refuses("table1", &["--weight-decay", "nan"], &["nan", "--weight-decay", "at least 0"]);
+}
+
+#[test]
 fn counts_are_at_least_one() {
     for option in ["--epochs", "--batch", "--train-examples", "--eval-examples", "--attack-steps"] {
         for value in ["0", "-3", "x", "1.5", ""] {
