@@ -89,9 +89,7 @@ pub(crate) fn transfer(id: &str) -> String {
 impl<'a> Arsenal<'a> {
     /// For a network evaluated on `test`; `regularizer` is what it was trained with, if it was.
     pub fn new(test: &'a Dataset, device: &'a Device, regularizer: Option<I2fr>, surrogate: Option<Surrogate>) -> Self {
-        // Of a regulariser without weights there is nothing to ascend.
-        let weighs = |i: &I2fr| i.intra_clean + i.intra_class + i.inter > 0.;
-        let regularizer = regularizer.filter(weighs).unwrap_or_default();
+        let regularizer = regularizer.filter(I2fr::weighs).unwrap_or_default();
         Self { test, device, regularizer, surrogate, terms: OnceCell::new() }
     }
 

@@ -78,11 +78,6 @@ pub struct Regularizer {
 }
 
 impl Regularizer {
-    /// Whether a term has a weight: else it is none.
-    pub(crate) fn weighs(&self) -> bool {
-        self.intra_clean > 0. || self.intra_class > 0. || self.inter > 0.
-    }
-
     /// I2FR with `options` at `place`.
     pub fn new(options: &I2fr, place: Place) -> Self {
         let I2fr { intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient } = *options;
@@ -95,7 +90,11 @@ impl Regularizer {
         Self { place, intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient }
     }
 
-    fn options(&self) -> Result<I2fr> {
+    /// The options.
+    ///
+    /// # Errors
+    /// When a stored one names a class reference that is none.
+    pub(crate) fn options(&self) -> Result<I2fr> {
         let Self { intra_clean, intra_class, inter, margin, normalize, clean_gradient, .. } = *self;
         let reference = match self.reference.split_once(' ') {
             None if self.reference == "pairs" => Reference::Pairs,
@@ -149,7 +148,7 @@ impl RunConfig {
         Threat::parse(&self.norm, &self.epsilon)
     }
 
-    /// What neither its name nor its data set tells, as one types it: ` --beta 1 --i2fr-margin 2`.
+    /// Threat model, weight and I2FR where they are not the usual ones, as one types it: ` --beta 1 --i2fr-margin 2`.
     ///
     /// # Errors
     /// When a stored configuration makes no sense.

@@ -2,11 +2,13 @@
 
 use crate::{
     Usage,
-    cli::Threat,
+    cli::{Epsilon, Threat},
+    config::Regularizer,
     export::{CONFIG, ModelConfig},
     run::{Checkpoint, Run},
 };
 use anyhow::{Context, Result};
+use attacks::Norm;
 use candle::Device;
 use data::Dataset;
 use i2fr::I2fr;
@@ -53,6 +55,19 @@ impl Traits {
         Ok(self.arch.ok_or_else(unsaid)?)
     }
 
+    /// The threat model: as given, else as the network was trained for, else the usual one for images of `channels`.
+    ///
+    /// # Errors
+    /// When no image is outside of it.
+    pub fn threat(&self, norm: Option<Norm>, eps: Option<Epsilon>, channels: usize) -> Result<Threat> {
+        let norm = norm.or(self.threat.as_ref().map(|threat| threat.norm)).unwrap_or(Norm::Linf);
+        let trained = self.threat.clone().filter(|threat| threat.norm == norm);
+        let usual = trained.unwrap_or_else(|| Threat::usual(norm, channels));
+        let threat = Threat { epsilon: eps.unwrap_or(usual.epsilon), norm };
+        threat.check()?;
+        Ok(threat)
+    }
+
     /// What the file of weights at `path` says in its metadata, or the `config.json` or record of a run beside it, as ours
     /// do.
     ///
@@ -67,7 +82,8 @@ impl Traits {
             head: parsed(text("head"), path)?,
             normalization: numbers("mean").zip(numbers("std")).map(|(mean, std)| Normalization { mean, std }),
             dataset: parsed(text("dataset"), path)?,
-            ..Self::default()
+            threat: text("norm").zip(text("epsilon")).map(|(norm, eps)| Threat::parse(norm, eps)).transpose()?,
+            i2fr: None,
         };
         // Only weights that say what they are can be a run's or an export's of ours.
         let ours = within.arch.is_some();
@@ -102,7 +118,7 @@ impl Traits {
             normalization: Some(Normalization { mean: config.mean, std: config.std }),
             dataset: parsed(Some(&config.dataset), path)?,
             threat: Some(Threat::parse(&config.norm, &config.epsilon)?),
-            i2fr: None,
+            i2fr: config.regularizer.as_ref().map(Regularizer::options).transpose()?,
         })
     }
 }

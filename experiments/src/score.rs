@@ -88,11 +88,13 @@ impl About {
         let Some(known) = known else { return Ok(()) };
         let same = known["measurement"]["checkpoint_sha256"] == self.checkpoint_sha256.as_str()
             && known["threat_model"] == threat_model(&threat.norm.to_string())
-            && known["eps"] == threat.epsilon.to_string();
+            && known["eps"] == threat.epsilon.to_string()
+            && known["dataset"] == self.dataset.as_str();
         let text = |key: &str| known[key].as_str().unwrap_or("?").to_owned();
-        let [name, norm, epsilon] = ["name", "threat_model", "eps"].map(text);
-        let what =
-            format!("{place} holds the evaluation of {name} in {norm} {epsilon}; choose another folder with --out");
+        let [name, norm, epsilon, dataset] = ["name", "threat_model", "eps", "dataset"].map(text);
+        let what = format!(
+            "{place} holds the evaluation of {name} on {dataset}, {norm} {epsilon}; choose another folder with --out"
+        );
         if same { Ok(()) } else { Err(Usage(what)) }
     }
 }

@@ -56,6 +56,11 @@ impl Default for I2fr {
 }
 
 impl I2fr {
+    /// Whether a term has a weight: else there is nothing to ascend or descend.
+    pub fn weighs(&self) -> bool {
+        self.intra_clean > 0. || self.intra_class > 0. || self.inter > 0.
+    }
+
     /// The regulariser as an objective: the same value goes into generation and into training.
     ///
     /// # Errors

@@ -15,7 +15,7 @@
 //! | more restarts | pgd-20x5 leaves no example pgd-20 breaks | it breaks 2 points more | it leaves one |
 //! | larger radius | pgd-20 leaves no more at eps than at eps/2, at 2 eps than at eps, at 4 eps than at 2 eps | | by more than 1 example and 0.5 points |
 //! | unbounded | pgd-100 breaks all where the ball holds the grey image | more than 1 % stand | more than chance |
-//! | black box | attacks without gradients break nothing the others leave | more than 0.2 points | 2 points |
+//! | black box | attacks without gradients break nothing the others leave | more than 0.2 points | by more than 1 example and 2 points |
 //! | cross-entropy against targeted | apgd-ce leaves as much as apgd-t | 10 points more | 25 points |
 //! | own terms | an attack on the defence's terms breaks nothing the rest leaves | 0.5 points | 2 points |
 //! | clean | accuracy is above chance, by the lower end of its interval | | it is not |

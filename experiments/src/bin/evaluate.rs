@@ -135,16 +135,11 @@ fn evaluate(args: &Args) -> Result<()> {
         None => load(traits.dataset.unwrap_or(data::Name::Cifar10))?,
     };
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
-    let threat = args.threat(traits.threat.clone(), all.shape()[0])?;
-    let i2fr = args.i2fr.over(&traits.i2fr.clone().unwrap_or_default());
-    let ground = Ground { args, test: &all, device: &device, threat: &threat, i2fr: &i2fr };
-    let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
-    let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
-    let surrogate = ground.surrogate(&usual)?;
-    // Before the network itself: both keep their verdicts in one file.
-    let control = ground.control(&usual, examples)?;
-    let model = net.frozen();
-    let mut examination = ground.examination(&path, &net, &model, surrogate)?;
+    let threat = traits.threat(args.norm, args.eps.clone(), all.shape()[0])?;
+    let i2fr = args.i2fr.over(&traits.i2fr.clone().filter(I2fr::weighs).unwrap_or_default());
+    if !i2fr.weighs() {
+        return Err(Usage("every weight of I2FR is 0, so there is nothing for `adaptive` to ascend".into()).into());
+    }
     let mut about = About {
         name: args.checkpoint.name(),
         architecture: arch.to_string(),
@@ -153,6 +148,14 @@ fn evaluate(args: &Args) -> Result<()> {
         unreliable: None,
     };
     about.check_place(&args.out, &threat)?;
+    let ground = Ground { args, test: &all, device: &device, threat: &threat, i2fr: &i2fr };
+    let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
+    let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
+    let surrogate = ground.surrogate(&usual)?;
+    // Before the network itself: both keep their verdicts in one file.
+    let control = ground.control(&usual, examples)?;
+    let model = net.frozen();
+    let mut examination = ground.examination(&path, &net, &model, surrogate)?;
     let images = format!("the first {examples} of {} test images of {}", all.len(), all.name());
     let ascended = match said(&i2fr) {
         other if other.is_empty() => String::new(),
@@ -165,10 +168,15 @@ fn evaluate(args: &Args) -> Result<()> {
     // The audit is written last: an older report that has one is complete, and stays until this one is.
     let last = args.out.join("audit.csv");
     let unfinished = !last.is_file();
+    // What an earlier evaluation has in its report stays there, if it is of the same images, seed and I2FR.
     let earlier = read_attacks(&args.out.join("examples.csv"));
     let known = |attack: &&str| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
-    // What an earlier evaluation of the same has in its report stays there.
-    let earlier: Vec<&str> = earlier.iter().map(String::as_str).filter(known).collect();
+    let (earlier, other): (Vec<&str>, Vec<&str>) = earlier.iter().map(String::as_str).partition(known);
+    let other: Vec<&str> = other.into_iter().filter(|attack| !attacks.contains(attack)).collect();
+    if !other.is_empty() {
+        let names = other.join(", ");
+        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
+    }
     for attack in std::iter::once(CLEAN).chain(attacks).chain(earlier).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
         print_line(score::line(&outcome))?;
@@ -203,16 +211,6 @@ fn evaluate(args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// The threat model: as given, else as the network was trained for, else the usual one for images of `channels`.
-    fn threat(&self, trained: Option<Threat>, channels: usize) -> Result<Threat> {
-        let norm = self.norm.or(trained.as_ref().map(|threat| threat.norm)).unwrap_or(Norm::Linf);
-        let trained = trained.filter(|threat| threat.norm == norm);
-        let usual = trained.unwrap_or_else(|| Threat::usual(norm, channels));
-        let threat = Threat { epsilon: self.eps.clone().unwrap_or(usual.epsilon), norm };
-        threat.check()?;
-        Ok(threat)
-    }
-
     /// The file of weights that `option` names, once it is on this machine, and what it says of itself.
     fn opened(&self, weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
         let path = weights.fetch(self.source.offline)?;

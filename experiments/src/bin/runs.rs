@@ -30,7 +30,7 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images under PGD-10, size, and what else sets it apart
+    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images under PGD-10, size, and threat model, beta and I2FR where unusual
     List,
     /// A run's configuration, provenance and known accuracies
     Show {

@@ -58,24 +58,24 @@ pub enum ClassReference {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "I2FR")]
 pub struct TermArgs {
-    /// Weight of the distance to the own clean image [default: 1]
+    /// Weight of the distance to the own clean image [usual: 1]
     #[arg(long, value_name = "W", value_parser = intra_clean)]
     pub i2fr_intra_clean: Option<f64>,
-    /// Weight of the distance to the own class [default: 0.5]
+    /// Weight of the distance to the own class [usual: 0.5]
     #[arg(long, value_name = "W", value_parser = intra_class)]
     pub i2fr_intra_class: Option<f64>,
-    /// Weight of the closeness to other classes [default: 1]
+    /// Weight of the closeness to other classes [usual: 1]
     #[arg(long, value_name = "W", value_parser = inter)]
     pub i2fr_inter: Option<f64>,
-    /// Squared distance at which another class is far enough [default: 1]
+    /// Squared distance at which another class is far enough [usual: 1]
     #[arg(long, value_name = "M", value_parser = margin)]
     pub i2fr_margin: Option<f64>,
-    /// Features: l2 (divided by their norm) or raw [default: l2]
+    /// Features: l2 (divided by their norm) or raw [usual: l2]
     #[arg(long, value_name = "F", value_enum, hide_possible_values = true)]
     pub i2fr_features: Option<Features>,
 }
 
-/// The same of I2FR at `place` in a training.
+/// What differs in a training with `ours` at `place` from I2FR as the abstract is read, as one types it.
 pub(crate) fn said_in_training(ours: &I2fr, place: Place) -> String {
     let place = match place {
         Place::Both => String::new(),
@@ -215,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn help_says_the_defaults() {
+    fn help_says_what_is_usual() {
         let help = Line::command().render_long_help().to_string();
         let I2fr { intra_clean, intra_class, inter, margin, normalize, .. } = I2fr::default();
-        assert!(normalize && help.contains("[default: l2]"), "{help}");
+        assert!(normalize && help.contains("[usual: l2]"), "{help}");
         for default in [intra_clean, intra_class, inter, margin] {
-            assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+            assert!(help.contains(&format!("[usual: {default}]")), "{default}: {help}");
         }
-        assert_eq!(help.matches("[default: 1]").count(), 3, "{help}");
+        assert_eq!(help.matches("[usual: 1]").count(), 3, "{help}");
     }
 }

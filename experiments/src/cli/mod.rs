@@ -93,13 +93,13 @@ impl Threat {
         Self { norm, epsilon: text.parse().expect("a radius in the source is a radius") }
     }
 
-    /// An error if no image is outside of it: a radius in grey levels, most likely.
+    /// An error if no image is outside of it in l-infinity: a radius in grey levels, most likely.
     ///
     /// # Errors
     /// [`Usage`].
     pub fn check(&self) -> Result<(), Usage> {
         let Self { norm, epsilon } = self;
-        if *norm == Norm::Linf && epsilon.value > 1. {
+        if *norm == Norm::Linf && epsilon.value >= 1. {
             let what =
                 format!("--eps {epsilon} holds every image, as pixels are in [0, 1]; eight grey levels are 8/255");
             return Err(Usage(what));

@@ -1,5 +1,6 @@
 //! `config.json`: what a program must know to run exported weights.
 
+use crate::config::{Regularizer, RunConfig};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -32,11 +33,14 @@ pub struct ModelConfig {
     pub norm: String,
     /// Its radius in pixel units.
     pub epsilon: String,
+    /// The I2FR of its training, which an attack on its own terms ascends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regularizer: Option<Regularizer>,
 }
 
 impl ModelConfig {
     /// That of `net`, which is of `config`.
-    pub(super) fn of(net: &models::Net, config: &crate::config::RunConfig, dataset: data::Name) -> Self {
+    pub(super) fn of(net: &models::Net, config: &RunConfig, dataset: data::Name) -> Self {
         let models::Normalization { mean, std } = net.normalization().clone();
         Self {
             model_type: MODEL_TYPE.into(),
@@ -49,6 +53,7 @@ impl ModelConfig {
             std,
             norm: config.norm.clone(),
             epsilon: config.epsilon.clone(),
+            regularizer: config.regularizer.clone(),
         }
     }
 

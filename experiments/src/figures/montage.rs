@@ -4,7 +4,7 @@ use super::{conditions, heading};
 use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
-    interrupt,
+    interrupt::{self, Interrupted},
     pictures::{self, Picture},
     process::Usage,
     report::{
@@ -49,7 +49,11 @@ impl Montage {
 /// The pictures in the folder of a run, drawn first where they are not there but its weights are: those are kept longer.
 fn pictures_of(folder: &Path, args: &TableArgs, data: &mut Option<Splits>) -> Result<Vec<Picture>> {
     let run = Run::open(folder)?;
-    if !args.render_only && !pictures::drawn(&run) && run.trained() && interrupt::check().is_continue() {
+    if !args.render_only && !pictures::drawn(&run) && run.trained() {
+        // They would be missed by a page that is made without them.
+        if interrupt::check().is_break() {
+            return Err(Interrupted.into());
+        }
         let data = match data {
             Some(data) => data,
             none => none.insert(grid::load(args)?),

@@ -108,6 +108,10 @@ fn images(args: &TableArgs) -> usize {
 impl Measurement for Comparison {
     type More = ();
 
+    fn adds_i2fr(&self) -> bool {
+        true
+    }
+
     fn settings(&self, run: &Run, args: &TableArgs) -> Result<String> {
         let [_, game] = games(run, args)?;
         let other = self.companion(run, args).map_or_else(String::new, |other| other.config().id());

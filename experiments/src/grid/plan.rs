@@ -90,6 +90,7 @@ impl Grid {
         let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
         let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
         let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
+        let mut ahead = Vec::new();
         print_line(format_args!("{}: {}", self.name, self.caption))?;
         for (i, Planned { row, runs, .. }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
@@ -103,7 +104,10 @@ impl Grid {
                     _ => format!("to train, {estimate}"),
                 };
                 // Shards count runs in the order they are trained in.
-                let ours = if args.in_shard(seed * planned.len() + i) { "" } else { " (another shard)" };
+                let ours = args.in_shard(seed * planned.len() + i);
+                // Numbers outlive the weights.
+                ahead.extend((ours && !run.numbers_stand()).then(|| run.config()));
+                let ours = if ours { "" } else { " (another shard)" };
                 print_line(format_args!(
                     "{:<20} seed {:<3} {state}{ours}  {}",
                     row.label,
@@ -112,7 +116,7 @@ impl Grid {
                 ))?;
             }
         }
-        if let Some(total) = rate.total(&missing) {
+        if let Some(total) = rate.total(&ahead) {
             print_line(total)?;
         }
         print_line(estimate::disk(&args.training.out, &missing)?)?;
@@ -128,9 +132,10 @@ pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<(
     if let Some(conflict) = i2fr.conflict(!used.is_empty()) {
         return Err(Usage(conflict.into()).into());
     }
-    let weighs = |p: &Planned| p.entry.config(&base, i2fr).regularizer.is_some_and(|regularizer| regularizer.weighs());
-    if let Some(none) = used.into_iter().find(|p| !weighs(p)) {
-        return Err(Usage(format!("every weight of I2FR is 0, which is {} without it", none.row.label)).into());
+    for Planned { entry, row, .. } in used {
+        if entry.config(&base, i2fr).i2fr()?.is_some_and(|i2fr| !i2fr.weighs()) {
+            return Err(Usage(format!("{}: every weight of I2FR is 0, so there is none", row.label)).into());
+        }
     }
     for (option, silent) in i2fr.each_silenced() {
         if planned.iter().all(|p| p.entry.config(&base, i2fr) == p.entry.config(&base, &silent)) {

@@ -3,6 +3,7 @@
 use super::{
     Grid, Planned, TableArgs, fill,
     kept::{self, Kept},
+    no_idle_options,
 };
 use crate::{
     config::RunConfig,
@@ -31,6 +32,11 @@ pub trait Measurement {
     /// # Errors
     /// When the run's configuration is none.
     fn settings(&self, run: &Run, args: &TableArgs) -> Result<String>;
+
+    /// Whether it looks at I2FR where a run has none, so that its options matter there too.
+    fn adds_i2fr(&self) -> bool {
+        false
+    }
 
     /// The run whose network is needed as well.
     fn companion(&self, _run: &Run, _args: &TableArgs) -> Option<Run> {
@@ -106,6 +112,9 @@ impl Grid {
         show: impl FnOnce(&[Measured<M::More>], &[Measure]) -> Result<String>,
     ) -> Result<()> {
         let planned = self.subjects(args)?;
+        if !measurement.adds_i2fr() {
+            no_idle_options(&planned, args)?;
+        }
         if args.plan {
             self.print_plan(&planned, args)?;
             return print_companions(measurement, &planned, args);

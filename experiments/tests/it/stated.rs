@@ -54,7 +54,11 @@ fn what_a_network_was_trained_for_is_what_it_is_attacked_by() {
 
     // Another radius, or other weights, belong elsewhere; so does anything beside a run.
     let other = [&common[..], &["--eps", "0.5"]].concat();
-    refused(&other, &place, &format!("holds the evaluation of {name} in L2 0.25; choose another folder with --out"));
+    refused(
+        &other,
+        &place,
+        &format!("holds the evaluation of {name} on cifar10, L2 0.25; choose another folder with --out"),
+    );
     refused(&common, &folder, "the folder of a run, whose files stay; choose another with --out");
 
     // What an export says is as good.
@@ -63,7 +67,12 @@ fn what_a_network_was_trained_for_is_what_it_is_attacked_by() {
     std::fs::remove_file(exported.join("run.json")).unwrap();
     let common = ["--checkpoint", exported.to_str().unwrap(), data_dir, data, "--examples", "5"];
     let shown = run("evaluate", &common, &out.path().join("again"));
-    assert!(shown.starts_with("exported: tiny, l2 0.25, the first 5 of 40"), "{shown}");
+    assert_eq!(shown.lines().next(), Some(&*first.replace(name, "exported")));
+    let alone = out.path().join("alone.safetensors");
+    std::fs::copy(exported.join("model.safetensors"), &alone).unwrap();
+    let common = ["--checkpoint", alone.to_str().unwrap(), data_dir, data, "--examples", "5"];
+    let shown = run("evaluate", &common, &out.path().join("moved"));
+    assert!(shown.starts_with("alone.safetensors: tiny, l2 0.25, the first 5 of 40"), "{shown}");
 
     // Weights that its record is not of.
     let weights = folder.join("best.safetensors");

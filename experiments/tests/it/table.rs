@@ -116,7 +116,9 @@ fn every_file_of_the_contract_is_there() {
 
     // Audits outlive the weights as accuracies do.
     remove_weights(out);
-    assert!(run("table1", &pgd_at(&["--plan"]), out).matches(" measured, its weights are gone; ").count() == 2);
+    let plan = run("table1", &pgd_at(&["--plan"]), out);
+    assert!(plan.matches(" measured, its weights are gone; ").count() == 2 && !plan.contains("in all"), "{plan}");
+    assert!(run("table1", &pgd_at(&["--plan", "--seeds", "0,7"]), out).contains("\ntraining in all: about "));
     assert_eq!(run("table1", &pgd_at(&[]), out), printed);
     assert!(weights(out).is_empty());
 }

@@ -61,9 +61,11 @@ fn options_that_change_no_row_are_refused() {
     let changes = "changes nothing: every row that has I2FR sets that itself";
     refuses("figure3", &["--plan", "--i2fr-margin", "3"], &["--i2fr-margin", changes]);
     refuses("table3", &["--plan", "--only", "margin", "--i2fr-margin", "3"], &["--i2fr-margin", changes]);
+    let alone = ["--plan", "--only", "=pgd-at", "--i2fr-margin", "3"];
+    refuses("figure1", &alone, &["--i2fr-... changes nothing without I2FR"]);
     let none = ["--plan", "--framework", "trades", "--i2fr"];
     let zeros = ["--i2fr-intra-clean", "0", "--i2fr-intra-class", "0", "--i2fr-inter", "0"];
-    refuses("train", &[&none[..], &zeros].concat(), &["every weight of I2FR is 0"]);
+    refuses("train", &[&none[..], &zeros].concat(), &["TRADES + I2FR", "every weight of I2FR is 0"]);
     refuses("train", &[&none[..], &["--i2fr-intra-class=-1"]].concat(), &["--i2fr-intra-class", "intra"]);
 }
 

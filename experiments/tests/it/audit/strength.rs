@@ -37,10 +37,12 @@ fn stand(broken: usize, end: usize) -> Vec<bool> {
 
 /// Audits a sound network by [`SOUND`], in which `planted` stands under `attack` at `factor` radii.
 fn script(attack: &str, factor: f64, planted: &[bool]) -> Audit {
-    let (model, data) = (Matcher::with(Fault::Nothing), images(1000));
+    let count = planted.len();
+    let (model, data) = (Matcher::with(Fault::Nothing), images(count));
     let mut evidence = |asked: &str, ball: Ball| -> Result<Option<Vec<bool>>> {
         let at = |name: &str, radius: f64| name == asked && (radius * BALL.eps - ball.eps).abs() < 1e-9;
-        let sound = SOUND.iter().find(|(name, radius, _)| at(name, *radius)).map(|(.., n)| stand(0, *n));
+        let sound =
+            SOUND.iter().find(|(name, radius, _)| at(name, *radius)).map(|(.., n)| stand(0, *n)[..count].to_vec());
         Ok(if at(attack, factor) { Some(planted.to_vec()) } else { sound })
     };
     Audit::of(&subject(&model, &data), &mut evidence).unwrap()
@@ -101,6 +103,15 @@ fn black_box_that_beats_white_is_found() {
         finds(&audit, &["black box"], &[]);
         assert!(detail(&audit, "black box").contains(&format!("{attack} breaks 21")), "{}", audit.markdown());
     }
+}
+
+#[test]
+fn one_image_of_few_is_no_gradient_masking() {
+    let verdict = |broken: usize| {
+        let audit = script("square", 1., &stand(broken, 900)[..30]);
+        audit.checks.into_iter().find(|check| check.name == "black box").map(|check| check.verdict)
+    };
+    assert_eq!([0, 1, 2].map(verdict), [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(Some));
 }
 
 #[test]
