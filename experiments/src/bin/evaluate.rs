@@ -168,16 +168,9 @@ fn evaluate(args: &Args) -> Result<()> {
     // The audit is written last: an older report that has one is complete, and stays until this one is.
     let last = args.out.join("audit.csv");
     let unfinished = !last.is_file();
-    // What an earlier evaluation has in its report stays there, if it is of the same images, seed and I2FR.
-    let earlier = read_attacks(&args.out.join("examples.csv"));
-    let known = |attack: &&str| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
-    let (earlier, other): (Vec<&str>, Vec<&str>) = earlier.iter().map(String::as_str).partition(known);
-    let other: Vec<&str> = other.into_iter().filter(|attack| !attacks.contains(attack)).collect();
-    if !other.is_empty() {
-        let names = other.join(", ");
-        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
-    }
-    for attack in std::iter::once(CLEAN).chain(attacks).chain(earlier).filter(|name| seen.insert(*name)) {
+    let kept = kept(&args.out, &examination, &attacks, examples);
+    let kept = kept.iter().map(String::as_str);
+    for attack in std::iter::once(CLEAN).chain(attacks).chain(kept).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
         print_line(score::line(&outcome))?;
         outcomes.push(outcome);
@@ -208,6 +201,19 @@ fn evaluate(args: &Args) -> Result<()> {
     files::remove(&last)?;
     score::write(&args.out, &examination, &outcomes, &about)?;
     audit.write(&args.out.join("audit"))
+}
+
+/// Attacks of an earlier report in `out` that stay in it, as they are known of the same images with the same seed and
+/// I2FR; says which do not.
+fn kept(out: &Path, examination: &Examination<'_>, asked: &[&str], examples: usize) -> Vec<String> {
+    let known = |attack: &String| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
+    let earlier = read_attacks(&out.join("examples.csv")).into_iter().filter(|name| !asked.contains(&name.as_str()));
+    let (kept, gone): (Vec<String>, Vec<String>) = earlier.partition(known);
+    if !gone.is_empty() {
+        let names = gone.join(", ");
+        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
+    }
+    kept
 }
 
 impl Args {
