@@ -60,7 +60,7 @@ struct StageLine<'a> {
     seconds: f64,
 }
 
-/// What describes the network in [`REPORT`].
+/// What describes the network in `robustbench.json`.
 pub struct About {
     /// As RobustBench calls the model.
     pub name: String,
