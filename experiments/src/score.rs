@@ -3,7 +3,7 @@
 use crate::{
     Usage,
     cli::Threat,
-    evaluation::{Examination, write_examples},
+    evaluation::{Examination, read_attacks, write_examples},
     files,
     report::wilson,
     verdicts::{CLEAN, Outcome},
@@ -79,7 +79,7 @@ impl About {
     ///
     /// # Errors
     /// [`Usage`].
-    pub fn check_place(&self, out: &Path, threat: &Threat) -> Result<(), Usage> {
+    pub fn check_folder(&self, out: &Path, threat: &Threat) -> Result<(), Usage> {
         let place = out.display();
         if out.join("run.json").is_file() {
             return Err(Usage(format!("{place} is the folder of a run, whose files stay; choose another with --out")));
@@ -119,6 +119,19 @@ pub fn worst_case(outcomes: &[Outcome]) -> Outcome {
     let examples = outcomes.iter().map(|o| o.correct.len()).min().unwrap_or(0);
     let correct = (0..examples).map(|i| outcomes.iter().all(|o| o.correct[i])).collect();
     Outcome { attack: "worst case".into(), seconds: outcomes.iter().map(|o| o.seconds).sum(), correct }
+}
+
+/// Attacks of an earlier report in `out` that stay in it, as they are known of the same images with the same seed and
+/// I2FR; says which do not.
+pub fn kept(out: &Path, examination: &Examination<'_>, asked: &[&str], examples: usize) -> Vec<String> {
+    let known = |attack: &String| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
+    let earlier = read_attacks(&out.join("examples.csv")).into_iter().filter(|name| !asked.contains(&name.as_str()));
+    let (kept, gone): (Vec<String>, Vec<String>) = earlier.partition(known);
+    if !gone.is_empty() {
+        let names = gone.join(", ");
+        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
+    }
+    kept
 }
 
 /// Writes `summary.csv`, `intervals.csv`, `examples.csv`, `stages.csv` and `robustbench.json` into `out`. `outcomes` begin

@@ -99,37 +99,32 @@ impl Arch {
     }
 }
 
-/// Every name, but of Wide ResNets, whose names have their depth and width.
-const NAMED: &[(&str, Arch)] = &[
-    ("tiny", Arch::Tiny),
-    ("resnet8", Arch::CifarResNet(8)),
-    ("resnet20", Arch::CifarResNet(20)),
-    ("resnet32", Arch::CifarResNet(32)),
-    ("resnet44", Arch::CifarResNet(44)),
-    ("resnet56", Arch::CifarResNet(56)),
-    ("resnet18", Arch::ResNet18),
-    ("preact-resnet18", Arch::PreActResNet18),
-    ("preact-resnet18-fast", Arch::FastPreActResNet18),
-    ("mnist-cnn", Arch::MnistCnn),
-    ("lenet5", Arch::LeNet5),
+/// All that have a name of their own; those of Wide ResNets have their depth and width.
+const NAMED: &[Arch] = &[
+    Arch::Tiny,
+    Arch::CifarResNet(8),
+    Arch::CifarResNet(20),
+    Arch::CifarResNet(32),
+    Arch::CifarResNet(44),
+    Arch::CifarResNet(56),
+    Arch::ResNet18,
+    Arch::PreActResNet18,
+    Arch::FastPreActResNet18,
+    Arch::MnistCnn,
+    Arch::LeNet5,
 ];
 
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, NAMED.iter().find(|(_, arch)| arch == self)) {
-            (_, Some((name, _))) => f.write_str(name),
-            (Self::CifarResNet(depth), None) => write!(f, "resnet{depth}"),
-            (Self::WideResNet(depth, widen), None) => write!(f, "wrn-{depth}-{widen}"),
-            // A new variant without its line above is for the compiler to tell.
-            (
-                Self::Tiny
-                | Self::ResNet18
-                | Self::PreActResNet18
-                | Self::FastPreActResNet18
-                | Self::MnistCnn
-                | Self::LeNet5,
-                None,
-            ) => unreachable!("it is named above"),
+        match self {
+            Self::Tiny => write!(f, "tiny"),
+            Self::CifarResNet(depth) => write!(f, "resnet{depth}"),
+            Self::ResNet18 => write!(f, "resnet18"),
+            Self::PreActResNet18 => write!(f, "preact-resnet18"),
+            Self::FastPreActResNet18 => write!(f, "preact-resnet18-fast"),
+            Self::WideResNet(depth, widen) => write!(f, "wrn-{depth}-{widen}"),
+            Self::MnistCnn => write!(f, "mnist-cnn"),
+            Self::LeNet5 => write!(f, "lenet5"),
         }
     }
 }
@@ -138,7 +133,7 @@ impl fmt::Display for Arch {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown architecture `{0}`; known: {names}, wrn-DEPTH-WIDEN (DEPTH = 6n + 4, e.g. wrn-28-10)",
-    names = NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    names = NAMED.iter().map(Arch::to_string).collect::<Vec<_>>().join(", ")
 )]
 pub struct UnknownArch(String);
 
@@ -149,7 +144,7 @@ impl FromStr for Arch {
     fn from_str(given: &str) -> std::result::Result<Self, UnknownArch> {
         let unknown = || UnknownArch(given.into());
         let name = given.to_lowercase();
-        if let Some((_, arch)) = NAMED.iter().find(|(known, _)| *known == name) {
+        if let Some(arch) = NAMED.iter().find(|arch| arch.to_string() == name) {
             return Ok(*arch);
         }
         let (depth, widen) = name.strip_prefix("wrn-").and_then(|s| s.split_once('-')).ok_or_else(unknown)?;

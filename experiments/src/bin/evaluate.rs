@@ -15,7 +15,7 @@ use experiments::{
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
     cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Threat, Weights, at_least_one, said},
-    evaluation::{Examination, read_attacks},
+    evaluation::Examination,
     files,
     lock::Lock,
     network::{self, Traits},
@@ -147,7 +147,7 @@ fn evaluate(args: &Args) -> Result<()> {
         checkpoint_sha256: sha256(&std::fs::read(&path)?),
         unreliable: None,
     };
-    about.check_place(&args.out, &threat)?;
+    about.check_folder(&args.out, &threat)?;
     let ground = Ground { args, test: &all, device: &device, threat: &threat, i2fr: &i2fr };
     let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
     let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
@@ -168,7 +168,7 @@ fn evaluate(args: &Args) -> Result<()> {
     // The audit is written last: an older report that has one is complete, and stays until this one is.
     let last = args.out.join("audit.csv");
     let unfinished = !last.is_file();
-    let kept = kept(&args.out, &examination, &attacks, examples);
+    let kept = score::kept(&args.out, &examination, &attacks, examples);
     let kept = kept.iter().map(String::as_str);
     for attack in std::iter::once(CLEAN).chain(attacks).chain(kept).filter(|name| seen.insert(*name)) {
         let outcome = examination.outcome(attack, examples)?;
@@ -201,19 +201,6 @@ fn evaluate(args: &Args) -> Result<()> {
     files::remove(&last)?;
     score::write(&args.out, &examination, &outcomes, &about)?;
     audit.write(&args.out.join("audit"))
-}
-
-/// Attacks of an earlier report in `out` that stay in it, as they are known of the same images with the same seed and
-/// I2FR; says which do not.
-fn kept(out: &Path, examination: &Examination<'_>, asked: &[&str], examples: usize) -> Vec<String> {
-    let known = |attack: &String| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
-    let earlier = read_attacks(&out.join("examples.csv")).into_iter().filter(|name| !asked.contains(&name.as_str()));
-    let (kept, gone): (Vec<String>, Vec<String>) = earlier.partition(known);
-    if !gone.is_empty() {
-        let names = gone.join(", ");
-        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
-    }
-    kept
 }
 
 impl Args {

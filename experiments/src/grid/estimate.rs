@@ -8,8 +8,8 @@ use crate::{
 use anyhow::Result;
 use candle::Device;
 use data::Name;
-use indicatif::HumanBytes;
-use std::path::Path;
+use indicatif::{HumanBytes, HumanDuration};
+use std::{path::Path, time::Duration};
 
 /// Tables, events, pictures and a page of one run: more than any of ours took.
 const SMALL_FILES: u64 = SMALL_MIB << 20;
@@ -38,13 +38,9 @@ pub(super) fn work(config: &RunConfig) -> f64 {
     (images(config) * config.epochs) as f64 * passes(config)
 }
 
-/// `40 s`, `12 min`, `3.5 h`.
-fn told(seconds: f64) -> String {
-    match seconds {
-        short if short <= 90. => format!("{:.0} s", short.ceil()),
-        long if long <= 5400. => format!("{:.0} min", (long / 60.).ceil()),
-        days => format!("{:.1} h", days / 3600.),
-    }
+/// So many seconds as progress says it: `12 minutes`.
+fn told(seconds: f64) -> HumanDuration {
+    HumanDuration(Duration::try_from_secs_f64(seconds.ceil()).unwrap_or(Duration::MAX))
 }
 
 /// How fast stored runs of the same kind trained.

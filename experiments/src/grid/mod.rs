@@ -143,8 +143,8 @@ impl Grid {
             name,
             caption: self.caption.into(),
             split: args.split,
-            cells,
             columns: columns.iter().map(column).collect(),
+            cells,
             rows,
         })
     }
