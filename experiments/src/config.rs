@@ -1,7 +1,7 @@
 //! The resolved configuration of a run: everything its result depends on.
 
 use crate::{
-    cli::{Threat, said_in_training},
+    cli::{StepLength, Threat, said_in_training},
     run::CONTROL,
 };
 use anyhow::{Context, Result};
@@ -37,6 +37,9 @@ pub struct RunConfig {
     pub norm: String,
     pub epsilon: String,
     pub attack_steps: usize,
+    /// Their length, where it is not a quarter of the radius.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack_step: Option<String>,
     /// Epochs over which the training attack's radius rises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm_up: Option<usize>,
@@ -182,7 +185,9 @@ impl RunConfig {
     pub fn game(&self) -> Result<Framework> {
         let (ball, epochs, warm_up) = (self.ball()?, self.epochs, self.warm_up.unwrap_or(0));
         let (steps, beta) = (self.attack_steps, self.beta);
-        let setting = Setting { ball, steps, epochs, seed: self.seed, warm_up, beta };
+        let step = self.attack_step.as_deref().map(str::parse::<StepLength>).transpose().map_err(anyhow::Error::msg)?;
+        let step = step.map(|step| step.value());
+        let setting = Setting { ball, steps, step, epochs, seed: self.seed, warm_up, beta };
         let mut game = frameworks::named(&self.framework, setting)?;
         if let Some(gamma) = self.awp {
             game = game.with_awp(Awp { gamma });

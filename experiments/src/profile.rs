@@ -89,7 +89,7 @@ impl Profile {
                 epochs: 20,
                 train_examples: 13_000,
                 held_out: 1_000,
-                eval_examples: 1_000,
+                eval_examples: 0,
                 autoattack_examples: 1_000,
                 batch: 64,
                 lr: 0.2,
@@ -148,6 +148,8 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
     // Nor does its optimiser leave the constant prediction at their radius.
     let adam = args.optimizer.map_or(grey, |optimizer| optimizer == Optimizer::Adam);
     let eps = args.eps.clone().unwrap_or_else(|| Threat::usual(args.norm, dataset.shape()[0]).epsilon);
+    // The usual length by another name is no other training.
+    let step = args.attack_step.as_ref().filter(|step| step.value() != eps.value() / 4.);
     RunConfig {
         format: 1,
         dataset: dataset.to_string(),
@@ -161,6 +163,7 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         norm: args.norm.to_string(),
         epsilon: eps.to_string(),
         attack_steps: args.attack_steps.unwrap_or(preset.attack_steps),
+        attack_step: step.map(ToString::to_string),
         warm_up: Some(warm_up).filter(|epochs| *epochs > 0),
         epochs,
         train_examples: args.train_examples.unwrap_or(preset.train_examples),
@@ -191,6 +194,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         schedule,
         weight_decay,
         attack_steps,
+        attack_step,
         eps_warm_up,
         awp,
         beta,
@@ -212,6 +216,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("optimizer", optimizer.map(|optimizer| optimizer.get_name().to_owned()), |args| args.optimizer = None),
         said("weight-decay", weight_decay.map(|decay| decay.to_string()), |args| args.weight_decay = None),
         said("attack-steps", attack_steps.map(|n| n.to_string()), |args| args.attack_steps = None),
+        said("attack-step", attack_step.as_ref().map(ToString::to_string), |args| args.attack_step = None),
         said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
         said("beta", beta.map(|beta| beta.to_string()), |args| args.beta = None),
         said("awp", awp.map(|gamma| gamma.to_string()), |args| args.awp = None),
@@ -260,7 +265,7 @@ mod tests {
         for said in [
             "quick",
             "mnist --train-examples 12000 --epochs 5",
-            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --weight-decay 0.001 --attack-steps 3 --eps-warm-up 1 --beta 1 --awp 0.01",
+            "cpu --batch 32 --lr 0.05 --schedule cosine --optimizer adam --weight-decay 0.001 --attack-steps 3 --attack-step 0.007 --eps-warm-up 1 --beta 1 --awp 0.01",
             "mnist --optimizer sgd",
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",
@@ -272,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_recipe_leaves_out_what_changes_no_training_and_what_results_name_by_themselves() {
-        let usual = "--profile mnist --epochs 10 --batch 100 --optimizer adam --eps-warm-up 2 --i2fr-inter 1";
+        let usual = "--profile mnist --epochs 10 --batch 100 --optimizer adam --attack-step 0.05 --eps-warm-up 2 --i2fr-inter 1";
         let named =
             "--dataset fashion-mnist --arch lenet5 --eps 0.2 --norm l2 --average ema-0.99 --label-smoothing 0.1";
         let measured = "--eval-examples 7 --autoattack-examples 5 --device cpu --out elsewhere";

@@ -4,7 +4,6 @@ use crate::{Framework, pgd_at};
 use attacks::{Ball, Pgd};
 use models::Mode;
 use objectives::{Pass, spread_ce, transport};
-use std::sync::Arc;
 
 /// How much of a label's weight the official code gives to other classes.
 const SPREAD: f64 = 0.5;
@@ -14,10 +13,9 @@ const SPREAD: f64 = 0.5;
 pub fn feature_scattering(ball: Ball) -> Framework {
     Framework {
         name: "Feature Scattering".into(),
-        attack: Arc::new(Pgd { step: ball.eps, ..Pgd::new(ball, 1) }),
         attack_mode: Mode::Eval,
         inner: transport(),
         outer: spread_ce(Pass::Adv, SPREAD),
-        ..pgd_at(ball, 1)
+        ..pgd_at(Pgd { step: ball.eps, ..Pgd::new(ball, 1) })
     }
 }

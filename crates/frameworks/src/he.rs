@@ -1,7 +1,7 @@
 //! Hypersphere embedding.
 
 use crate::{Framework, pgd_at, trades::START};
-use attacks::{Ball, Pgd};
+use attacks::Pgd;
 use models::{Head, Mode};
 use objectives::{Pass, margin_ce};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ const MARGIN: f64 = 0.2;
 
 /// Pang et al. 2020 on PGD-AT: logits are scaled cosines between features and class weights, and training takes
 /// a margin off the own one; attacks see no margin, and evaluation mode.
-pub fn he(ball: Ball, steps: usize) -> Framework {
+pub fn he(pgd: Pgd) -> Framework {
     Framework {
         name: "HE".into(),
-        attack: Arc::new(Pgd { start: START, ..Pgd::new(ball, steps) }),
+        attack: Arc::new(Pgd { start: START, ..pgd }),
         attack_mode: Mode::Eval,
         head: Head::Cosine { scale: SCALE },
         // The head has scaled them already.
         outer: margin_ce(Pass::Adv, 1., SCALE * MARGIN),
-        ..pgd_at(ball, steps)
+        ..pgd_at(pgd)
     }
 }

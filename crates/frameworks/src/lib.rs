@@ -46,7 +46,7 @@ pub use trades::trades;
 pub use trainer::Trainer;
 pub use training::{Epoch, Resume, Step, TrainingConfig};
 
-use attacks::Ball;
+use attacks::{Ball, Pgd};
 
 /// What a framework may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub struct Setting {
     pub ball: Ball,
     /// Gradient steps of the attack (10 in the literature; methods that define their own number ignore it).
     pub steps: usize,
+    /// How far such a step goes, in pixel units, where it is not a quarter of the radius.
+    pub step: Option<f64>,
     /// Epochs that training takes.
     pub epochs: usize,
     /// Seed of what a method itself learns.
@@ -65,23 +67,31 @@ pub struct Setting {
     pub beta: Option<f64>,
 }
 
+impl Setting {
+    /// Projected gradient ascent of its steps, from anywhere in its ball.
+    pub fn pgd(&self) -> Pgd {
+        let usual = Pgd::new(self.ball, self.steps);
+        Pgd { step: self.step.unwrap_or(usual.step), ..usual }
+    }
+}
+
 /// Makes a framework.
 pub type Make = fn(Setting) -> Framework;
 
 /// Every framework by the name the command line and CSV files use, in the order tables list them.
 pub const ALL: &[(&str, Make)] = &[
     ("standard", |_| standard()),
-    ("pgd-at", |s| pgd_at(s.ball, s.steps)),
-    ("mixed-at", |s| mixed_at(s.ball, s.steps)),
-    ("trades", |s| trades(s.ball, s.steps, s.beta.unwrap_or(trades::BETA))),
-    ("mart", |s| mart(s.ball, s.steps, s.beta.unwrap_or(mart::LAMBDA))),
-    ("alp", |s| alp(s.ball, s.steps, s.beta.unwrap_or(alp::WEIGHT))),
+    ("pgd-at", |s| pgd_at(s.pgd())),
+    ("mixed-at", |s| mixed_at(s.pgd())),
+    ("trades", |s| trades(s.pgd(), s.beta.unwrap_or(trades::BETA))),
+    ("mart", |s| mart(s.pgd(), s.beta.unwrap_or(mart::LAMBDA))),
+    ("alp", |s| alp(s.pgd(), s.beta.unwrap_or(alp::WEIGHT))),
     ("fast-at", |s| fast_at(s.ball)),
-    ("friendly-at", |s| friendly_at(s.ball, s.steps, s.epochs)),
-    ("adr", |s| adr(s.ball, s.steps)),
-    ("tla", |s| tla(s.ball, s.steps)),
-    ("pcl", |s| pcl(s.ball, s.steps, s.seed)),
-    ("he", |s| he(s.ball, s.steps)),
+    ("friendly-at", |s| friendly_at(s.pgd(), s.epochs)),
+    ("adr", |s| adr(s.pgd())),
+    ("tla", |s| tla(s.pgd())),
+    ("pcl", |s| pcl(s.pgd(), s.seed)),
+    ("he", |s| he(s.pgd())),
     ("feature-scattering", |s| feature_scattering(s.ball)),
 ];
 
@@ -92,6 +102,16 @@ pub fn beta(name: &str) -> Option<f64> {
         "trades" => Some(trades::BETA),
         "mart" => Some(mart::LAMBDA),
         "alp" => Some(alp::WEIGHT),
+        _ => None,
+    }
+}
+
+/// How many steps the attack of the framework called `name` takes whatever [`Setting::steps`] says, and as far as it says
+/// itself; `None` for methods that leave both open.
+pub fn own_steps(name: &str) -> Option<usize> {
+    match name {
+        "standard" => Some(0),
+        "fast-at" | "feature-scattering" => Some(1),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! MART.
 
 use crate::{Framework, standard, trades::START};
-use attacks::{Ball, Pgd};
+use attacks::Pgd;
 use models::Mode;
 use objectives::{Pass, boosted_ce, ce, weighted_kl};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::Arc;
 /// The official code's weight for ResNet-18.
 pub(crate) const LAMBDA: f64 = 5.;
 
-/// Wang et al. 2020: steps of eps/4 up the cross-entropy, in evaluation mode.
-pub fn mart(ball: Ball, steps: usize, lambda: f64) -> Framework {
+/// Wang et al. 2020: up the cross-entropy, in evaluation mode.
+pub fn mart(pgd: Pgd, lambda: f64) -> Framework {
     Framework {
         name: "MART".into(),
-        attack: Arc::new(Pgd { start: START, ..Pgd::new(ball, steps) }),
+        attack: Arc::new(Pgd { start: START, ..pgd }),
         attack_mode: Mode::Eval,
         clean_mode: Mode::Train,
         inner: ce(Pass::Adv),

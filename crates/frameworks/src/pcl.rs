@@ -1,7 +1,7 @@
 //! Prototype conformity.
 
 use crate::{Framework, pgd_at};
-use attacks::{Ball, Pgd, Start};
+use attacks::{Pgd, Start};
 use models::Mode;
 use objectives::{Centers, Pass, ce, contrastive, proximity};
 use std::sync::Arc;
@@ -14,17 +14,17 @@ const BOTH: [Pass; 2] = [Pass::Clean, Pass::Adv];
 /// class and far from those of others; attacks begin at the clean image, in evaluation mode. (The official code starts
 /// from a network trained with cross-entropy, and has centres for two layers; here there are centres of the
 /// penultimate features, from the first step on.)
-pub fn pcl(ball: Ball, steps: usize, seed: u64) -> Framework {
+pub fn pcl(pgd: Pgd, seed: u64) -> Framework {
     let (near, far) = (Centers::drawn(seed), Centers::drawn(seed));
     Framework {
         name: "PCL".into(),
-        attack: Arc::new(Pgd { start: Start::Image, ..Pgd::new(ball, steps) }),
+        attack: Arc::new(Pgd { start: Start::Image, ..pgd }),
         attack_mode: Mode::Eval,
         clean_mode: Mode::Train,
         outer: 0.5 * ce(Pass::Clean)
             + 0.5 * ce(Pass::Adv)
             + proximity(&near, &BOTH)
             + -CONTRASTIVE * contrastive(&far, &BOTH),
-        ..pgd_at(ball, steps)
+        ..pgd_at(pgd)
     }
 }

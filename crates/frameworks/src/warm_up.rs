@@ -14,7 +14,7 @@ struct WarmUp {
 }
 
 impl Framework {
-    /// The game that `make` makes of `setting`, at smaller radii in its first [`Setting::warm_up`] epochs.
+    /// The game that `make` makes of `setting`, at smaller radii, with steps in proportion, in its first [`Setting::warm_up`] epochs.
     pub(crate) fn warmed_up(make: impl Fn(Setting) -> Self, setting: Setting) -> Self {
         let game = make(setting);
         if setting.warm_up == 0 {
@@ -22,8 +22,9 @@ impl Framework {
         }
         let steps = setting.warm_up + 1;
         let attack = |step: usize| {
-            let ball = Ball { eps: setting.ball.eps * step as f64 / steps as f64, ..setting.ball };
-            make(Setting { ball, ..setting }).attack
+            let share = step as f64 / steps as f64;
+            let ball = Ball { eps: setting.ball.eps * share, ..setting.ball };
+            make(Setting { ball, step: setting.step.map(|length| length * share), ..setting }).attack
         };
         let attacks = (1..steps).map(attack).chain([game.attack.clone()]).collect();
         Self { attack: Arc::new(WarmUp { attacks }), ..game }
@@ -58,12 +59,13 @@ mod tests {
     use models::{Arch, Mode, Net};
     use objectives::{Pass, ce};
 
-    #[test]
-    fn the_radius_rises_to_the_whole_one() {
+    fn setting(steps: usize, step: Option<f64>) -> Setting {
         let ball = Ball { norm: attacks::Norm::Linf, eps: 0.3 };
-        let setting = Setting { ball, steps: 3, epochs: 5, seed: 0, warm_up: 2, beta: None };
-        let game = named("pgd-at", setting).unwrap();
-        assert!(game.attack.to_string().ends_with("rising over the first 2 epochs,"), "{}", game.attack);
+        Setting { ball, steps, step, epochs: 5, seed: 0, warm_up: 2, beta: None }
+    }
+
+    /// How far the attack of `game` moves a pixel at most, in each of the epochs 1, 2, 3, 4, and in evaluation.
+    fn farthest(game: &Framework) -> [f32; 5] {
         let net = Net::new(Arch::MnistCnn, [1, 28, 28], 10, 0, &Device::Cpu).unwrap();
         let images = Tensor::full(0.5f32, (2, 1, 28, 28), &Device::Cpu).unwrap();
         let labels = Tensor::new(&[3u32, 5], &Device::Cpu).unwrap();
@@ -74,8 +76,25 @@ mod tests {
             let farthest = (adv - &images).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
             farthest.to_scalar::<f32>().unwrap()
         };
-        for (epoch, wanted) in [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.3), (0, 0.3)] {
-            assert!((moved(epoch) - wanted).abs() < 1e-5, "epoch {epoch}: {}", moved(epoch));
-        }
+        [1, 2, 3, 4, 0].map(moved)
+    }
+
+    fn close(moved: [f32; 5], wanted: [f32; 5]) -> bool {
+        moved.iter().zip(wanted).all(|(moved, wanted)| (moved - wanted).abs() < 1e-5)
+    }
+
+    #[test]
+    fn the_radius_rises_to_the_whole_one() {
+        let game = named("pgd-at", setting(3, None)).unwrap();
+        assert!(game.attack.to_string().ends_with("rising over the first 2 epochs,"), "{}", game.attack);
+        let moved = farthest(&game);
+        assert!(close(moved, [0.1, 0.2, 0.3, 0.3, 0.3]), "{moved:?}");
+    }
+
+    #[test]
+    fn steps_of_a_set_length_grow_with_it() {
+        // From the clean image, so that one step is all there is.
+        let moved = farthest(&named("pcl", setting(1, Some(0.06))).unwrap());
+        assert!(close(moved, [0.02, 0.04, 0.06, 0.06, 0.06]), "{moved:?}");
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use anyhow::Result;
-use attacks::{Ball, Keys, Norm};
+use attacks::{Ball, Keys, Norm, Pgd};
 use candle::Tensor;
 use clap::{Parser, value_parser};
 use experiments::{
@@ -79,7 +79,7 @@ fn steps(args: &Args) -> Result<()> {
     };
     let mut net = Net::new(args.arch, image, 10, 0, &device)?;
     let optimizer = Optimizer::new(&net, OptimizerConfig::default())?;
-    let game = frameworks::pgd_at(Ball { norm: Norm::Linf, eps }, args.attack_steps);
+    let game = frameworks::pgd_at(Pgd::new(Ball { norm: Norm::Linf, eps }, args.attack_steps));
     let examples: Vec<u64> = (0..args.batch as u64).collect();
     let keys = Keys { seed: 0, epoch: 0, examples: &examples };
     let [c, h, w] = image;

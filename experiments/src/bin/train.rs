@@ -4,7 +4,10 @@
 //! cargo run --release --bin train -- --framework trades --i2fr --profile cpu --data-dir DIR
 //! ```
 
-use clap::Parser;
+use clap::{
+    Parser,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use experiments::grid::{Goal, Grid, TableArgs, row};
 use std::process::ExitCode;
 
@@ -12,8 +15,8 @@ use std::process::ExitCode;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100)]
 struct Args {
-    /// Framework: standard, pgd-at, mixed-at, trades, mart, alp, fast-at, friendly-at, adr, tla, pcl, he, feature-scattering
-    #[arg(long, value_parser = known)]
+    /// What trains
+    #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(names()).map(known))]
     framework: &'static str,
     /// Add I2FR
     #[arg(long)]
@@ -22,10 +25,12 @@ struct Args {
     table: TableArgs,
 }
 
-fn known(name: &str) -> Result<&'static str, String> {
-    let found = frameworks::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    let names = || frameworks::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    found.map(|(name, _)| *name).ok_or_else(|| format!("unknown framework; known: {}", names()))
+fn names() -> impl Iterator<Item = &'static str> {
+    frameworks::ALL.iter().map(|(name, _)| *name)
+}
+
+fn known(name: String) -> &'static str {
+    names().find(|known| known.eq_ignore_ascii_case(&name)).expect("one of them is all that is let in")
 }
 
 fn main() -> ExitCode {

@@ -3,116 +3,23 @@
 mod device;
 mod i2fr;
 mod source;
+mod threat;
 mod weights;
 
-use crate::{Usage, profile::Profile};
-use attacks::{Ball, Norm};
+use crate::profile::Profile;
+use attacks::Norm;
 use clap::{Args, ValueEnum};
 use data::Name;
 use frameworks::{Averaging, Schedule};
 use models::Arch;
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 pub use device::DeviceArgs;
 pub(crate) use i2fr::said_in_training;
 pub use i2fr::{ClassReference, Features, I2frArgs, TermArgs, said};
 pub use source::SourceArgs;
+pub use threat::{Epsilon, StepLength, Threat};
 pub use weights::Weights;
-
-/// A radius as it was written, and what it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Epsilon {
-    text: String,
-    value: f64,
-}
-
-impl Epsilon {
-    /// In pixel units.
-    pub fn value(&self) -> f64 {
-        self.value
-    }
-}
-
-impl fmt::Display for Epsilon {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl FromStr for Epsilon {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a radius; write a fraction such as 8/255 or a number such as 0.5");
-        let number = |s: &str| s.trim().parse::<f64>().map_err(|_| wrong());
-        // One spelling of a radius: it is part of a run's identity.
-        let (text, value) = match text.split_once('/') {
-            Some((above, below)) => {
-                let (above, below) = (number(above)?, number(below)?);
-                (format!("{above}/{below}"), above / below)
-            }
-            None => number(text).map(|value| (value.to_string(), value))?,
-        };
-        Ball::new(Norm::Linf, value).map_err(|e| e.to_string())?;
-        Ok(Self { text, value })
-    }
-}
-
-/// A norm and a radius as they were written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Threat {
-    /// The norm.
-    pub norm: Norm,
-    /// The radius.
-    pub epsilon: Epsilon,
-}
-
-impl Threat {
-    /// That of `norm` and `epsilon`.
-    ///
-    /// # Errors
-    /// When either is none.
-    pub fn parse(norm: &str, epsilon: &str) -> anyhow::Result<Self> {
-        let norm: Norm = norm.parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { norm, epsilon: epsilon.parse().map_err(anyhow::Error::msg)? })
-    }
-
-    /// All images within it.
-    pub fn ball(&self) -> Ball {
-        Ball { norm: self.norm, eps: self.epsilon.value }
-    }
-
-    /// That of the field for images of so many channels, in `norm`.
-    pub fn usual(norm: Norm, channels: usize) -> Self {
-        let text = match (norm, channels) {
-            (Norm::Linf, 1) => "0.3",
-            (Norm::Linf, _) => "8/255",
-            (Norm::L2, 1) => "2",
-            (Norm::L2, _) => "0.5",
-        };
-        Self { norm, epsilon: text.parse().expect("a radius in the source is a radius") }
-    }
-
-    /// An error if no image is outside of it in l-infinity: a radius in grey levels, most likely.
-    ///
-    /// # Errors
-    /// [`Usage`].
-    pub fn check(&self) -> Result<(), Usage> {
-        let Self { norm, epsilon } = self;
-        if *norm == Norm::Linf && epsilon.value >= 1. {
-            let what =
-                format!("--eps {epsilon} holds every image, as pixels are in [0, 1]; eight grey levels are 8/255");
-            return Err(Usage(what));
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Threat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.norm, self.epsilon)
-    }
-}
 
 /// One of several parts of a grid, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,9 +153,12 @@ pub struct TrainingArgs {
     /// Weight decay [default: 5e-4 with sgd, 0 with adam]
     #[arg(long, value_name = "W", value_parser = weight_decay)]
     pub weight_decay: Option<f64>,
-    /// Gradient steps of the training attack, eps/4 long (frameworks with a number of their own ignore it)
+    /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub attack_steps: Option<usize>,
+    /// How far each of them goes, in pixel units: 0.007, 2/255, ... [default: eps/4]
+    #[arg(long, value_name = "LENGTH")]
+    pub attack_step: Option<StepLength>,
     /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]
     #[arg(long, value_name = "N")]
     pub eps_warm_up: Option<usize>,
@@ -279,17 +189,4 @@ pub struct TrainingArgs {
     /// Weights and variants of I2FR
     #[command(flatten)]
     pub i2fr: I2frArgs,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Epsilon;
-
-    /// A radius is part of a run's identity: written differently it must not be another run.
-    #[test]
-    fn a_radius_has_one_spelling() {
-        for (written, kept) in [("8/255", "8/255"), (" 08 / 255.0", "8/255"), ("0.30", "0.3"), ("3e-1", "0.3")] {
-            assert_eq!(written.parse::<Epsilon>().unwrap().to_string(), kept);
-        }
-    }
 }

@@ -144,6 +144,7 @@ impl Entry {
             framework: self.framework.into(),
             regularizer,
             beta: base.beta.filter(|beta| frameworks::beta(self.framework).is_some_and(|usual| usual != *beta)),
+            attack_step: base.attack_step.clone().filter(|_| frameworks::own_steps(self.framework).is_none()),
             awp: self.awp.or(base.awp),
             averaging: self.averaging.map(str::to_owned).or_else(|| base.averaging.clone()),
             label_smoothing: self.label_smoothing.or(base.label_smoothing),

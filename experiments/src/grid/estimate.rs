@@ -1,10 +1,6 @@
 //! What a training would take, in time by the runs that are stored, and on disk.
 
-use crate::{
-    config::RunConfig,
-    files,
-    run::{CONTROL, Record},
-};
+use crate::{config::RunConfig, files, run::Record};
 use anyhow::Result;
 use candle::Device;
 use data::Name;
@@ -17,11 +13,7 @@ const SMALL_MIB: u64 = 2;
 
 /// Forward-and-backward passes per image of one training step with `steps` attack steps.
 fn passes(config: &RunConfig) -> f64 {
-    let steps = match config.framework.as_str() {
-        CONTROL => 0,
-        "fast-at" | "feature-scattering" => 1,
-        _ => config.attack_steps,
-    };
+    let steps = frameworks::own_steps(&config.framework).unwrap_or(config.attack_steps);
     let updates = if config.awp.is_some() { 2 } else { 1 };
     (updates + steps) as f64
 }

@@ -15,6 +15,10 @@ pub(super) struct Planned {
     pub(super) runs: Vec<Run>,
 }
 
+fn runs(planned: &[Planned]) -> impl Iterator<Item = &Run> {
+    planned.iter().flat_map(|p| &p.runs)
+}
+
 impl Grid {
     /// The rows that `args` ask for, and their runs.
     pub(super) fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
@@ -25,6 +29,12 @@ impl Grid {
         }
         let base = profile::resolve(&args.training);
         base.threat()?.check()?;
+        let across = 2. * base.ball()?.eps;
+        if let Some(step) = args.training.attack_step.as_ref().filter(|step| step.value() > across) {
+            let what =
+                format!("--attack-step {step} leads out of the ball from anywhere in it: it is {across:.4} across");
+            return Err(Usage(what).into());
+        }
         if let Some(warm_up) = base.warm_up.filter(|warm_up| *warm_up >= base.epochs) {
             let what = format!("--eps-warm-up {warm_up} leaves no epoch of {} at the whole radius", base.epochs);
             return Err(Usage(what).into());
@@ -79,7 +89,11 @@ impl Grid {
                 format!("--only {nothing} leaves no row of {table}; rows: {names}; =NAME, =NAME+i2fr: that one alone");
             return Err(Usage(what).into());
         }
-        if base.beta.is_some() && planned.iter().flat_map(|p| &p.runs).all(|run| run.config().beta.is_none()) {
+        if let Some(step) = base.attack_step.filter(|_| runs(&planned).all(|run| run.config().attack_step.is_none())) {
+            let what = format!("--attack-step {step} changes nothing: no row takes as many steps as it is told");
+            return Err(Usage(what).into());
+        }
+        if base.beta.is_some() && runs(&planned).all(|run| run.config().beta.is_none()) {
             return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
         }
         Ok(planned)
@@ -88,7 +102,7 @@ impl Grid {
     /// Prints what would run.
     pub(super) fn print_plan(&self, planned: &[Planned], args: &TableArgs) -> Result<()> {
         let rate = Rate::of_stored_runs(&args.training.out, &profile::resolve(&args.training));
-        let missing = planned.iter().flat_map(|p| &p.runs).filter(|run| !run.trained());
+        let missing = runs(planned).filter(|run| !run.trained());
         let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
         let mut ahead = Vec::new();
         print_line(format_args!("{}: {}", self.name, self.caption))?;

@@ -2,7 +2,9 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 34] = [
+const TRAINING: [&str; 36] = [
+    "--attack-steps",
+    "--attack-step",
     "--weight-decay",
     "--profile",
     "--dataset",
@@ -50,7 +52,7 @@ fn help(name: &str) -> String {
 #[track_caller]
 fn mentions(name: &str, words: &[&str]) {
     let help = help(name);
-    let said: Vec<&str> = help.split([' ', '\n', ',', '=']).collect();
+    let said: Vec<&str> = help.split([' ', '\n', ',', '=', ']']).collect();
     for word in words {
         assert!(said.contains(word) || (word.contains(' ') && help.contains(word)), "{name} --help: no {word}\n{help}");
     }

@@ -78,6 +78,7 @@ fn every_option_of_training_matters() {
             &[],
             &["--i2fr"],
             &["--lr", "0.05"],
+            &["--attack-step", "0.02"],
             &["--schedule", "constant"],
             &["--eps", "4/255"],
             &["--norm", "l2", "--eps", "0.5"],

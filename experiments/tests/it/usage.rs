@@ -70,6 +70,15 @@ fn options_that_change_no_row_are_refused() {
 }
 
 #[test]
+fn a_step_of_the_training_attack_makes_sense() {
+    for (value, why) in [("0", "above 0"), ("nan", "above 0"), ("2", "it is 0.0627 across"), ("two", "such as 2/255")] {
+        refuses("table1", &["--plan", "--attack-step", value], &["--attack-step", value, why]);
+    }
+    let own = ["--plan", "--only", "standard,fast-at", "--attack-step", "0.01"];
+    refuses("table1", &own, &["--attack-step 0.01", "changes nothing"]);
+}
+
+#[test]
 fn a_weight_decay_is_at_least_zero() {
     refuses("table1", &["--weight-decay=-1"], &["-1", "--weight-decay", "at least 0"]);
     refuses("table1", &["--weight-decay", "nan"], &["nan", "--weight-decay", "at least 0"]);

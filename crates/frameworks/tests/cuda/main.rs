@@ -119,8 +119,15 @@ fn one_step_of_each_framework() -> Result<()> {
     let examples: Vec<u64> = (0..n as u64).collect();
     for (name, make) in frameworks::ALL {
         let step = |device: &Device| {
-            let game =
-                make(Setting { ball: Ball::grey_levels(8.), steps: 1, epochs: 2, seed: 3, warm_up: 0, beta: None });
+            let game = make(Setting {
+                ball: Ball::grey_levels(8.),
+                steps: 1,
+                step: None,
+                epochs: 2,
+                seed: 3,
+                warm_up: 0,
+                beta: None,
+            });
             let mut net = Net::with_head(Arch::Tiny, game.head, shape, 10, 3, device)?;
             let optimizer = Optimizer::new(&net, OptimizerConfig::default())?;
             let keys = Keys { seed: 3, epoch: 1, examples: &examples };

@@ -21,7 +21,11 @@ fn images(count: usize) -> Dataset {
 const BALL: Ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
 
 fn framework(name: &str) -> Framework {
-    frameworks::named(name, Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None }).unwrap()
+    frameworks::named(
+        name,
+        Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None },
+    )
+    .unwrap()
 }
 
 fn trainer() -> Trainer {
@@ -235,8 +239,28 @@ fn averaging_is_named() {
 }
 
 #[test]
+fn a_step_is_as_long_as_it_is_set_where_a_method_has_no_length_of_its_own() {
+    let setting = |step| Setting { ball: BALL, steps: 2, step, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None };
+    for (name, _) in frameworks::ALL {
+        let attack = |step| frameworks::named(name, setting(step)).unwrap().attack.to_string();
+        match frameworks::own_steps(name) {
+            Some(0) => assert!(!attack(Some(0.0123)).contains("pgd"), "{name}: {}", attack(None)),
+            Some(steps) => {
+                assert!(attack(None).contains(&format!("pgd-{steps} ")), "{name}: {}", attack(None));
+                assert_eq!(attack(Some(0.0123)), attack(None), "{name}");
+            }
+            None => {
+                assert!(attack(None).contains("pgd-2 "), "{name}: {}", attack(None));
+                assert!(attack(Some(0.0123)).contains("step 0.01230"), "{name}: {}", attack(Some(0.0123)));
+                assert_eq!(attack(Some(BALL.eps / 4.)), attack(None), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn beta_is_the_weight_of_the_robust_term() {
-    let setting = |beta| Setting { ball: BALL, steps: 2, epochs: EPOCHS, seed: 3, warm_up: 0, beta };
+    let setting = |beta| Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta };
     for (name, _) in frameworks::ALL {
         let loss = |beta| frameworks::named(name, setting(beta)).unwrap().outer.to_string();
         match frameworks::beta(name) {
