@@ -79,7 +79,7 @@ impl Along {
             Self::Restarts(_) if value == 1 => ("pgd-20".to_owned(), epsilon.to_owned()),
             Self::Restarts(_) => (format!("pgd-20x{value}"), epsilon.to_owned()),
         };
-        Ok(Question { attack, epsilon, split: Split::Test, checkpoint, source: None })
+        Ok(Question { attack, epsilon, split: Split::Test, checkpoint, source: None, of_a_curve: true })
     }
 }
 

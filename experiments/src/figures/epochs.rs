@@ -63,7 +63,7 @@ impl Epochs {
             let questions = |run: &Run, _: &[&Run]| {
                 let question = |attack: &&str, checkpoint| {
                     let (attack, epsilon) = ((*attack).into(), run.config().epsilon.clone());
-                    Question { attack, epsilon, split: Split::Test, checkpoint, source: None }
+                    Question { attack, epsilon, split: Split::Test, checkpoint, source: None, of_a_curve: false }
                 };
                 let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
                 Ok(BOTH.into_iter().flat_map(asked).collect())

@@ -39,7 +39,7 @@ impl Montage {
             let clean = |run: &Run, _: &[&Run]| {
                 let epsilon = run.config().epsilon.clone();
                 let (split, checkpoint) = (Split::Test, args.checkpoint);
-                Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None }])
+                Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None, of_a_curve: false }])
             };
             self.0.survey(args, clean, |survey| show(survey, args))
         })

@@ -40,6 +40,7 @@ impl Sensitivity {
                     split: Split::HeldOut,
                     checkpoint: args.checkpoint,
                     source: None,
+                    of_a_curve: false,
                 };
                 Ok(columns.iter().map(question).collect())
             };

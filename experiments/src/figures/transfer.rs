@@ -30,7 +30,14 @@ impl Matrix {
 fn questions(own: &[&str], run: &Run, of_seed: &[&Run], checkpoint: Checkpoint) -> Vec<Question> {
     let question = |attack: &str, source: Option<&Run>| {
         let epsilon = run.config().epsilon.clone();
-        Question { attack: attack.into(), epsilon, split: Split::Test, checkpoint, source: source.cloned() }
+        Question {
+            attack: attack.into(),
+            epsilon,
+            split: Split::Test,
+            checkpoint,
+            source: source.cloned(),
+            of_a_curve: false,
+        }
     };
     let own = own.iter().map(|attack| question(attack, None));
     let others = of_seed.iter().filter(|other| other.config() != run.config());

@@ -12,13 +12,15 @@ pub(super) struct Found<'a> {
     pub(super) row: &'a Row,
     pub(super) run: &'a Run,
     pub(super) split: Split,
+    /// Values of one framework with the same word here are compared with each other: that of the attack, or of a curve.
+    pub(super) beside: String,
     pub(super) outcome: Outcome,
 }
 
-/// Leaves each attack the images that all runs of a framework have under it: a mean, and what I2FR changes, are of the
-/// same ones. Says which run the others are cut for.
+/// Leaves values that are compared the images that all runs of a framework have: a mean, what I2FR changes, and a curve
+/// are of the same ones. Says which run the others are cut for.
 pub(super) fn on_the_same_images(found: &mut [Found<'_>]) {
-    let group = |of: &Found<'_>| (of.row.framework.clone(), of.split, of.outcome.attack.clone());
+    let group = |of: &Found<'_>| (of.row.framework.clone(), of.split, of.beside.clone());
     let mut least = BTreeMap::<_, (usize, String)>::new();
     for of in found.iter() {
         let here = (of.outcome.correct.len(), of.run.config().id());
@@ -27,10 +29,10 @@ pub(super) fn on_the_same_images(found: &mut [Found<'_>]) {
     }
     let mut cut = BTreeSet::new();
     for of in found {
-        let (framework, split, attack) = group(of);
-        let (images, run) = &least[&(framework.clone(), split, attack.clone())];
+        let (images, run) = &least[&group(of)];
         if of.outcome.correct.len() > *images {
             of.outcome = of.outcome.of_the_first(*images);
+            let (framework, attack) = (&of.row.framework, &of.outcome.attack);
             cut.insert(format!("{framework}, {attack}: {run} has {images} images, so all are shown on as many"));
         }
     }

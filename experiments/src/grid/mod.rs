@@ -132,7 +132,10 @@ impl Grid {
         for (row, planned) in rows.iter().zip(planned) {
             for run in planned.runs.iter().filter(|run| run.numbers_stand()) {
                 let known = known(run, &columns, args)?.into_iter();
-                found.extend(known.map(|outcome| Found { row, run, split: args.split, outcome }));
+                found.extend(known.map(|outcome| {
+                    let beside = outcome.attack.clone();
+                    Found { row, run, split: args.split, beside, outcome }
+                }));
             }
         }
         on_the_same_images(&mut found);
@@ -163,7 +166,7 @@ fn known(run: &Run, attacks: &[&str], args: &TableArgs) -> Result<Vec<Outcome>> 
 
 /// An answer as files keep it: in the run's own ball, on the weights that `args` ask for.
 fn cell(table: String, of: &Found<'_>, attack: String, args: &TableArgs) -> Cell {
-    let Found { row, run, split, outcome } = of;
+    let Found { row, run, split, outcome, .. } = of;
     let RunConfig { dataset, arch, norm, epsilon, seed, .. } = run.config().clone();
     Cell {
         table,

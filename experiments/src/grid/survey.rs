@@ -27,6 +27,8 @@ pub struct Question {
     pub checkpoint: Checkpoint,
     /// The run whose network `transfer` takes its examples from.
     pub source: Option<Run>,
+    /// Whether its answer is drawn as one curve with others: then all are of the same images.
+    pub of_a_curve: bool,
 }
 
 impl Question {
@@ -129,7 +131,8 @@ impl Grid {
                 let run = of_seed[i];
                 for question in questions(run, of_seed)?.into_iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
-                    found.push(Found { row, run, split: question.split, outcome });
+                    let beside = if question.of_a_curve { "curve" } else { &question.attack }.to_owned();
+                    found.push(Found { row, run, split: question.split, beside, outcome });
                     asked.push(question);
                 }
             }

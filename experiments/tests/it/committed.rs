@@ -14,7 +14,8 @@ use std::{
 /// folder below `results`.
 fn commands() -> Vec<(Vec<String>, PathBuf)> {
     let parse = |line: &str| {
-        let mut words: Vec<String> = line.split_whitespace().filter(|word| *word != "--").map(str::to_owned).collect();
+        let mut words = shlex::split(line).expect("quotes are closed");
+        words.retain(|word| word != "--");
         let mut take = |option: &str| {
             let at = words.iter().position(|word| word == option)?;
             words.drain(at..at + 2).nth(1)
