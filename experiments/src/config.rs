@@ -215,6 +215,22 @@ impl RunConfig {
         }
     }
 
+    /// Of so many training images, how many it takes, held-out ones included.
+    ///
+    /// # Errors
+    /// When they are too few.
+    pub(crate) fn taken(&self, there: usize) -> Result<usize> {
+        let taken = if self.train_examples == 0 { there } else { there.min(self.train_examples) };
+        anyhow::ensure!(
+            taken >= self.held_out + 2,
+            "{taken} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
+             raise --train-examples",
+            self.dataset,
+            self.held_out
+        );
+        Ok(taken)
+    }
+
     /// How weights are averaged, if they are.
     ///
     /// # Errors

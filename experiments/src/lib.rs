@@ -9,6 +9,7 @@ pub mod claims;
 pub mod cli;
 pub mod config;
 pub mod datasets;
+mod drawing;
 pub mod evaluation;
 pub mod export;
 pub mod features;

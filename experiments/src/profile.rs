@@ -4,6 +4,7 @@ use crate::{
     arsenal,
     cli::{Optimizer, Threat, TrainingArgs},
     config::RunConfig,
+    run::SELECTION,
 };
 use clap::{ValueEnum, builder::PossibleValue};
 use data::Name;
@@ -236,6 +237,14 @@ pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
         (false, _, _) | (true, _, 0) => all,
         (true, 0, few) => few,
         (true, all, few) => few.min(all),
+    }
+}
+
+/// As many test images as an attack alone takes, but at most `most`.
+pub(crate) fn examples_at_most(args: &TrainingArgs, most: usize) -> usize {
+    match examples(args, SELECTION) {
+        0 => most,
+        wanted => wanted.min(most),
     }
 }
 

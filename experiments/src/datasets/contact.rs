@@ -1,9 +1,12 @@
 //! Contact sheets: some images of each class under its name.
 
 use crate::{
+    drawing::{
+        SCALE, bitmap, encoded,
+        pen::{self, Anchor, INK, MUTED},
+    },
     files,
-    pictures::{self, sheet},
-    report::plot::pen::{self, Anchor, INK, MUTED},
+    pictures::sheet,
 };
 use anyhow::Result;
 use data::Dataset;
@@ -35,15 +38,13 @@ const SIZE: f64 = 12.0;
 /// # Errors
 /// When a file cannot be written.
 pub fn show(set: &Dataset, choice: Choice, out: &Path) -> Result<()> {
-    // Texts are measured before anything is drawn.
-    pen::load_font()?;
     let classes = chosen(set, choice);
     if out.extension().is_some_and(|extension| extension == "png") {
-        return files::write(out, &pictures::encoded(&all(set, &classes)?)?);
+        return files::write(out, &encoded(&all(set, &classes)?)?);
     }
     for (label, positions) in classes.iter().enumerate() {
         let name: String = title(set, label).replace(|c: char| !c.is_alphanumeric(), "-");
-        files::write(&out.join(format!("{label:03}-{name}.png")), &pictures::encoded(&one(set, label, positions)?)?)?;
+        files::write(&out.join(format!("{label:03}-{name}.png")), &encoded(&one(set, label, positions)?)?)?;
     }
     Ok(())
 }
@@ -83,7 +84,7 @@ fn all(set: &Dataset, classes: &[Vec<usize>]) -> Result<RgbImage> {
     let rows = classes.len().min(ROWS);
     let size = (column * classes.len().div_ceil(ROWS) as f64 + MARGIN, 2.0 * MARGIN + step * rows as f64 - GAP);
     let corner = |label: usize| (MARGIN + column * (label / ROWS) as f64, MARGIN + step * (label % ROWS) as f64);
-    let mut picture = pictures::bitmap(size, |pen| {
+    let mut picture = bitmap(size, |pen| {
         (0..classes.len()).try_for_each(|label| {
             let (left, top) = corner(label);
             pen.text(title(set, label), (left, top + tile(set) / 2.0), SIZE, INK, Anchor::Left)
@@ -106,7 +107,7 @@ fn one(set: &Dataset, label: usize, positions: &[usize]) -> Result<RgbImage> {
     let width = (step.0 * across as f64 - GAP).max(pen::width(&heading, SIZE)) + 2.0 * MARGIN;
     let size = (width.ceil(), MARGIN + LINE + step.1 * positions.len().div_ceil(across) as f64);
     let corner = |i: usize| (MARGIN + step.0 * (i % across) as f64, MARGIN + LINE + step.1 * (i / across) as f64);
-    let mut picture = pictures::bitmap(size, |pen| {
+    let mut picture = bitmap(size, |pen| {
         pen.strong(&heading, (MARGIN, MARGIN + 4.0), SIZE, INK)?;
         positions.iter().enumerate().try_for_each(|(i, &position)| {
             let (left, top) = corner(i);
@@ -122,6 +123,6 @@ fn one(set: &Dataset, label: usize, positions: &[usize]) -> Result<RgbImage> {
 
 fn paste(picture: &mut RgbImage, (left, top): (f64, f64), set: &Dataset, position: usize) {
     let pixels: Vec<f32> = set.pixels(position).iter().map(|&pixel| f32::from(pixel) / 255.).collect();
-    let corner = [left, top].map(|at| at as u32 * pictures::SCALE);
-    sheet::paste(picture, corner, tile(set) as u32 * pictures::SCALE, &pixels, set.shape());
+    let corner = [left, top].map(|at| at as u32 * SCALE);
+    sheet::paste(picture, corner, tile(set) as u32 * SCALE, &pixels, set.shape());
 }

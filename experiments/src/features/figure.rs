@@ -13,7 +13,7 @@ use crate::{
     },
     pictures::{ATTACK, Scene},
     process::Usage,
-    profile,
+    profile::{self, examples_at_most},
     run::Run,
 };
 use anyhow::Result;
@@ -100,13 +100,17 @@ impl Measurement for Distribution {
 
     fn settings(&self, _run: &Run, args: &TableArgs) -> Result<String> {
         let names = MEASURES.map(|(name, _)| name).join(", ");
-        Ok(format!("first {} test images of {CLASSES} classes; {ATTACK}; {:?}; {names}", images(args), Tsne::default()))
+        Ok(format!(
+            "first {} test images of {CLASSES} classes; {ATTACK}; {:?}; {names}",
+            examples_at_most(&args.training, IMAGES),
+            Tsne::default()
+        ))
     }
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<Panel>> {
         let test = &subject.data.test;
         let of_few = (0..test.len()).filter(|&i| test.label(i) < CLASSES);
-        let positions: Vec<usize> = of_few.take(images(subject.args)).collect();
+        let positions: Vec<usize> = of_few.take(examples_at_most(&subject.args.training, IMAGES)).collect();
         let config = subject.run.config();
         let probe = Probe::named(ATTACK, config.ball()?)?;
         let scene = Scene::of(subject.model, &probe, test, &positions, config.seed, subject.device)?;
@@ -136,13 +140,5 @@ impl Measurement for Distribution {
         let points = (0..features.len()).map(point).collect();
         let more = Panel { points, divergence, share: plane.shares.iter().sum() };
         Ok(Answer { examples: positions.len(), numbers, more })
-    }
-}
-
-/// How many images.
-fn images(args: &TableArgs) -> usize {
-    match profile::examples(&args.training, ATTACK) {
-        0 => IMAGES,
-        wanted => wanted.min(IMAGES),
     }
 }

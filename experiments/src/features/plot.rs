@@ -5,12 +5,12 @@ use super::{
     shown::Figure,
 };
 use crate::{
-    grid::trained::Measured,
-    pictures::{
-        drawing::Drawing,
-        scatter::{COLORS, Frame},
+    drawing::{
+        Drawing,
+        pen::{self, Anchor, Color, INK, MUTED, Pen},
     },
-    report::plot::pen::{self, Anchor, Color, INK, MUTED, Pen},
+    grid::trained::Measured,
+    pictures::scatter::{COLORS, Frame},
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;

@@ -6,12 +6,12 @@ use super::{
     tsne::Tsne,
 };
 use crate::{
-    files,
+    drawing, files,
     grid::{
         Grid, TableArgs,
         trained::{Measured, Number},
     },
-    pictures::{ATTACK, drawing},
+    pictures::ATTACK,
     report::{
         Measure, Row, Summary,
         caption::{conditions, title},

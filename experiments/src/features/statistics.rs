@@ -109,7 +109,7 @@ fn fisher_ratio(features: &[Vec<f32>], labels: &[u32], sizes: &BTreeMap<u32, usi
     (within > 0.).then(|| between / within)
 }
 
-fn distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
 }
 

@@ -1,8 +1,8 @@
 //! A table of numbers, each on a ground that says how large it is.
 
-use crate::{
-    pictures::drawing::Drawing,
-    report::plot::pen::{self, ACCENT, Anchor, CARD, Color, INK, MUTED, Pen},
+use crate::drawing::{
+    Drawing,
+    pen::{self, ACCENT, Anchor, CARD, Color, INK, MUTED, Pen},
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;

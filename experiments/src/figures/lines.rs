@@ -1,8 +1,8 @@
 //! Panels of lines: accuracy over something that grows.
 
-use crate::{
-    pictures::drawing::Drawing,
-    report::plot::pen::{self, ACCENT, Anchor, CARD, Color, INK, LOSS, MUTED, Pen, RAIL},
+use crate::drawing::{
+    Drawing,
+    pen::{self, ACCENT, Anchor, CARD, Color, INK, LOSS, MUTED, Pen, RAIL},
 };
 use anyhow::Result;
 use plotters::{backend::DrawingBackend, style::RGBColor};

@@ -10,9 +10,9 @@ pub mod sensitivity;
 pub mod transfer;
 
 use crate::{
+    drawing::{self, Drawing},
     files,
     grid::Survey,
-    pictures::drawing::{self, Drawing},
     report::{Row, caption},
 };
 use anyhow::Result;

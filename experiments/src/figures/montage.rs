@@ -2,16 +2,16 @@
 
 use super::{conditions, heading};
 use crate::{
+    drawing::{
+        bitmap, encoded,
+        pen::{INK, MUTED},
+    },
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
     interrupt::{self, Interrupted},
     pictures::{self, Picture},
     process::Usage,
-    report::{
-        caption::grouped,
-        markdown::escape,
-        plot::pen::{INK, MUTED},
-    },
+    report::{caption::grouped, markdown::escape},
     run::{Checkpoint, Run, Split},
     verdicts::CLEAN,
 };
@@ -92,7 +92,7 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
         survey.name
     );
     if !strips.is_empty() {
-        files::write(&out.join(format!("{}.png", survey.name)), &pictures::encoded(&stacked(&strips)?)?)?;
+        files::write(&out.join(format!("{}.png", survey.name)), &encoded(&stacked(&strips)?)?)?;
     }
     files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
     Ok(text)
@@ -124,7 +124,7 @@ fn stacked(strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> {
     let wide = strips.iter().map(|(_, strip)| width(strip)).max().unwrap_or(0);
     let high = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + GAP;
     // Titles are drawn in units of two pixels.
-    let mut page = pictures::bitmap((f64::from(wide) / 2., f64::from(high) / 2.), |pen| {
+    let mut page = bitmap((f64::from(wide) / 2., f64::from(high) / 2.), |pen| {
         let mut y = GAP;
         for (i, (title, strip)) in strips.iter().enumerate() {
             if i > 0 {

@@ -41,7 +41,7 @@ use crate::{
         trained::{Answer, Measurement, Number, Subject},
     },
     interrupt::{self, Interrupted},
-    profile,
+    profile::examples_at_most,
     progress::Progress,
     run::Run,
 };
@@ -97,14 +97,6 @@ fn games(run: &Run, args: &TableArgs) -> Result<[Framework; 2]> {
     Ok([plain, regularized])
 }
 
-/// How many test images; 0: all there are.
-fn images(args: &TableArgs) -> usize {
-    match profile::examples(&args.training, "pgd-20") {
-        0 => IMAGES,
-        wanted => wanted.min(IMAGES),
-    }
-}
-
 impl Measurement for Comparison {
     type More = ();
 
@@ -117,7 +109,7 @@ impl Measurement for Comparison {
         let other = self.companion(run, args).map_or_else(String::new, |other| other.config().id());
         Ok(format!(
             "first {} test images, {} in a batch; {} {RESTARTS} times, ascends {}; tried on {other}",
-            images(args),
+            examples_at_most(&args.training, IMAGES),
             run.config().batch,
             game.attack,
             game.inner
@@ -130,7 +122,7 @@ impl Measurement for Comparison {
 
     fn measure(&self, subject: &Subject<'_>) -> Result<Answer<()>> {
         let games = games(subject.run, subject.args)?;
-        let test = subject.data.test.first(images(subject.args));
+        let test = subject.data.test.first(examples_at_most(&subject.args.training, IMAGES));
         let mut totals = [Totals::default(), Totals::default()];
         let mut progress = Progress::new(format!("{}: generation", subject.run.name()), test.len());
         for (i, batch) in test.batches(subject.run.config().batch, subject.device).enumerate() {

@@ -5,11 +5,11 @@ use super::{
     table::{Effect, Table},
 };
 use crate::{
-    pictures::drawing::Drawing,
-    report::{
-        Row,
-        plot::pen::{self, ACCENT, Anchor, CARD, INK, LOSS, MUTED, PLAIN, Pen, RAIL, RULE},
+    drawing::{
+        Drawing,
+        pen::{self, ACCENT, Anchor, CARD, INK, LOSS, MUTED, PLAIN, Pen, RAIL, RULE},
     },
+    report::Row,
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;

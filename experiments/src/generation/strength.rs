@@ -1,5 +1,7 @@
 //! How much adversarial examples change, beside their clean images.
 
+use crate::features::statistics::distance;
+
 /// What one network says of some images.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
@@ -54,8 +56,4 @@ impl Strength {
     pub fn transfer_error_percent(&self) -> f64 {
         100. * self.transferred as f64 / self.examples as f64
     }
-}
-
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
 }

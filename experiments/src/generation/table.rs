@@ -6,8 +6,7 @@ use super::{
     plot,
 };
 use crate::{
-    files,
-    pictures::drawing,
+    drawing, files,
     report::{
         Measure, Paired, Row, Summary,
         caption::{conditions, title},

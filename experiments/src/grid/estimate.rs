@@ -20,9 +20,8 @@ fn passes(config: &RunConfig) -> f64 {
 
 /// Images of an epoch.
 fn images(config: &RunConfig) -> usize {
-    let all = config.dataset.parse().map_or(0, Name::train_len);
-    let images = if config.train_examples == 0 { all } else { config.train_examples.min(all) };
-    images.saturating_sub(config.held_out)
+    let there = config.dataset.parse().map_or(0, Name::train_len);
+    config.taken(there).map_or(0, |taken| taken - config.held_out)
 }
 
 /// Forward-and-backward passes of a whole training.

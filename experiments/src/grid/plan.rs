@@ -29,6 +29,8 @@ impl Grid {
         }
         let base = profile::resolve(&args.training);
         base.threat()?.check()?;
+        let there = base.dataset.parse::<data::Name>()?.train_len();
+        base.taken(there).map_err(|e| Usage(e.to_string()))?;
         let across = 2. * base.ball()?.eps;
         if let Some(step) = args.training.attack_step.as_ref().filter(|step| step.value() > across) {
             let what =

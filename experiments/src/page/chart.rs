@@ -1,8 +1,8 @@
 //! How a training went, epoch by epoch.
 
 use crate::{
+    drawing::pen::{self, ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
     findings::EpochLine,
-    report::plot::pen::{self, ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
 };
 use anyhow::Result;
 use plotters::{backend::SVGBackend, drawing::IntoDrawingArea};

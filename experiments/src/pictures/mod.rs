@@ -1,26 +1,21 @@
 //! Pictures of a trained network at work, drawn once: test images, their adversarial examples and what
 //! changed (`examples.png`); and where the features of both lie (`features.png`).
 
-pub(crate) mod drawing;
 pub(crate) mod scatter;
 pub(crate) mod sheet;
 
 use crate::{
+    drawing::encoded,
     files,
     interrupt::{self, Interrupted},
-    report::plot::pen::{self, Pen},
     run::{Checkpoint, Run},
 };
 use anyhow::{Context, Result};
 use attacks::{Keys, Probe, Victim};
 use candle::{D, Device, Tensor};
 use data::{Batch, Dataset, Splits};
-use image::{
-    ImageFormat, RgbImage,
-    codecs::png::{CompressionType, FilterType, PngEncoder},
-};
+use image::ImageFormat;
 use models::{Mode, Model};
-use plotters::{backend::BitMapBackend, drawing::IntoDrawingArea};
 use std::{
     io::Cursor,
     path::{Path, PathBuf},
@@ -35,9 +30,6 @@ const OF_EACH: usize = 20;
 
 /// Images attacked at once, between two looks at whether the user has had enough.
 const BATCH: usize = 50;
-
-/// Device pixels per unit, for sharp text on dense screens.
-pub(crate) const SCALE: u32 = 2;
 
 /// The pictures by name; each is a PNG file of that name.
 const NAMES: [&str; 2] = ["examples", "features"];
@@ -157,29 +149,4 @@ impl Seen {
         self.predicted.extend(output.logits.argmax(D::Minus1)?.to_vec1::<u32>()?);
         Ok(())
     }
-}
-
-/// A picture of `width` by `height` units, drawn by `draw`.
-pub(crate) fn bitmap(
-    (width, height): (f64, f64),
-    draw: impl FnOnce(&Pen<'_, BitMapBackend<'_>>) -> Result<()>,
-) -> Result<RgbImage> {
-    pen::load_font()?;
-    let size = (width as u32 * SCALE, height as u32 * SCALE);
-    let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
-    {
-        let root = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-        let pen = Pen::new(&root, f64::from(SCALE), true);
-        pen.card(width, height)?;
-        draw(&pen)?;
-        root.present()?;
-    }
-    RgbImage::from_raw(size.0, size.1, pixels).context("a picture has three bytes a pixel")
-}
-
-/// A picture as a PNG file.
-pub(crate) fn encoded(image: &RgbImage) -> Result<Vec<u8>> {
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_with_encoder(PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive))?;
-    Ok(bytes.into_inner())
 }

@@ -1,9 +1,12 @@
 //! Clean and adversarial features in the plane in which both together differ most.
 
-use super::{Scene, bitmap};
+use super::Scene;
 use crate::{
+    drawing::{
+        bitmap,
+        pen::{Anchor, INK, MUTED, Pen, RAIL},
+    },
     features::pca::{Projection, pca},
-    report::plot::pen::{Anchor, INK, MUTED, Pen, RAIL},
 };
 use anyhow::Result;
 use image::RgbImage;

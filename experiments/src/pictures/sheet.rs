@@ -1,7 +1,10 @@
 //! One test image of each class, its adversarial example, and what changed.
 
-use super::{SCALE, Scene, Seen, bitmap};
-use crate::report::plot::pen::{Anchor, INK, LOSS, MUTED};
+use super::{Scene, Seen};
+use crate::drawing::{
+    SCALE, bitmap,
+    pen::{Anchor, INK, LOSS, MUTED},
+};
 use anyhow::Result;
 use image::{Rgb, RgbImage};
 

@@ -23,7 +23,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     audit::Verdict,
-    files,
+    drawing, files,
     run::{CONTROL, Split},
 };
 
@@ -142,12 +142,13 @@ impl Table {
         }
         cells::warn_of_replaced(&out.join(&self.name).join("cells.csv"), &self.cells);
         let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
+        let picture = plot::Picture::of(self);
         let mut texts = vec![
             (out.join(&self.name).join("cells.csv"), cells::long(&self.cells)?),
             (file("csv"), cells::wide(self)?),
             (file("md"), markdown::render(self)),
             (file("tex"), latex::render(self)),
-            (file("svg"), plot::svg(self)?),
+            (file("svg"), drawing::svg(&picture)?),
             (out.join(&self.name).join("differences.csv"), self.differences_csv()?),
         ];
         let audit = out.join(&self.name).join("audit.csv");
@@ -166,7 +167,7 @@ impl Table {
             written.push(path);
         }
         let png = file("png");
-        plot::png(self, &png)?;
+        files::write(&png, &drawing::png(&picture)?)?;
         written.push(png);
         Ok(written)
     }

@@ -165,14 +165,20 @@ fn a_cell_on_fewer_images_is_named_and_never_the_best() {
     let mut table = small();
     table.cells.extend([0, 1].map(|seed| cell("pgd-at", "i2fr", "pgd-20", seed, 99.)));
     assert_eq!(table.best(1), [2]);
-    assert!(!markdown::render(&table).contains("fewer images") && plot::svg(&table).unwrap().contains("+50.5"));
+    assert!(
+        !markdown::render(&table).contains("fewer images")
+            && drawing::svg(&plot::Picture::of(&table)).unwrap().contains("+50.5")
+    );
     table.cells.iter_mut().rev().take(2).for_each(|cell| cell.examples = 500);
     assert_eq!(table.best(1), [1]);
     let rendered = markdown::render(&table);
     let expected =
         "On fewer images than others of their column, and not compared with them: PGD-AT + I2FR, PGD-20 (500).";
     assert!(rendered.contains(expected), "{rendered}");
-    assert!(!plot::svg(&table).unwrap().contains("+5"), "a difference between numbers of images");
+    assert!(
+        !drawing::svg(&plot::Picture::of(&table)).unwrap().contains("+5"),
+        "a difference between numbers of images"
+    );
 }
 
 #[test]

@@ -65,16 +65,7 @@ impl Run {
     /// # Errors
     /// When there are too few training images.
     pub(super) fn parts(&self, data: &Splits) -> Result<(Dataset, Dataset)> {
-        let config = &self.config;
-        let all = if config.train_examples == 0 { data.train.clone() } else { data.train.first(config.train_examples) };
-        anyhow::ensure!(
-            all.len() >= config.held_out + 2,
-            "{} training images of {} are too few: {} choose the best epoch and at least 2 must remain; \
-             raise --train-examples",
-            all.len(),
-            config.dataset,
-            config.held_out
-        );
-        Ok(all.hold_out(config.held_out, 0)?)
+        let all = data.train.first(self.config.taken(data.train.len())?);
+        Ok(all.hold_out(self.config.held_out, 0)?)
     }
 }

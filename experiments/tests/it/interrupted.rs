@@ -152,6 +152,26 @@ fn an_epoch_under_way_is_not_lost() {
     assert!(results(out.path()) == results(whole.path()), "a training left within an epoch differs");
 }
 
+/// A step that would take hours: nothing is to be waited for.
+#[test]
+fn who_insists_is_obeyed_at_once() {
+    let endless = ["--framework", "pgd-at", "--train-examples", "600", "--attack-steps", "1000000000"];
+    let out = tempfile::tempdir().unwrap();
+    let mut child = start_only(&endless, out.path());
+    wait_for_file("run.lock", &mut child, out.path());
+    signal(&child, "INT");
+    sleep(Duration::from_secs(1));
+    assert!(child.try_wait().unwrap().is_none(), "one signal waits for the step");
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert!(!errors.contains("interrupted; run the same command again to go on"), "{errors}");
+    assert_nothing_half_written(out.path());
+    let listed = run("runs", &["list"], out.path());
+    assert!(listed.contains("begun; nothing saved"), "{listed}");
+}
+
 #[test]
 fn a_killed_training_resumes_to_the_bit() {
     let arguments = ["--framework", "alp", "--i2fr"];

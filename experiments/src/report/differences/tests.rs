@@ -72,7 +72,7 @@ fn the_picture_greys_what_paired_seeds_leave_open() {
     for c in table.cells.iter_mut().filter(|c| c.attack == "pgd-20") {
         c.value_percent += 5.0 * c.seed as f64;
     }
-    let svg = plot::svg(&table).unwrap();
+    let svg = crate::drawing::svg(&plot::Picture::of(&table)).unwrap();
     let color = |text: &str| {
         let (before, _) = svg.split_once(&format!(">\n{text}\n</text>")).unwrap();
         before.rsplit_once("fill=\"").unwrap().1[..7].to_owned()

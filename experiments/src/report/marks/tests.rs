@@ -52,7 +52,7 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     let latex = latex::render(&table);
     assert!(latex.contains("{lrrl}") && latex.contains("PGD-AT + I2FR $\\ddagger$ & 83.0 & 90.0 & fail"), "{latex}");
     assert!(cells::wide(&table).unwrap().ends_with("PGD-AT + I2FR,83.000,,,1,1000,90.000,,,1,1000,fail\n"));
-    assert!(plot::svg(&table).unwrap().contains("PGD-AT + I2FR ‡"));
+    assert!(crate::drawing::svg(&plot::Picture::of(&table)).unwrap().contains("PGD-AT + I2FR ‡"));
     let long = table.audit_csv().unwrap();
     assert_eq!(long.lines().count(), 1 + 8);
     assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,black box,fail,made up\n"), "{long}");

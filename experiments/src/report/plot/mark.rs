@@ -1,7 +1,9 @@
 //! What a row looks like.
 
 use super::super::Row;
-use super::pen::{ACCENT, CONTROL, Color, PLAIN, faded};
+use crate::drawing::pen::{ACCENT, CARD, CONTROL, Color, PLAIN, Pen, faded};
+use anyhow::Result;
+use plotters::backend::DrawingBackend;
 
 /// Shapes differ as well as colours, so that the picture survives without them.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,5 +32,16 @@ impl Mark {
 
     pub(super) fn stem(self) -> Color {
         faded(self.color())
+    }
+
+    pub(super) fn put<B: DrawingBackend>(self, pen: &Pen<'_, B>, (x, y): (f64, f64)) -> Result<()> {
+        match self {
+            Self::Control => pen.block((x - 3.5, y - 3.5), (7.0, 7.0), self.color()),
+            Self::Plain => {
+                pen.disc((x, y), 4.0, self.color())?;
+                pen.disc((x, y), 2.0, CARD)
+            }
+            Self::Regularized => pen.disc((x, y), 4.0, self.color()),
+        }
     }
 }

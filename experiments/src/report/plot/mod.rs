@@ -4,20 +4,18 @@
 //! and the layout leaves room for wider letters.
 
 mod mark;
-pub(crate) mod pen;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
-use anyhow::{Result, anyhow};
-use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
-use plotters::drawing::IntoDrawingArea;
+use anyhow::Result;
+use plotters::backend::DrawingBackend;
 
 use self::mark::Mark;
-use self::pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE};
 use super::{Paired, Summary, Table, wilson};
-use crate::files;
+use crate::drawing::{
+    Drawing,
+    pen::{self, ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE},
+};
 
 const MARGIN: f64 = 26.0;
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
@@ -26,35 +24,27 @@ const NUMBERS: f64 = 84.0;
 const ROW: f64 = 22.0;
 const GROUP_GAP: f64 = 10.0;
 const PANELS_ABREAST: usize = 5;
-/// Device pixels per unit in the bitmap, for sharp text on dense screens.
-const BITMAP_SCALE: f64 = 2.0;
 
-pub(super) fn svg(table: &Table) -> Result<String> {
-    pen::load_font()?;
-    let layout = Layout::of(table);
-    let mut text = String::new();
-    {
-        let size = (layout.width as u32, layout.height as u32);
-        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        draw(table, &layout, &Pen::new(&root, 1.0, false))?;
-        root.present()?;
+/// A table as it is drawn.
+pub(super) struct Picture<'a> {
+    table: &'a Table,
+    layout: Layout,
+}
+
+impl<'a> Picture<'a> {
+    pub(super) fn of(table: &'a Table) -> Self {
+        Self { table, layout: Layout::of(table) }
     }
-    Ok(text.replacen("<svg ", "<svg role=\"img\" ", 1))
 }
 
-/// Makes the file at `path` whole or not at all.
-pub(super) fn png(table: &Table, path: &Path) -> Result<()> {
-    files::replace(path, |temporary| bitmap(table, temporary))
-}
+impl Drawing for Picture<'_> {
+    fn size(&self) -> (f64, f64) {
+        (self.layout.width, self.layout.height)
+    }
 
-fn bitmap(table: &Table, path: &Path) -> Result<()> {
-    pen::load_font()?;
-    let layout = Layout::of(table);
-    let size = [layout.width, layout.height].map(|length| (length * BITMAP_SCALE) as u32);
-    let root = BitMapBackend::new(path, size.into()).into_drawing_area();
-    draw(table, &layout, &Pen::new(&root, BITMAP_SCALE, true))?;
-    root.present()?;
-    Ok(())
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
+        draw(self.table, &self.layout, pen)
+    }
 }
 
 struct Layout {
@@ -110,7 +100,6 @@ impl Layout {
 }
 
 fn draw<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>) -> Result<()> {
-    pen.card(layout.width, layout.height)?;
     let mut y = MARGIN + 6.0;
     for line in &layout.title {
         pen.strong(line, (MARGIN, y), 17.0, INK)?;
@@ -150,7 +139,7 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> 
     }
     let mut x = MARGIN + 6.0;
     for (mark, text) in entries {
-        pen.mark(mark, (x, y))?;
+        mark.put(pen, (x, y))?;
         pen.text(&text, (x + 12.0, y), 12.0, INK, Anchor::Left)?;
         x += 12.0 + pen::width(&text, 12.0) + 26.0;
     }
@@ -205,7 +194,7 @@ fn panel<B: DrawingBackend>(
                 pen.line((end, y - 4.0), (end, y + 4.0), mark.color(), 1.0)?;
             }
         }
-        pen.mark(mark, (x(summary.mean), y))?;
+        mark.put(pen, (x(summary.mean), y))?;
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
         let alike = |plain: &usize| table.examples(*plain, column) == table.examples(row, column);
         let before = table.plain_row(row).filter(alike).and_then(|plain| table.value(plain, column));
@@ -259,11 +248,4 @@ fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: u
         _ => LOSS,
     };
     (text, color)
-}
-
-/// Plotters' errors borrow from the backend, which does not live long enough.
-fn drawn<E: std::error::Error + Send + Sync>(
-    result: Result<(), plotters::drawing::DrawingAreaErrorKind<E>>,
-) -> Result<()> {
-    result.map_err(|e| anyhow!("cannot draw the plot: {e}"))
 }

@@ -66,7 +66,7 @@ fn pictures_hold_every_label_and_no_gap() {
 fn the_picture_prints_differences() {
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 45.3));
-    let svg = super::svg(&table).unwrap();
+    let svg = crate::drawing::svg(&super::Picture::of(&table)).unwrap();
     // Only seed 0 has both: 83 against 81.5, and 45.3 against 48.
     for text in ["48.5", "+1.5", "45.3", "−2.7"] {
         assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");

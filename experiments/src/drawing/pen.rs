@@ -1,17 +1,14 @@
-//! Lines, marks and text in units that both pictures share.
+//! Lines and text in units that both files share.
 
 use std::sync::OnceLock;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use plotters::backend::DrawingBackend;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBColor, ShapeStyle, register_font};
-
-use super::drawn;
-use super::mark::Mark;
 
 pub(crate) type Color = RGBColor;
 
@@ -49,7 +46,8 @@ pub(crate) fn load_font() -> Result<()> {
 /// The width of a text, with room for a viewer's own, wider font.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     let font = FontDesc::new(FontFamily::SansSerif, size * LINE_PER_EM, FontStyle::Normal);
-    let measured = font.box_size(text).map_or(0.0, |(width, _)| f64::from(width));
+    // Whoever measures first loads it; whoever draws says so if that fails.
+    let measured = load_font().ok().and_then(|()| font.box_size(text).ok()).map_or(0.0, |(width, _)| f64::from(width));
     1.06 * measured.max(0.4 * size * text.chars().count() as f64)
 }
 
@@ -114,22 +112,6 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         drawn(self.area.draw(&Circle::new(self.at(at), radius, ShapeStyle::from(&color).filled())))
     }
 
-    pub(super) fn mark(&self, mark: Mark, (x, y): (f64, f64)) -> Result<()> {
-        let disc = |radius: f64, color: Color| self.disc((x, y), radius, color);
-        match mark {
-            Mark::Control => {
-                let corners = [self.at((x - 3.5, y - 3.5)), self.at((x + 3.5, y + 3.5))];
-                let fill = ShapeStyle::from(&mark.color()).filled();
-                drawn(self.area.draw(&Rectangle::new(corners, fill)))
-            }
-            Mark::Plain => {
-                disc(4.0, mark.color())?;
-                disc(2.0, CARD)
-            }
-            Mark::Regularized => disc(4.0, mark.color()),
-        }
-    }
-
     /// Clears the ground for a text of `width` units that starts at `at`.
     pub(crate) fn clear(&self, at: (f64, f64), width: f64) -> Result<()> {
         let corners = [self.at((at.0 - 2.0, at.1 - 7.0)), self.at((at.0 + width, at.1 + 7.0))];
@@ -169,4 +151,11 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
     fn stroke(&self, color: Color, width: f64) -> ShapeStyle {
         ShapeStyle::from(&color).stroke_width((width * self.scale).round() as u32)
     }
+}
+
+/// Plotters' errors borrow from the backend, which does not live long enough.
+fn drawn<E: std::error::Error + Send + Sync>(
+    result: Result<(), plotters::drawing::DrawingAreaErrorKind<E>>,
+) -> Result<()> {
+    result.map_err(|e| anyhow!("cannot draw the plot: {e}"))
 }
