@@ -16,6 +16,8 @@ const LEVEL: f64 = 0.05;
 /// One attack's difference between two rows.
 pub(super) struct Difference<'a> {
     pub(super) paired: Paired,
+    /// Of every seed, in points.
+    pub(super) each: Vec<f64>,
     checkpoint: &'a str,
     /// The smallest number of images behind any of the seeds.
     examples: usize,
@@ -61,6 +63,7 @@ impl Table {
             paired: Paired::of(&differences)?,
             checkpoint: &pairs.first()?.1.checkpoint,
             examples: pairs.iter().map(|(_, after)| after.examples).min()?,
+            each: differences,
         })
     }
 
@@ -88,7 +91,9 @@ impl Table {
         ])?;
         for row in self.regularized() {
             for (column, named) in self.columns.iter().enumerate() {
-                let Some(Difference { paired, checkpoint, examples }) = self.difference(row, column) else { continue };
+                let Some(Difference { paired, checkpoint, examples, .. }) = self.difference(row, column) else {
+                    continue;
+                };
                 let points = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
                 writer.serialize(Line {
                     framework: &self.rows[row].framework,

@@ -120,7 +120,8 @@ impl Table {
     }
 
     /// Writes every rendering below `out` and returns the paths: `NAME/cells.csv`, `NAME/audit.csv` where
-    /// there are audits, `NAME/differences.csv`, and `NAME.{csv,md,tex,svg,png}`.
+    /// there are audits, `NAME/differences.csv`, `NAME.{csv,md,tex,svg,png}`, and `NAME-gains.{svg,png}` where several
+    /// seeds differ.
     ///
     /// # Errors
     ///
@@ -169,6 +170,16 @@ impl Table {
         let png = file("png");
         files::write(&png, &drawing::png(&picture)?)?;
         written.push(png);
+        let [svg, png] = ["svg", "png"].map(|kind| out.join(format!("{}{}.{kind}", self.name, plot::GAINS)));
+        match plot::Gains::of(self) {
+            Some(gains) => {
+                files::write(&svg, drawing::svg(&gains)?.as_bytes())?;
+                files::write(&png, &drawing::png(&gains)?)?;
+                written.extend([svg, png]);
+            }
+            // Older ones are of other rows.
+            None => [svg, png].iter().try_for_each(|path| files::remove(path))?,
+        }
         Ok(written)
     }
 

@@ -1,6 +1,10 @@
 //! Tables and figures as their own programs rendered them: Markdown and a picture.
 
-use crate::{page::html, report::caption, run::HELD_OUT};
+use crate::{
+    page::html,
+    report::{caption, plot::GAINS},
+    run::HELD_OUT,
+};
 use anyhow::{Context, Result};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use std::{
@@ -35,7 +39,8 @@ impl Shown {
             let name: String = stem.chars().take_while(char::is_ascii_alphanumeric).collect();
             let number = name.strip_prefix("table").or(name.strip_prefix("figure")).unwrap_or_default();
             if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && kind.len() <= 3 {
-                let name = if stem.ends_with(HELD_OUT) { stem.clone() } else { name };
+                let whole = stem.strip_suffix(GAINS).unwrap_or(&stem);
+                let name = if whole.ends_with(HELD_OUT) { whole.to_owned() } else { name };
                 stems.entry((name.starts_with('f'), name)).or_default().entry(stem).or_default().push(path);
             }
         }

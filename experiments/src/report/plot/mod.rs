@@ -3,6 +3,8 @@
 //! Text is set in an embedded font, so the picture needs none installed; the SVG names a generic family
 //! and the layout leaves room for wider letters.
 
+mod gains;
+mod layout;
 mod mark;
 #[cfg(test)]
 mod tests;
@@ -10,20 +12,19 @@ mod tests;
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
 
+pub(crate) use self::gains::GAINS;
+pub(super) use self::gains::Gains;
+use self::layout::Layout;
 use self::mark::Mark;
 use super::{Paired, Summary, Table, wilson};
 use crate::drawing::{
     Drawing,
-    pen::{self, ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, RULE},
+    pen::{self, ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL},
 };
 
-const MARGIN: f64 = 26.0;
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
 const AXIS: f64 = 106.0;
 const NUMBERS: f64 = 84.0;
-const ROW: f64 = 22.0;
-const GROUP_GAP: f64 = 10.0;
-const PANELS_ABREAST: usize = 5;
 
 /// A table as it is drawn.
 pub(super) struct Picture<'a> {
@@ -33,97 +34,33 @@ pub(super) struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
-        Self { table, layout: Layout::of(table) }
+        let mut remarks = table.remarks();
+        if table.rows.iter().any(super::Row::is_regularized) {
+            remarks.push(grey(table).to_owned());
+        }
+        let rows: Vec<_> = table.rows.iter().collect();
+        let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
+        let layout =
+            Layout::new(&rows, table.columns.len(), AXIS + NUMBERS, &title, &[table.settings(), remarks.join(" ")]);
+        Self { table, layout }
     }
 }
 
 impl Drawing for Picture<'_> {
     fn size(&self) -> (f64, f64) {
-        (self.layout.width, self.layout.height)
+        self.layout.size()
     }
 
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
-        draw(self.table, &self.layout, pen)
+        let (table, layout) = (self.table, &self.layout);
+        layout.draw(pen)?;
+        legend(table, pen, layout.legend())?;
+        (0..table.columns.len()).try_for_each(|column| panel(table, layout, pen, column))
     }
-}
-
-struct Layout {
-    width: f64,
-    height: f64,
-    labels: f64,
-    abreast: usize,
-    title: Vec<String>,
-    footer: Vec<String>,
-    /// Where the first panel's title stands, and how far apart rows of panels are.
-    panels_top: f64,
-    panel_pitch: f64,
-    /// Rows from the top of a panel.
-    rows: Vec<f64>,
-}
-
-impl Layout {
-    fn of(table: &Table) -> Self {
-        let columns = table.columns.len().max(1);
-        let abreast = columns.div_ceil(columns.div_ceil(PANELS_ABREAST));
-        let widest = table.rows.iter().map(|row| pen::width(&row.marked(), 12.0));
-        // Heavy letters are wider than the light ones that were measured.
-        let labels = 1.1 * widest.fold(60.0, f64::max) + 16.0;
-        // Even a narrow table has a legend and a footer of readable lines.
-        let width = (2.0 * MARGIN + labels + abreast as f64 * (AXIS + NUMBERS)).max(680.0);
-        let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
-        let title = pen::wrap(&title, 17.0, 0.9 * (width - 2.0 * MARGIN));
-        let mut remarks = table.remarks();
-        if table.rows.iter().any(super::Row::is_regularized) {
-            remarks.push(grey(table).to_owned());
-        }
-        let footer = [table.settings(), remarks.join(" ")]
-            .iter()
-            .flat_map(|line| pen::wrap(&line.replace('`', ""), 10.5, width - 2.0 * MARGIN))
-            .collect::<Vec<_>>();
-        let mut rows = Vec::new();
-        let mut y = 34.0;
-        for (i, row) in table.rows.iter().enumerate() {
-            if i > 0 {
-                y += ROW;
-                if row.framework != table.rows[i - 1].framework {
-                    y += GROUP_GAP;
-                }
-            }
-            rows.push(y);
-        }
-        let panels_top = MARGIN + 24.0 * title.len() as f64 + 34.0;
-        let panel_pitch = y + 56.0;
-        let panels = columns.div_ceil(abreast) as f64 * panel_pitch;
-        let height = panels_top + panels + 15.0 * footer.len() as f64 + MARGIN - 6.0;
-        Self { width, height, labels, abreast, title, footer, panels_top, panel_pitch, rows }
-    }
-}
-
-fn draw<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>) -> Result<()> {
-    let mut y = MARGIN + 6.0;
-    for line in &layout.title {
-        pen.strong(line, (MARGIN, y), 17.0, INK)?;
-        y += 24.0;
-    }
-    legend(table, pen, y + 2.0)?;
-    for column in 0..table.columns.len() {
-        let (down, across) = (column / layout.abreast, column % layout.abreast);
-        let top = layout.panels_top + down as f64 * layout.panel_pitch;
-        if across == 0 {
-            labels(table, layout, pen, top)?;
-        }
-        let left = MARGIN + layout.labels + across as f64 * (AXIS + NUMBERS);
-        panel(table, layout, pen, column, (left, top))?;
-    }
-    let first = layout.height - MARGIN + 8.0 - 15.0 * layout.footer.len() as f64;
-    for (i, line) in layout.footer.iter().enumerate() {
-        pen.text(line, (MARGIN, first + 15.0 * i as f64), 10.5, MUTED, Anchor::Left)?;
-    }
-    Ok(())
 }
 
 /// Names the marks that occur, and no others.
-fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> {
+fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, (mut x, y): (f64, f64)) -> Result<()> {
     let mut entries = Vec::new();
     if table.rows.iter().any(|row| !row.is_defended()) {
         entries.push((Mark::Control, "undefended control".to_owned()));
@@ -137,7 +74,6 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> 
         let with = if only_i2fr { "with I2FR" } else { "with I2FR, or changed otherwise" };
         entries.push((Mark::Regularized, format!("{with}, and the difference in points")));
     }
-    let mut x = MARGIN + 6.0;
     for (mark, text) in entries {
         mark.put(pen, (x, y))?;
         pen.text(&text, (x + 12.0, y), 12.0, INK, Anchor::Left)?;
@@ -146,30 +82,10 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, y: f64) -> Result<()> 
     Ok(())
 }
 
-fn labels<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, top: f64) -> Result<()> {
-    for (i, (row, y)) in table.rows.iter().zip(&layout.rows).enumerate() {
-        let at = (MARGIN, top + y);
-        match row.is_regularized() {
-            true => pen.strong(&row.marked(), at, 12.0, ACCENT)?,
-            false => pen.text(&row.marked(), at, 12.0, INK, Anchor::Left)?,
-        }
-        if i > 0 && row.framework != table.rows[i - 1].framework {
-            let y = top + y - (ROW + GROUP_GAP) / 2.0;
-            pen.line((MARGIN, y), (layout.width - MARGIN, y), RULE, 1.0)?;
-        }
-    }
-    Ok(())
-}
-
-fn panel<B: DrawingBackend>(
-    table: &Table,
-    layout: &Layout,
-    pen: &Pen<B>,
-    column: usize,
-    (left, top): (f64, f64),
-) -> Result<()> {
+fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column: usize) -> Result<()> {
+    let (left, top) = layout.corner(column);
     let x = |percent: f64| left + AXIS * percent.clamp(0.0, 100.0) / 100.0;
-    let bottom = top + layout.rows.last().copied().unwrap_or(0.0) + ROW / 2.0 + 3.0;
+    let bottom = top + layout.bottom();
     pen.strong(&table.columns[column].label, (left, top + 6.0), 13.0, INK)?;
     for tick in [0, 50, 100] {
         let x = x(f64::from(tick));
@@ -177,7 +93,7 @@ fn panel<B: DrawingBackend>(
         let text = if tick == 100 { "100 %".to_owned() } else { tick.to_string() };
         pen.text(&text, (x, bottom + 10.0), 10.0, MUTED, Anchor::Center)?;
     }
-    for (row, y) in layout.rows.iter().enumerate() {
+    for (row, y) in layout.rows().enumerate() {
         let (y, named) = (top + y, &table.rows[row]);
         let Some(summary) = table.value(row, column) else {
             pen.text("—", (x(0.0) + 6.0, y), 12.0, MUTED, Anchor::Left)?;

@@ -63,6 +63,35 @@ fn pictures_hold_every_label_and_no_gap() {
 }
 
 #[test]
+fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |kind: &str| folder.path().join(format!("table3-gains.{kind}"));
+    let table = large(2);
+    assert!(table.write(folder.path()).unwrap().ends_with(&["svg", "png"].map(file)));
+    let svg = fs::read_to_string(file("svg")).unwrap();
+    let changed = table.rows.iter().filter(|row| row.is_regularized()).count();
+    // Every seed, its mean, and the three dots of the legend.
+    assert_eq!(svg.matches("<circle").count(), changed * 2 * (3 + 1) + 3, "{svg}");
+    // 3 - c points and as many from one row to the next, the same for every seed.
+    for text in ["Fast-AT + I2FR", "+4.0 ± 0.0", "+3.0 ± 0.0", "0", "+5"] {
+        assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
+    }
+    assert!(!svg.contains("NaN") && !svg.contains("inf") && !svg.contains(">\nStandard\n<"));
+    let once = Table { cells: table.cells.iter().filter(|cell| cell.seed == 0).cloned().collect(), ..table };
+    once.write(folder.path()).unwrap();
+    assert!(!file("svg").exists() && !file("png").exists());
+}
+
+#[test]
+fn an_interval_beyond_the_axis_is_cut() {
+    let mut table = small();
+    table.cells.extend([cell("pgd-at", "i2fr", "pgd-20", 0, 45.2), cell("pgd-at", "i2fr", "pgd-20", 1, 50.0)]);
+    let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
+    // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -5 to 1.
+    assert!(svg.contains(">\n−0.9 ± 24.1\n</text>") && svg.contains(">\n−5\n</text>"), "{svg}");
+}
+
+#[test]
 fn the_picture_prints_differences() {
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 45.3));
