@@ -151,7 +151,7 @@ impl RunConfig {
         Threat::parse(&self.norm, &self.epsilon)
     }
 
-    /// Threat model, weight and I2FR where they are not the usual ones, as one types it: ` --beta 1 --i2fr-margin 2`.
+    /// Threat model, steps, weight and I2FR where they are not the usual ones, as one types it: ` --beta 1 --i2fr-margin 2`.
     ///
     /// # Errors
     /// When a stored configuration makes no sense.
@@ -163,11 +163,12 @@ impl RunConfig {
             Threat { norm, epsilon } => format!(" --norm {norm} --eps {epsilon}"),
         };
         let beta = self.beta.map(|beta| format!(" --beta {beta}")).unwrap_or_default();
+        let step = self.attack_step.as_ref().map(|step| format!(" --attack-step {step}")).unwrap_or_default();
         let i2fr = match (&self.regularizer, self.i2fr()?) {
             (Some(of), Some(i2fr)) => said_in_training(&i2fr, of.place.parse().map_err(anyhow::Error::msg)?),
             _ => String::new(),
         };
-        Ok([threat, beta, i2fr].concat())
+        Ok([threat, step, beta, i2fr].concat())
     }
 
     /// The options of its regulariser, if it has one.

@@ -4,7 +4,7 @@ use crate::{
     arsenal,
     cli::{Optimizer, Threat, TrainingArgs},
     config::RunConfig,
-    run::SELECTION,
+    verdicts::CLEAN,
 };
 use clap::{ValueEnum, builder::PossibleValue};
 use data::Name;
@@ -240,9 +240,9 @@ pub fn examples(args: &TrainingArgs, attack: &str) -> usize {
     }
 }
 
-/// As many test images as an attack alone takes, but at most `most`.
+/// As many test images as any attack alone takes, but at most `most`.
 pub(crate) fn examples_at_most(args: &TrainingArgs, most: usize) -> usize {
-    match examples(args, SELECTION) {
+    match examples(args, CLEAN) {
         0 => most,
         wanted => wanted.min(most),
     }

@@ -106,8 +106,8 @@ pub fn beta(name: &str) -> Option<f64> {
     }
 }
 
-/// How many steps the attack of the framework called `name` takes whatever [`Setting::steps`] says, and as far as it says
-/// itself; `None` for methods that leave both open.
+/// How many steps the attack of the framework called `name` takes, where number and length are the method's own and not
+/// those of [`Setting`].
 pub fn own_steps(name: &str) -> Option<usize> {
     match name {
         "standard" => Some(0),

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100)]
 struct Args {
-    /// What trains
+    /// Framework to train with
     #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(names()).map(known))]
     framework: &'static str,
     /// Add I2FR

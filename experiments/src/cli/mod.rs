@@ -156,7 +156,8 @@ pub struct TrainingArgs {
     /// Gradient steps of the training attack (frameworks with a number of their own ignore it)
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub attack_steps: Option<usize>,
-    /// How far each of them goes, in pixel units: 0.007, 2/255, ... [default: eps/4]
+    /// How far each of them goes, in pixel units: 0.007, 2/255, ... (less while the radius rises; ignored likewise)
+    /// [default: eps/4]
     #[arg(long, value_name = "LENGTH")]
     pub attack_step: Option<StepLength>,
     /// Epochs over which the training attack's radius rises [default: 2 for grey images, else 0]

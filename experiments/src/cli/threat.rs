@@ -4,7 +4,8 @@ use crate::Usage;
 use attacks::{Ball, Norm};
 use std::{fmt, str::FromStr};
 
-/// A number in pixel units, as it was written and what it is. It has one spelling, as it is part of a run's identity.
+/// A number in pixel units, as it was written and what it is. It is part of a run's identity, so that a decimal number, and
+/// a fraction of given parts, has one spelling.
 #[derive(Clone, Debug, PartialEq)]
 struct Pixels {
     text: String,

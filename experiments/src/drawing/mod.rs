@@ -1,4 +1,7 @@
 //! Drawings that are both an SVG and a PNG file.
+//!
+//! Text is set in an embedded font, so that a picture needs none installed; an SVG file names a generic family, and
+//! [`pen::width`] leaves room for wider letters.
 
 pub(crate) mod pen;
 

@@ -132,6 +132,22 @@ impl<'a, B: DrawingBackend> Pen<'a, B> {
         self.set(text, at, size, color, anchor, FontStyle::Normal)
     }
 
+    /// Marks and what they mean, in a line that begins `at`.
+    pub(crate) fn legend<M>(
+        &self,
+        at: (f64, f64),
+        entries: &[(M, impl AsRef<str>)],
+        put: impl Fn(&M, (f64, f64)) -> Result<()>,
+    ) -> Result<()> {
+        let (mut x, y) = at;
+        for (mark, text) in entries {
+            put(mark, (x, y))?;
+            self.text(text.as_ref(), (x + 12.0, y), 12.0, INK, Anchor::Left)?;
+            x += 12.0 + width(text.as_ref(), 12.0) + 26.0;
+        }
+        Ok(())
+    }
+
     fn set(&self, text: &str, at: (f64, f64), size: f64, color: Color, anchor: Anchor, style: FontStyle) -> Result<()> {
         let horizontal = match anchor {
             Anchor::Left => HPos::Left,

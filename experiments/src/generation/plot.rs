@@ -63,13 +63,8 @@ impl Dumbbells<'_> {
     }
 
     fn legend<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
-        let (mut x, y) = (MARGIN + 5.0, self.top() - 26.0);
-        for (i, text) in ["the framework's own attack", "with I2FR in what it ascends"].into_iter().enumerate() {
-            mark(pen, (x, y), i == 1)?;
-            pen.text(text, (x + 12.0, y), LABEL, INK, Anchor::Left)?;
-            x += 12.0 + pen::width(text, LABEL) + 26.0;
-        }
-        Ok(())
+        let entries = [(false, "the framework's own attack"), (true, "with I2FR in what it ascends")];
+        pen.legend((MARGIN + 5.0, self.top() - 26.0), &entries, |i2fr, at| mark(pen, at, *i2fr))
     }
 
     fn names<B: DrawingBackend>(&self, pen: &Pen<'_, B>, top: f64, title: &str) -> Result<()> {

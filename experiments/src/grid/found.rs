@@ -21,19 +21,19 @@ pub(super) struct Found<'a> {
 /// are of the same ones. Says which run the others are cut for.
 pub(super) fn on_the_same_images(found: &mut [Found<'_>]) {
     let group = |of: &Found<'_>| (of.row.framework.clone(), of.split, of.beside.clone());
-    let mut least = BTreeMap::<_, (usize, String)>::new();
+    let mut least = BTreeMap::<_, (usize, String, String)>::new();
     for of in found.iter() {
-        let here = (of.outcome.correct.len(), of.run.config().id());
+        let here = (of.outcome.correct.len(), of.run.config().id(), of.outcome.attack.clone());
         let least = least.entry(group(of)).or_insert_with(|| here.clone());
         *least = here.min(least.clone());
     }
     let mut cut = BTreeSet::new();
     for of in found {
-        let (images, run) = &least[&group(of)];
+        let (images, run, attack) = &least[&group(of)];
         if of.outcome.correct.len() > *images {
             of.outcome = of.outcome.of_the_first(*images);
-            let (framework, attack) = (&of.row.framework, &of.outcome.attack);
-            cut.insert(format!("{framework}, {attack}: {run} has {images} images, so all are shown on as many"));
+            let framework = &of.row.framework;
+            cut.insert(format!("{framework}: {run} has {images} images under {attack}, so all are shown on as many"));
         }
     }
     for line in cut {

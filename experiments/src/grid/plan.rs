@@ -92,7 +92,7 @@ impl Grid {
             return Err(Usage(what).into());
         }
         if let Some(step) = base.attack_step.filter(|_| runs(&planned).all(|run| run.config().attack_step.is_none())) {
-            let what = format!("--attack-step {step} changes nothing: no row takes as many steps as it is told");
+            let what = format!("--attack-step {step} changes nothing: the attack of every row has steps of its own");
             return Err(Usage(what).into());
         }
         if base.beta.is_some() && runs(&planned).all(|run| run.config().beta.is_none()) {

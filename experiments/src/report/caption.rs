@@ -66,7 +66,7 @@ impl Table {
     }
 
     /// How many seeds are behind the figures: of all, or, where they differ, row by row.
-    fn seeds(&self) -> Option<String> {
+    pub(super) fn seeds(&self) -> Option<String> {
         let counts: BTreeSet<usize> = self.summaries().map(|summary| summary.seeds).collect();
         let (first, last) = (*counts.first()?, *counts.last()?);
         let interval = "± is half the 95 % interval of the mean over";

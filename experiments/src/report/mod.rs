@@ -1,4 +1,4 @@
-//! A table is one value with several renderings: CSV, Markdown, LaTeX and a plot.
+//! A table is one value with several renderings: CSV, Markdown, LaTeX and pictures.
 //!
 //! The long form, [`Cell`], is what was measured; everything else is computed from it, and
 //! [`read_cells`] reads it back.

@@ -63,6 +63,14 @@ fn committed_results_are_drawn_again_byte_for_byte() {
         command(name).args(arguments).args(only).arg("--out").arg(copy.path().join(out)).assert().success();
     }
     assert!(drawn.len() > 40, "{drawn:?}");
+    for out in &outs {
+        let written = fs::read_dir(copy.path().join(out)).unwrap().flatten().filter(|entry| entry.path().is_file());
+        let written = written.map(|entry| out.join(entry.file_name()));
+        // What is told apart by time or made of all files is not committed.
+        let shown = |path: &PathBuf| path.extension().is_none_or(|kind| kind != "html" && kind != "txt");
+        let missing: Vec<PathBuf> = written.filter(shown).filter(|path| !files.contains(path)).collect();
+        assert!(missing.is_empty(), "not committed: {missing:?}");
+    }
     for path in files {
         let (was, is) = (fs::read(root().join("results").join(&path)).unwrap(), fs::read(copy.path().join(&path)));
         let is = is.unwrap_or_else(|e| panic!("{}: no command of results/README.md writes it: {e}", path.display()));

@@ -125,6 +125,9 @@ fn figures_are_shown_with_their_captions() {
         ("figure1.svg", dot),
         ("figure1-trades.svg", dot),
         ("figure2.png", "pixels"),
+        ("table1.md", "**Table 1.** Tested.\n"),
+        ("table1-held-out.md", "**Table 1.** Chosen.\n"),
+        ("table1-held-out-gains.png", "gained"),
         ("table1x.svg", dot),
         ("notes.md", "# Not a figure"),
     ];
@@ -137,6 +140,7 @@ fn figures_are_shown_with_their_captions() {
     assert_eq!(page.matches(&format!("src=\"data:image/svg+xml;base64,{}\"", BASE64_STANDARD.encode(dot))).count(), 2);
     assert!(page.contains("alt=\"figure1-trades: Figure 1. Features &amp; more.\""), "{page}");
     assert!(page.contains(&format!("data:image/png;base64,{}", BASE64_STANDARD.encode("pixels"))));
+    assert!(page.contains("alt=\"table1-held-out-gains: Table 1. Chosen.\""), "{page}");
     assert!(
         page.contains("&lt;b&gt;more")
             && page.contains("<td class=\"number\">1</td>")

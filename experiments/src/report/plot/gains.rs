@@ -1,12 +1,17 @@
 //! What each row changes, as a picture: a panel per column, every seed's difference, and what they leave open.
 
-use super::layout::Layout;
+use super::{
+    holds_0,
+    layout::{Label, Layout},
+    sign_color,
+};
 use crate::{
+    audit::Verdict,
     drawing::{
         Drawing,
-        pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL, faded},
+        pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, faded},
     },
-    report::{Paired, Table, caption::signed, differences::Difference},
+    report::{Table, caption::signed, differences::Difference},
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
@@ -37,26 +42,32 @@ impl<'a> Gains<'a> {
         let columns = table.columns.len();
         let compared = |row: &usize| (0..columns).any(|column| table.difference(*row, column).is_some());
         let rows: Vec<usize> = (0..table.rows.len()).filter(compared).collect();
-        let all = || rows.iter().flat_map(|&row| (0..columns).filter_map(move |column| table.difference(row, column)));
-        if !all().any(|difference| difference.paired.interval().is_some()) {
+        let cells = || rows.iter().flat_map(|&row| (0..columns).map(move |column| table.difference(row, column)));
+        let intervals = cells().flatten().filter(|difference| difference.paired.interval().is_some()).count();
+        if intervals == 0 {
             return None;
         }
-        // Two seeds have an interval beyond any axis: it is cut.
+        let reached: Vec<f64> = cells().flatten().flat_map(|difference| reached(&difference)).collect();
         let end = |sign: f64| {
-            let farthest = all().flat_map(|difference| difference.each).map(|points| sign * points).fold(0.0, f64::max);
+            let farthest = reached.iter().map(|points| sign * points).fold(0.0, f64::max);
             sign * ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
         };
-        let ends = [end(-1.0), end(1.0)];
-        let footer = format!(
-            "{} Small dots are seeds, each against the same framework alone with that seed; the large one is their mean, \
-             and the line its 95 % interval (Student), cut where it leaves the panel. {}",
-            table.settings(),
-            table.marks().join(" ")
-        );
-        let named: Vec<_> = rows.iter().map(|&row| &table.rows[row]).collect();
+        let mut footer = vec![
+            table.settings().replacen("Accuracy in %", "Points of accuracy", 1),
+            "Small dots are seeds, each against the same framework alone with that seed, and the line is the 95 % interval \
+             of their mean; what leaves a panel ends at its edge."
+                .into(),
+            format!("{intervals} intervals, none corrected for their number; of one seed there is none."),
+        ];
+        footer.extend(table.seeds());
+        if cells().any(|difference| difference.is_none()) {
+            footer.push("—: not on the same images as the framework alone.".into());
+        }
+        footer.extend(table.marks());
+        let labels: Vec<_> = rows.iter().map(|&row| label(table, row)).collect();
         let title = format!("{}: points gained over the same framework alone", table.title());
-        let layout = Layout::new(&named, columns, AXIS + NUMBERS, &title, &[footer]);
-        Some(Self { table, rows, ends, layout })
+        let layout = Layout::new(labels, columns, AXIS + NUMBERS, &title, &[footer.join(" ")]);
+        Some(Self { table, rows, ends: [end(-1.0), end(1.0)], layout })
     }
 
     fn panel<B: DrawingBackend>(&self, pen: &Pen<'_, B>, column: usize) -> Result<()> {
@@ -74,25 +85,25 @@ impl<'a> Gains<'a> {
             }
         }
         for (&row, y) in self.rows.iter().zip(self.layout.rows()) {
-            let y = top + y;
+            let (y, number) = (top + y, left + AXIS + 10.0);
             let Some(Difference { paired, each, .. }) = self.table.difference(row, column) else {
-                pen.text("—", (left + AXIS + 10.0, y), 12.0, MUTED, Anchor::Left)?;
+                pen.text("—", (number, y), 12.0, MUTED, Anchor::Left)?;
                 continue;
             };
-            let color = color(&paired);
+            let mut text = signed(paired.difference.mean, 1);
+            let color = sign_color(&text, paired.interval().is_none_or(holds_0));
             for points in each {
                 pen.disc((x(points), y), 2.0, faded(color))?;
             }
             if let Some((low, high)) = paired.interval() {
+                text += &format!(" ± {:.1}", (high - low) / 2.0);
                 pen.line((x(low), y), (x(high), y), color, 1.0)?;
                 for end in [low, high].into_iter().filter(|end| (least..=most).contains(end)) {
                     pen.line((x(end), y - 4.0), (x(end), y + 4.0), color, 1.0)?;
                 }
+                pen.disc((x(paired.difference.mean), y), 3.0, color)?;
             }
-            pen.disc((x(paired.difference.mean), y), 4.0, color)?;
-            let half_width = paired.difference.half_width.map(|half| format!(" ± {half:.1}")).unwrap_or_default();
-            let text = signed(paired.difference.mean, 1) + &half_width;
-            pen.text(&text, (left + AXIS + 10.0, y), 11.5, color, Anchor::Left)?;
+            pen.text(&text, (number, y), 11.5, color, Anchor::Left)?;
         }
         Ok(())
     }
@@ -105,21 +116,29 @@ impl Drawing for Gains<'_> {
 
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
         self.layout.draw(pen)?;
-        let (mut x, y) = self.layout.legend();
-        for (color, text) in [(ACCENT, "a gain"), (LOSS, "a loss"), (MUTED, "neither: 0 is in the interval")] {
-            pen.disc((x, y), 4.0, color)?;
-            pen.text(text, (x + 12.0, y), 12.0, INK, Anchor::Left)?;
-            x += 12.0 + crate::drawing::pen::width(text, 12.0) + 26.0;
-        }
+        let entries = [
+            (ACCENT, "95 % interval above 0"),
+            (LOSS, "95 % interval below 0"),
+            (MUTED, "0 in the interval, or one seed"),
+        ];
+        pen.legend(self.layout.legend(), &entries, |color, at| pen.disc(at, 3.0, *color))?;
         (0..self.table.columns.len()).try_for_each(|column| self.panel(pen, column))
     }
 }
 
-/// That of a gain or a loss, where its sign is sure.
-fn color(paired: &Paired) -> Color {
+/// What an axis shows of a difference: its interval, or its seeds if these are too few for a short one.
+fn reached(Difference { paired, each, .. }: &Difference<'_>) -> Vec<f64> {
     match paired.interval() {
-        Some((low, _)) if low > 0.0 => ACCENT,
-        Some((_, high)) if high < 0.0 => LOSS,
-        _ => MUTED,
+        Some((low, high)) if each.len() > 2 => vec![low, high],
+        _ => each.clone(),
     }
+}
+
+/// The row's name, with a mark where it is the framework alone that fails an audit.
+fn label(table: &Table, row: usize) -> Label {
+    let named = &table.rows[row];
+    let alone = table.plain_row(row).is_some_and(|plain| table.rows[plain].fails() && !named.fails());
+    let over = if alone { format!(" (over {})", Verdict::Fail.mark()) } else { String::new() };
+    let strong = named.regularizer.starts_with("i2fr").then_some(INK);
+    Label { text: named.marked() + &over, framework: named.framework.clone(), strong }
 }

@@ -1,9 +1,6 @@
 //! Panels of rows that have a label each, the rows of a framework together.
 
-use crate::{
-    drawing::pen::{self, ACCENT, Anchor, INK, MUTED, Pen, RULE},
-    report::Row,
-};
+use crate::drawing::pen::{self, Anchor, Color, INK, MUTED, Pen, RULE};
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
 
@@ -19,48 +16,51 @@ pub(super) struct Layout {
     panels: usize,
     panel: f64,
     abreast: usize,
-    labels: f64,
+    /// Of labels, left of the panels.
+    room: f64,
     title: Vec<String>,
     footer: Vec<String>,
     /// Where the first panel's title stands, and how far apart rows of panels are.
     top: f64,
     pitch: f64,
-    rows: Vec<Label>,
+    /// From the top of a panel.
+    rows: Vec<(f64, Label)>,
 }
 
-struct Label {
-    text: String,
-    strong: bool,
-    /// Whether a framework begins with it, but for the first.
-    begins: bool,
-    /// From the top of a panel.
-    y: f64,
+/// What stands before a row.
+pub(super) struct Label {
+    pub(super) text: String,
+    /// Rows of one are together.
+    pub(super) framework: String,
+    /// Its colour if it stands out.
+    pub(super) strong: Option<Color>,
 }
 
 impl Layout {
-    /// That of so many panels, each `panel` wide, of `rows`.
-    pub(super) fn new(rows: &[&Row], panels: usize, panel: f64, title: &str, footer: &[String]) -> Self {
+    /// That of so many panels, each `panel` wide, of rows with these labels.
+    pub(super) fn new(labels: Vec<Label>, panels: usize, panel: f64, title: &str, footer: &[String]) -> Self {
         let columns = panels.max(1);
         let abreast = columns.div_ceil(columns.div_ceil(PANELS_ABREAST));
-        let widest = rows.iter().map(|row| pen::width(&row.marked(), 12.0));
+        let widest = labels.iter().map(|label| pen::width(&label.text, 12.0));
         // Heavy letters are wider than the light ones that were measured.
-        let labels = 1.1 * widest.fold(60.0, f64::max) + 16.0;
+        let room = 1.1 * widest.fold(60.0, f64::max) + 16.0;
         // Even a narrow table has a legend and a footer of readable lines.
-        let width = (2.0 * MARGIN + labels + abreast as f64 * panel).max(680.0);
+        let width = (2.0 * MARGIN + room + abreast as f64 * panel).max(680.0);
         let title = pen::wrap(title, 17.0, 0.9 * (width - 2.0 * MARGIN));
         let footer = footer.iter().flat_map(|line| pen::wrap(&line.replace('`', ""), 10.5, width - 2.0 * MARGIN));
         let footer: Vec<String> = footer.collect();
         let mut y = 34.0;
-        let label = |(i, row): (usize, &&Row)| {
-            let begins = i > 0 && row.framework != rows[i - 1].framework;
-            y += if i > 0 { ROW } else { 0.0 } + if begins { GROUP_GAP } else { 0.0 };
-            Label { text: row.marked(), strong: row.is_regularized(), begins, y }
-        };
-        let rows: Vec<Label> = rows.iter().enumerate().map(label).collect();
+        let mut rows: Vec<(f64, Label)> = Vec::new();
+        for label in labels {
+            if let Some((_, before)) = rows.last() {
+                y += if label.framework == before.framework { ROW } else { ROW + GROUP_GAP };
+            }
+            rows.push((y, label));
+        }
         let top = MARGIN + 24.0 * title.len() as f64 + 34.0;
         let pitch = y + 56.0;
         let height = top + columns.div_ceil(abreast) as f64 * pitch + 15.0 * footer.len() as f64 + MARGIN - 6.0;
-        Self { width, height, panels, panel, abreast, labels, title, footer, top, pitch, rows }
+        Self { width, height, panels, panel, abreast, room, title, footer, top, pitch, rows }
     }
 
     pub(super) fn size(&self) -> (f64, f64) {
@@ -75,12 +75,12 @@ impl Layout {
     /// Where a panel begins: its left, and the middle of its title less 6.
     pub(super) fn corner(&self, panel: usize) -> (f64, f64) {
         let (down, across) = (panel / self.abreast, panel % self.abreast);
-        (MARGIN + self.labels + across as f64 * self.panel, self.top + down as f64 * self.pitch)
+        (MARGIN + self.room + across as f64 * self.panel, self.top + down as f64 * self.pitch)
     }
 
     /// How far below the top of a panel each row is.
     pub(super) fn rows(&self) -> impl Iterator<Item = f64> {
-        self.rows.iter().map(|row| row.y)
+        self.rows.iter().map(|(y, _)| *y)
     }
 
     /// How far below the top of a panel its axis is.
@@ -104,13 +104,13 @@ impl Layout {
     }
 
     fn labels<B: DrawingBackend>(&self, pen: &Pen<'_, B>, top: f64) -> Result<()> {
-        for Label { text, strong, begins, y } in &self.rows {
+        for (i, (y, Label { text, framework, strong })) in self.rows.iter().enumerate() {
             let at = (MARGIN, top + y);
             match strong {
-                true => pen.strong(text, at, 12.0, ACCENT)?,
-                false => pen.text(text, at, 12.0, INK, Anchor::Left)?,
+                Some(color) => pen.strong(text, at, 12.0, *color)?,
+                None => pen.text(text, at, 12.0, INK, Anchor::Left)?,
             }
-            if *begins {
+            if i > 0 && *framework != self.rows[i - 1].1.framework {
                 let y = top + y - (ROW + GROUP_GAP) / 2.0;
                 pen.line((MARGIN, y), (self.width - MARGIN, y), RULE, 1.0)?;
             }

@@ -1,7 +1,4 @@
-//! The table as a picture: one panel per column, one mark per row, the rows of a framework together.
-//!
-//! Text is set in an embedded font, so the picture needs none installed; the SVG names a generic family
-//! and the layout leaves room for wider letters.
+//! The table as pictures: one panel per column, the rows of a framework together; values, and what each row gains.
 
 mod gains;
 mod layout;
@@ -14,12 +11,12 @@ use plotters::backend::DrawingBackend;
 
 pub(crate) use self::gains::GAINS;
 pub(super) use self::gains::Gains;
-use self::layout::Layout;
+use self::layout::{Label, Layout};
 use self::mark::Mark;
-use super::{Paired, Summary, Table, wilson};
+use super::{Paired, Row, Summary, Table, caption::signed, wilson};
 use crate::drawing::{
     Drawing,
-    pen::{self, ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL},
+    pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
 };
 
 /// The 0 to 100 % axis of a panel, and the room for numbers right of it.
@@ -35,13 +32,18 @@ pub(super) struct Picture<'a> {
 impl<'a> Picture<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
         let mut remarks = table.remarks();
-        if table.rows.iter().any(super::Row::is_regularized) {
+        if table.rows.iter().any(Row::is_regularized) {
             remarks.push(grey(table).to_owned());
         }
-        let rows: Vec<_> = table.rows.iter().collect();
+        let label = |row: &Row| Label {
+            text: row.marked(),
+            framework: row.framework.clone(),
+            strong: row.is_regularized().then_some(ACCENT),
+        };
+        let labels = table.rows.iter().map(label).collect();
         let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
         let layout =
-            Layout::new(&rows, table.columns.len(), AXIS + NUMBERS, &title, &[table.settings(), remarks.join(" ")]);
+            Layout::new(labels, table.columns.len(), AXIS + NUMBERS, &title, &[table.settings(), remarks.join(" ")]);
         Self { table, layout }
     }
 }
@@ -60,7 +62,7 @@ impl Drawing for Picture<'_> {
 }
 
 /// Names the marks that occur, and no others.
-fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, (mut x, y): (f64, f64)) -> Result<()> {
+fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, at: (f64, f64)) -> Result<()> {
     let mut entries = Vec::new();
     if table.rows.iter().any(|row| !row.is_defended()) {
         entries.push((Mark::Control, "undefended control".to_owned()));
@@ -74,12 +76,7 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, (mut x, y): (f64, f64)
         let with = if only_i2fr { "with I2FR" } else { "with I2FR, or changed otherwise" };
         entries.push((Mark::Regularized, format!("{with}, and the difference in points")));
     }
-    for (mark, text) in entries {
-        mark.put(pen, (x, y))?;
-        pen.text(&text, (x + 12.0, y), 12.0, INK, Anchor::Left)?;
-        x += 12.0 + pen::width(&text, 12.0) + 26.0;
-    }
-    Ok(())
+    pen.legend(at, &entries, |mark, at| mark.put(pen, at))
 }
 
 fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column: usize) -> Result<()> {
@@ -139,12 +136,12 @@ fn grey(table: &Table) -> &'static str {
 
 /// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
 /// own; what the number of test images leaves open then stands for it.
-fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, pen::Color) {
+fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, Color) {
     // Of seeds that both rows have, as the table's text is, and rounded as it is.
     let mean = paired.map_or(after.mean - before.mean, |paired| paired.difference.mean);
-    let points: f64 = format!("{mean:.1}").parse().unwrap_or(f64::NAN);
+    let text = signed(mean, 1);
     let open = match paired.and_then(|paired| paired.interval()) {
-        Some((low, high)) => low <= 0.0 && high >= 0.0,
+        Some(interval) => holds_0(interval),
         None => {
             let [a, b] = [before, after].map(|summary| {
                 let (low, high) = wilson(summary.mean, images);
@@ -153,15 +150,19 @@ fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: u
             a.hypot(b) >= mean.abs()
         }
     };
-    let text = match points {
-        p if p > 0.0 => format!("+{p:.1}"),
-        p if p < 0.0 => format!("−{:.1}", -p),
-        _ => "±0.0".to_owned(),
-    };
-    let color = match points {
-        p if open || p == 0.0 => MUTED,
-        p if p > 0.0 => ACCENT,
-        _ => LOSS,
-    };
+    let color = sign_color(&text, open);
     (text, color)
+}
+
+fn holds_0((low, high): (f64, f64)) -> bool {
+    low <= 0.0 && high >= 0.0
+}
+
+/// The colour of a difference that is printed as `text`: by its sign, unless that is open.
+fn sign_color(text: &str, open: bool) -> Color {
+    match text.chars().next() {
+        Some('+') if !open => ACCENT,
+        Some('−') if !open => LOSS,
+        _ => MUTED,
+    }
 }

@@ -62,6 +62,13 @@ fn pictures_hold_every_label_and_no_gap() {
     }
 }
 
+/// What every `element` has as its attribute `name`, in the order they are drawn.
+fn attributes<'a>(svg: &'a str, element: &str, name: &str) -> Vec<&'a str> {
+    let (element, name) = (format!("<{element} "), format!(" {name}=\""));
+    let value = |rest: &'a str| rest.split_once(&name).unwrap().1.split('"').next().unwrap();
+    svg.split(&element).skip(1).map(value).collect()
+}
+
 #[test]
 fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +79,7 @@ fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
     let changed = table.rows.iter().filter(|row| row.is_regularized()).count();
     // Every seed, its mean, and the three dots of the legend.
     assert_eq!(svg.matches("<circle").count(), changed * 2 * (3 + 1) + 3, "{svg}");
-    // 3 - c points and as many from one row to the next, the same for every seed.
+    // 1 - c points and 3 from one row to the next, the same for every seed.
     for text in ["Fast-AT + I2FR", "+4.0 ± 0.0", "+3.0 ± 0.0", "0", "+5"] {
         assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
     }
@@ -83,12 +90,40 @@ fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
 }
 
 #[test]
+fn gains_are_coloured_by_what_their_intervals_hold() {
+    let mut table = large(1);
+    // Of PGD-AT a gain, of TRADES a loss, of MART neither, of Feature Scattering one seed.
+    for cell in table.cells.iter_mut().filter(|cell| cell.regularizer == "i2fr") {
+        cell.value_percent += match cell.framework.as_str() {
+            "trades" => -9.0,
+            "mart" => [-9.0, 0.0, 1.0][cell.seed as usize],
+            _ => 0.0,
+        };
+    }
+    table.cells.retain(|cell| cell.framework != "feature-scattering" || cell.seed == 0);
+    let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
+    // The mean is the largest disc of a row; a row of one seed has none.
+    let discs = attributes(&svg, "circle", "r").into_iter().zip(attributes(&svg, "circle", "fill"));
+    let means: Vec<&str> = discs.filter(|(radius, _)| *radius == "3").skip(3).map(|(_, fill)| fill).collect();
+    assert_eq!(means, ["#0072B2", "#C44E00", "#626A73", "#0072B2"], "{svg}");
+    assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART 3"), "{svg}");
+}
+
+#[test]
 fn an_interval_beyond_the_axis_is_cut() {
     let mut table = small();
     table.cells.extend([cell("pgd-at", "i2fr", "pgd-20", 0, 45.2), cell("pgd-at", "i2fr", "pgd-20", 1, 50.0)]);
+    table.columns.retain(|column| column.attack == "pgd-20");
     let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
     // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -5 to 1.
     assert!(svg.contains(">\n−0.9 ± 24.1\n</text>") && svg.contains(">\n−5\n</text>"), "{svg}");
+    let lines = attributes(&svg, "polyline", "points");
+    let [least, zero, most, interval] = lines[..] else { panic!("ticks and an interval without caps: {lines:?}") };
+    let ends = |line: &str| -> Vec<f64> {
+        line.split_whitespace().map(|point| point.split_once(',').unwrap().0.parse().unwrap()).collect()
+    };
+    assert!(ends(least)[0] < ends(zero)[0] && ends(zero)[0] < ends(most)[0], "{lines:?}");
+    assert_eq!(ends(interval), [ends(least)[0], ends(most)[0]]);
 }
 
 #[test]
