@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --bin figure2                                     # minutes: synthetic images
-//! cargo run --release --bin figure2 -- --profile cpu --data-dir DIR     # an hour after table1: real CIFAR-10
+//! cargo run --release --bin figure2 -- --profile cpu --data-dir DIR     # two hours after table1: real CIFAR-10
 //! ```
 //!
 //! The networks are those of Table 1. Expected: accuracy falls to 0 as the radius grows, and is flat where steps and
