@@ -1,6 +1,8 @@
 //! Accuracy class by class: means hide that one class may pay for another.
 
-use super::{alone, conditions, heading, heat::Heat, line, mean, paired, rule, shown, title, write_pictures};
+use super::{
+    alone, conditions, heading, heat::Heat, line, mean, paired, panel_title, rule, shown, title, write_pictures,
+};
 use crate::{
     arsenal, files,
     grid::{self, Goal, Grid, Survey, TableArgs, column_label},
@@ -83,11 +85,11 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
     let mut panels = Vec::new();
     for attack in attacks {
         let panel: Vec<Vec<Option<f64>>> = survey.rows.iter().map(|row| values(row, attack)).collect();
-        text += &format!("\n{}{}", line(&column_label(attack), &labels), rule(labels.len()));
+        text += &format!("\n{}{}", line(&panel_title(survey, attack), &labels), rule(labels.len()));
         for (row, values) in survey.rows.iter().zip(&panel) {
             text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
         }
-        panels.push((column_label(attack), panel));
+        panels.push((panel_title(survey, attack), panel));
     }
     text += &differences(survey, attacks, &lines);
     let (out, name) = (&args.training.out, survey.name);

@@ -12,7 +12,7 @@ pub mod transfer;
 use crate::{
     drawing::{self, Drawing},
     files,
-    grid::Survey,
+    grid::{Survey, column_label},
     report::{Row, caption},
 };
 use anyhow::Result;
@@ -33,6 +33,13 @@ fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> 
 fn conditions(survey: &Survey, epsilon: &str) -> String {
     let all = survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() });
     caption::conditions(all) + &fewer_seeds(survey)
+}
+
+/// The attack, and on how many images if others are on more: `AutoAttack, 500 images`.
+fn panel_title(survey: &Survey, attack: &str) -> String {
+    let images = survey.cells.iter().filter(|cell| cell.attack == attack).map(|cell| cell.examples).max();
+    let fewer = images.filter(|images| survey.cells.iter().any(|cell| cell.examples > *images));
+    column_label(attack) + &fewer.map_or_else(String::new, |images| format!(", {} images", caption::grouped(images)))
 }
 
 /// Which rows have fewer seeds than others, if any do: `; fewer seeds: TRADES (1)`.

@@ -1,9 +1,9 @@
 //! What a table's rows come to over two settings, on images that settings may be chosen by.
 
-use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
+use super::{conditions, heading, heat::Heat, line, mean, panel_title, rule, shown, title, write_pictures};
 use crate::{
     files,
-    grid::{self, Entry, Grid, Question, Survey, TableArgs, column_label, row},
+    grid::{self, Entry, Grid, Question, Survey, TableArgs, row},
     report::markdown::escape,
     run::{Run, Split},
 };
@@ -72,10 +72,7 @@ impl Sensitivity {
                 self.margins.iter().map(value).collect()
             });
             let alone = shown(of("none", attack));
-            let images = survey.cells.iter().filter(|cell| cell.attack == **attack).map(|cell| cell.examples).max();
-            let fewer = images.filter(|images| survey.cells.iter().any(|cell| cell.examples > *images));
-            let fewer = fewer.map_or_else(String::new, |images| format!(", {images} images"));
-            (format!("{}{fewer} (alone: {alone})", column_label(attack)), values.collect::<Vec<Vec<Option<f64>>>>())
+            (format!("{} (alone: {alone})", panel_title(survey, attack)), values.collect::<Vec<Vec<Option<f64>>>>())
         };
         let panels: Vec<_> = columns.iter().map(panel).collect();
         let footer = format!(

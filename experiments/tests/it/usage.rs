@@ -79,12 +79,6 @@ fn a_step_of_the_training_attack_makes_sense() {
 }
 
 #[test]
-fn images_are_left_to_train_on() {
-    let few = ["--plan", "--train-examples", "401"];
-    refuses("table1", &few, &["401 training images of synthetic are too few", "raise --train-examples"]);
-}
-
-#[test]
 fn a_weight_decay_is_at_least_zero() {
     refuses("table1", &["--weight-decay=-1"], &["-1", "--weight-decay", "at least 0"]);
     refuses("table1", &["--weight-decay", "nan"], &["nan", "--weight-decay", "at least 0"]);
