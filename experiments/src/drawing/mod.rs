@@ -5,6 +5,7 @@
 
 pub(crate) mod pen;
 
+use crate::files;
 use anyhow::{Context, Result};
 use image::{
     RgbImage,
@@ -16,7 +17,10 @@ use plotters::{
     coord::Shift,
     drawing::{DrawingArea, IntoDrawingArea},
 };
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    path::{Path, PathBuf},
+};
 
 /// Device pixels per unit, for sharp text on dense screens.
 pub(crate) const SCALE: u32 = 2;
@@ -54,6 +58,17 @@ pub(crate) fn svg(drawing: &impl Drawing) -> Result<String> {
 /// When it cannot be drawn.
 pub(crate) fn png(drawing: &impl Drawing) -> Result<Vec<u8>> {
     encoded(&bitmap(drawing.size(), |pen| drawing.draw(pen))?)
+}
+
+/// Writes `NAME.svg` and `NAME.png` below `out`; returns both paths.
+///
+/// # Errors
+/// When it cannot be drawn, or a file cannot be written.
+pub(crate) fn write(name: &str, drawing: &impl Drawing, out: &Path) -> Result<[PathBuf; 2]> {
+    let paths = ["svg", "png"].map(|kind| out.join(format!("{name}.{kind}")));
+    files::write(&paths[0], svg(drawing)?.as_bytes())?;
+    files::write(&paths[1], &png(drawing)?)?;
+    Ok(paths)
 }
 
 /// A picture of `width` by `height` units, drawn by `draw`.

@@ -11,7 +11,6 @@ pub mod transfer;
 
 use crate::{
     drawing::{self, Drawing},
-    files,
     grid::{Survey, column_label},
     report::{Row, caption},
 };
@@ -23,8 +22,7 @@ use std::{
 
 /// Writes `NAME.svg` and `NAME.png` below `out`.
 fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> {
-    files::write(&out.join(format!("{name}.svg")), drawing::svg(drawing)?.as_bytes())?;
-    files::write(&out.join(format!("{name}.png")), &drawing::png(drawing)?)?;
+    drawing::write(name, drawing, out)?;
     tracing::info!("wrote {0}.svg and {0}.png", out.join(name).display());
     Ok(())
 }

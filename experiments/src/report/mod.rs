@@ -170,15 +170,11 @@ impl Table {
         let png = file("png");
         files::write(&png, &drawing::png(&picture)?)?;
         written.push(png);
-        let [svg, png] = ["svg", "png"].map(|kind| out.join(format!("{}{}.{kind}", self.name, plot::GAINS)));
+        let gained = format!("{}{}", self.name, plot::GAINS);
         match plot::Gains::of(self) {
-            Some(gains) => {
-                files::write(&svg, drawing::svg(&gains)?.as_bytes())?;
-                files::write(&png, &drawing::png(&gains)?)?;
-                written.extend([svg, png]);
-            }
+            Some(gains) => written.extend(drawing::write(&gained, &gains, out)?),
             // Older ones are of other rows.
-            None => [svg, png].iter().try_for_each(|path| files::remove(path))?,
+            None => ["svg", "png"].iter().try_for_each(|kind| files::remove(&out.join(format!("{gained}.{kind}"))))?,
         }
         Ok(written)
     }
