@@ -4,6 +4,7 @@ use super::{conditions, heading, heat::Heat, line, mean, panel_title, rule, show
 use crate::{
     files,
     grid::{self, Entry, Grid, Question, Survey, TableArgs, row},
+    process::Usage,
     report::markdown::escape,
     run::{Run, Split},
 };
@@ -31,6 +32,9 @@ impl Sensitivity {
     pub fn main(&self) -> ExitCode {
         grid::main(self.name, self.caption, |args| {
             let (name, caption, columns) = (self.name, self.caption, self.columns);
+            if !args.vary.is_empty() {
+                return Err(Usage(format!("--vary: {name} has one grid, of weights and margins")).into());
+            }
             let grid = Grid { name, caption, rows: self.rows(), columns, audited: false };
             let columns = grid.columns(args)?;
             let questions = |run: &Run, _: &[&Run]| {

@@ -1,5 +1,6 @@
 //! The options of a table.
 
+use super::vary::Vary;
 use crate::{
     cli::{Shard, TrainingArgs},
     process,
@@ -29,6 +30,10 @@ pub struct TableArgs {
     /// Only rows whose name contains TEXT, or is what follows a `=`; several texts are separated by commas
     #[arg(long, value_name = "TEXT", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub only: Vec<String>,
+    /// Rows for each of an option's values, such as i2fr-margin=0.5,2 (`usual`: as without this); given for several
+    /// options, for each combination
+    #[arg(long, value_name = "OPTION=VALUES")]
+    pub vary: Vec<Vary>,
     /// Checkpoint whose accuracies the table shows
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
     pub checkpoint: Checkpoint,

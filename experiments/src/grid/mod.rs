@@ -9,6 +9,7 @@ pub(crate) mod kept;
 mod plan;
 mod survey;
 pub mod trained;
+mod vary;
 
 use crate::{
     arsenal,
@@ -33,6 +34,7 @@ pub(crate) use kept::check_kept;
 use plan::{Planned, no_idle_options};
 use std::process::ExitCode;
 pub use survey::{Question, Survey};
+pub use vary::Vary;
 
 /// A table of the paper: rows are trainings, columns are attacks.
 pub struct Grid {

@@ -3,14 +3,17 @@
 use super::{
     Entry, Grid, TableArgs,
     estimate::{self, Rate},
+    vary,
 };
-use crate::{config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run};
+use crate::{cli::TrainingArgs, config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
 /// A row with its run for every seed.
 pub(super) struct Planned {
     entry: Entry,
+    /// But for its seed.
+    config: RunConfig,
     pub(super) row: Row,
     pub(super) runs: Vec<Run>,
 }
@@ -20,19 +23,17 @@ fn runs(planned: &[Planned]) -> impl Iterator<Item = &Run> {
 }
 
 impl Grid {
-    /// The rows that `args` ask for, and their runs.
-    pub(super) fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
-        self.columns(args)?;
-        args.training.device.check()?;
-        if let Some(conflict) = args.training.i2fr.conflict(self.rows.iter().any(Entry::is_regularized)) {
+    /// What `training` means, if that can be.
+    fn checked(&self, training: &TrainingArgs) -> Result<RunConfig> {
+        if let Some(conflict) = training.i2fr.conflict(self.rows.iter().any(Entry::is_regularized)) {
             return Err(Usage(conflict.into()).into());
         }
-        let base = profile::resolve(&args.training);
+        let base = profile::resolve(training);
         base.threat()?.check()?;
         let there = base.dataset.parse::<data::Name>()?.train_len();
         base.taken(there).map_err(|e| Usage(e.to_string()))?;
         let across = 2. * base.ball()?.eps;
-        if let Some(step) = args.training.attack_step.as_ref().filter(|step| step.value() > across) {
+        if let Some(step) = training.attack_step.as_ref().filter(|step| step.value() > across) {
             let what =
                 format!("--attack-step {step} leads out of the ball from anywhere in it: it is {across:.4} across");
             return Err(Usage(what).into());
@@ -40,6 +41,18 @@ impl Grid {
         if let Some(warm_up) = base.warm_up.filter(|warm_up| *warm_up >= base.epochs) {
             let what = format!("--eps-warm-up {warm_up} leaves no epoch of {} at the whole radius", base.epochs);
             return Err(Usage(what).into());
+        }
+        Ok(base)
+    }
+
+    /// The rows that `args` ask for, and their runs.
+    pub(super) fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
+        self.columns(args)?;
+        args.training.device.check()?;
+        let base = self.checked(&args.training)?;
+        let variants = vary::variants(args)?;
+        for variant in &variants {
+            self.checked(&variant.training)?;
         }
         let mut seeds: Vec<u64> = args.seeds.iter().cloned().flatten().collect();
         if seeds.is_empty() {
@@ -50,25 +63,30 @@ impl Grid {
         // Rows keep the names that they have without what the command line adds to every row.
         let usual = RunConfig { awp: None, averaging: None, label_smoothing: None, ..base.clone() };
         let (mut planned, mut asked_in_vain) = (Vec::new(), args.only.clone());
+        let mut varied = BTreeSet::new();
         for entry in &self.rows {
-            let config = entry.config(&base, &args.training.i2fr);
-            let row = entry.row(&config);
             let plain = entry.row(&entry.config(&usual, &args.training.i2fr));
-            let named = |text: &str| match [&row, &plain] {
-                [Err(_), Err(_)] => entry.could_be_named(text),
-                names => names.into_iter().flatten().any(|row| row.is_named(text)),
-            };
-            if !entry.is_asked(named, &args.only, args.training.profile) {
-                continue;
+            for version in vary::versions(entry, &variants, args) {
+                let (own, row) = (entry.row(&version.config), entry.row(&version.config).map(|row| version.name(row)));
+                let names: Vec<&Row> = [&own, &plain, &row].into_iter().flatten().collect();
+                let named = |text: &str| match names.is_empty() {
+                    true => entry.could_be_named(text),
+                    false => names.iter().any(|row| row.is_named(text)),
+                };
+                if !entry.is_asked(named, &args.only, args.training.profile) {
+                    continue;
+                }
+                asked_in_vain.retain(|text| !named(text));
+                let row = row.map_err(|e| {
+                    let alone = self.rows.len() == 1 || matches!(&args.only[..], [only] if only.starts_with('='));
+                    Usage(format!("{e:#}{}", if alone { "" } else { "; leave that row out with --only" }))
+                })?;
+                varied.extend(version.options());
+                let config = version.config;
+                let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
+                let runs = seeds.iter().map(run).collect();
+                planned.push(Planned { entry: entry.clone(), config, row, runs });
             }
-            asked_in_vain.retain(|text| !named(text));
-            let row = row.map_err(|e| {
-                let alone = self.rows.len() == 1 || matches!(&args.only[..], [only] if only.starts_with('='));
-                Usage(format!("{e:#}{}", if alone { "" } else { "; leave that row out with --only" }))
-            })?;
-            let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
-            let runs = seeds.iter().map(run).collect();
-            planned.push(Planned { entry: entry.clone(), row, runs });
         }
         let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
         let mut seen = BTreeSet::new();
@@ -90,6 +108,12 @@ impl Grid {
             let what =
                 format!("--only {nothing} leaves no row of {table}; rows: {names}; =NAME, =NAME+i2fr: that one alone");
             return Err(Usage(what).into());
+        }
+        vary::no_idle_variation(args, &varied)?;
+        if !args.vary.is_empty() {
+            // A framework trained otherwise is another one, whose rows stand together.
+            let frameworks: Vec<String> = planned.iter().map(|p| p.row.framework.clone()).collect();
+            planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
         }
         if let Some(step) = base.attack_step.filter(|_| runs(&planned).all(|run| run.config().attack_step.is_none())) {
             let what = format!("--attack-step {step} changes nothing: the attack of every row has steps of its own");
@@ -148,8 +172,8 @@ pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<(
     if let Some(conflict) = i2fr.conflict(!used.is_empty()) {
         return Err(Usage(conflict.into()).into());
     }
-    for Planned { entry, row, .. } in used {
-        if entry.config(&base, i2fr).i2fr()?.is_some_and(|i2fr| !i2fr.weighs()) {
+    for Planned { config, row, .. } in used {
+        if config.i2fr()?.is_some_and(|i2fr| !i2fr.weighs()) {
             return Err(Usage(format!("{}: every weight of I2FR is 0, so there is none", row.label)).into());
         }
     }

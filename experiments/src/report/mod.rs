@@ -91,7 +91,8 @@ impl Row {
     }
 
     fn is_defended(&self) -> bool {
-        self.framework != CONTROL
+        // What is varied of a framework follows its name.
+        self.framework.split(' ').next() != Some(CONTROL)
     }
 
     pub(crate) fn is_regularized(&self) -> bool {

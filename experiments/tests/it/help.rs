@@ -2,7 +2,7 @@
 
 use crate::program::{ALL, command};
 
-const TRAINING: [&str; 36] = [
+const TRAINING: [&str; 37] = [
     "--attack-steps",
     "--attack-step",
     "--weight-decay",
@@ -19,6 +19,7 @@ const TRAINING: [&str; 36] = [
     "--eval-examples",
     "--save-minutes",
     "--only",
+    "--vary",
     "--out",
     "--plan",
     "--render-only",

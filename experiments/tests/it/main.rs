@@ -36,4 +36,5 @@ mod tables;
 mod tensorboard;
 mod throughput;
 mod usage;
+mod vary;
 mod weights;

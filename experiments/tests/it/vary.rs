@@ -1,0 +1,102 @@
+//! Rows for several values of an option.
+
+use crate::{
+    outcome::refuses,
+    program::{TINY, run, text},
+};
+use std::path::Path;
+
+/// The label and the run of each row that `table1` plans.
+fn planned(options: &[&str]) -> Vec<(String, String)> {
+    let plan = run("table1", &[&["--plan"], options].concat(), Path::new("nowhere"));
+    let rows = plan.lines().filter_map(|line| {
+        let (label, rest) = line.split_once(" seed 0 ")?;
+        Some((label.trim().to_owned(), rest.split(' ').next_back()?.to_owned()))
+    });
+    rows.collect()
+}
+
+fn labels(options: &[&str]) -> Vec<String> {
+    planned(options).into_iter().map(|(label, _)| label).collect()
+}
+
+#[test]
+fn a_row_has_versions_by_the_options_that_reach_it_and_frameworks_stand_together() {
+    let only = ["--only", "=pgd-at,=trades,=trades+i2fr"];
+    let vary = ["--vary", "i2fr-margin=usual,2", "--vary", "beta=usual,1"];
+    let expected = [
+        "PGD-AT",
+        "TRADES",
+        "TRADES + I2FR",
+        "TRADES + I2FR (margin 2)",
+        "TRADES (beta 1)",
+        "TRADES + I2FR (beta 1)",
+        "TRADES + I2FR (margin 2, beta 1)",
+    ];
+    assert_eq!(labels(&[only, [vary[0], vary[1]], [vary[2], vary[3]]].concat()), expected);
+    let one = ["--only", "=trades+i2fr margin 2", "--vary", "i2fr-margin=0.5,2"];
+    assert_eq!(labels(&one), ["TRADES + I2FR (margin 2)"]);
+}
+
+/// So what another table has trained is not trained again.
+#[test]
+fn a_version_is_the_run_that_its_options_give() {
+    let both = planned(&["--only", "=trades+i2fr", "--vary", "i2fr-margin=usual,2"]);
+    let alone = |options: &[&str]| planned(&[&["--only", "=trades+i2fr"], options].concat()).remove(0).1;
+    assert_eq!([&both[0].1, &both[1].1], [&alone(&[]), &alone(&["--i2fr-margin", "2"])]);
+    // 6 is the usual weight of TRADES.
+    let usual = planned(&["--only", "=trades", "--vary", "beta=6,1"]);
+    assert_eq!((&*usual[0].0, &usual[0].1), ("TRADES (beta 6)", &planned(&["--only", "=trades"])[0].1));
+}
+
+#[test]
+fn versions_are_compared_to_their_framework_trained_alike() {
+    let out = tempfile::tempdir().unwrap();
+    let rows = ["--only", "=standard,=trades,=trades+i2fr", "--vary", "i2fr-margin=usual,2", "--vary", "epochs=1,2"];
+    let rest = ["--columns", "clean,pgd-20", "--no-audit", "--seeds", "0,1"];
+    let tiny = TINY.into_iter().filter(|word| !["--epochs", "1"].contains(word));
+    run("table1", &[&tiny.collect::<Vec<_>>()[..], &rows, &rest].concat(), out.path());
+    let differences = text(&out.path().join("table1/differences.csv"));
+    let compared: Vec<String> = differences
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').take(3).collect::<Vec<_>>().join(","))
+        .filter(|line| line.ends_with(",clean"))
+        .collect();
+    let expected = [
+        "trades epochs 1,i2fr,clean",
+        "trades epochs 1,i2fr margin 2,clean",
+        "trades epochs 2,i2fr,clean",
+        "trades epochs 2,i2fr margin 2,clean",
+    ];
+    assert_eq!(compared, expected);
+    let table = text(&out.path().join("table1.md"));
+    let standard = table.lines().find(|line| line.starts_with("| Standard (epochs 2)")).unwrap();
+    assert!(!standard.contains("**"), "the control is never the best: {standard}");
+}
+
+#[test]
+fn what_cannot_be_varied_is_refused() {
+    let vary = |value: &str, rest: &[&str], expected: &[&str]| {
+        refuses("table1", &[&["--plan", "--vary", value], rest].concat(), expected);
+    };
+    vary("beta", &[], &["--vary", "no `=`", "i2fr-margin=0.5,2"]);
+    vary("eps=1/255,2/255", &[], &["`eps` cannot be varied", "beta", "i2fr-margin"]);
+    for few in ["beta=1", "beta=1,1", "beta="] {
+        vary(few, &[], &[few, "two values"]);
+    }
+    vary("beta=1,x", &[], &["--vary beta", "'x'", "weight of a term"]);
+    vary("i2fr-margin=-1,2", &[], &["--vary i2fr-margin", "at least 0"]);
+    vary("beta=1,6", &["--vary", "beta=2,3"], &["--vary beta", "twice"]);
+    vary("beta=1,6", &["--beta", "3"], &["--beta is varied", "leave it out"]);
+    vary("beta=1,6", &["--only", "standard,pgd-at"], &["--vary beta changes nothing"]);
+    vary("i2fr-decay=0.1,0.5", &[], &["--i2fr-reference running-means"]);
+    vary("attack-step=0.01,2", &[], &["--attack-step 2", "out of the ball"]);
+    vary("train-examples=100,600", &[], &["100 training images", "too few"]);
+    refuses("figure3", &["--plan", "--vary", "epochs=1,2"], &["--vary", "figure3", "weights and margins"]);
+    refuses(
+        "table3",
+        &["--plan", "--only", "=pgd-at+i2fr margin 2", "--vary", "i2fr-margin=1,2"],
+        &["changes nothing"],
+    );
+}
