@@ -5,12 +5,14 @@ use crate::{
     files,
     interrupt::{self, Interrupted},
     progress::Progress,
+    report::caption::grouped,
     verdicts::{CLEAN, Outcome, Place, Verdicts},
 };
 use anyhow::{Context, Result};
 use attacks::{Evaluation, Probe};
 use candle::{Device, Tensor};
 use data::Dataset;
+use indicatif::HumanDuration;
 use models::{Mode, Model, Output};
 use std::{
     path::Path,
@@ -19,7 +21,7 @@ use std::{
 };
 
 /// Images in one forward pass of an attack.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// The same once a batch took longer than [`PATIENCE`], so that little is lost when the process is killed;
 /// fewer would be slower.
@@ -72,7 +74,14 @@ impl Examination<'_> {
             if !unknown.is_empty() {
                 let shown =
                     if stages.len() < 2 || stage == CLEAN { stage.into() } else { format!("{attack}, {stage}") };
+                let began = Instant::now();
                 self.ask(&place, stage, &shown, &unknown)?;
+                if stage != CLEAN {
+                    let took = HumanDuration(Duration::from_secs(began.elapsed().as_secs()));
+                    let broken = self.verdicts.broken(&place, stage, &unknown).len();
+                    let (name, broken, asked) = (&self.name, grouped(broken), grouped(unknown.len()));
+                    tracing::info!("{name}: {shown} breaks {broken} of {asked} images in {took}");
+                }
             }
             if self.verdicts.complete(&place, stage, examples) || !unknown.is_empty() {
                 self.verdicts.save()?;

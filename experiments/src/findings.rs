@@ -21,6 +21,7 @@ pub struct EpochLine {
     pub lr: f64,
     pub loss: f64,
     pub held_out_clean_percent: f64,
+    /// Under the attack that chooses the epoch; of the undefended control, without one.
     pub held_out_robust_percent: f64,
     pub best: bool,
 }

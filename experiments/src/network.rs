@@ -100,6 +100,9 @@ impl Traits {
         for checkpoint in [Checkpoint::Best, Checkpoint::Last].into_iter().filter(|of| run.weights(*of) == path) {
             run.check_weights(checkpoint).with_context(|| path.display().to_string())?;
         }
+        if !run.finished() {
+            tracing::warn!("{}: training is not done; these are the best weights so far", path.display());
+        }
         let config = run.config();
         Ok(Self {
             dataset: parsed(Some(&config.dataset), path)?,

@@ -167,7 +167,10 @@ pub fn resolve(args: &TrainingArgs) -> RunConfig {
         attack_step: step.map(ToString::to_string),
         warm_up: Some(warm_up).filter(|epochs| *epochs > 0),
         epochs,
-        train_examples: args.train_examples.unwrap_or(preset.train_examples),
+        train_examples: match args.train_examples {
+            Some(all) if all >= dataset.train_len() => 0,
+            some => some.unwrap_or(preset.train_examples),
+        },
         held_out: preset.held_out,
         batch: args.batch.unwrap_or(preset.batch),
         lr: args.lr.unwrap_or(if adam { GREY_LR } else { preset.lr }),

@@ -180,6 +180,13 @@ impl Verdicts {
         (0..examples).filter(open).filter(|&i| verdict(&before, i) == Some(true)).collect()
     }
 
+    /// Those of `positions` that `stage` has broken.
+    pub fn broken(&self, place: &Place, stage: &str, positions: &[usize]) -> Vec<usize> {
+        let line = self.line(place, stage);
+        let broken = |i: &usize| line.is_some_and(|line| sign(line, *i) == BROKEN);
+        positions.iter().copied().filter(broken).collect()
+    }
+
     /// Notes what `stage` has come to at some positions in `seconds`.
     pub fn note(&mut self, place: &Place, stage: &str, news: (&[usize], &[bool]), seconds: f64) {
         let line = match self.lines.iter().position(|line| is(line, place, stage)) {

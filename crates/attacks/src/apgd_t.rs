@@ -1,6 +1,6 @@
 //! Auto-PGD towards one class after another.
 
-use crate::{Apgd, Attack, Ball, Keys, Victim, name::more};
+use crate::{Apgd, Attack, Ball, Keys, Victim};
 use candle::{Result, Tensor};
 use objectives::targeted_dlr;
 use std::fmt;
@@ -33,10 +33,6 @@ impl Attack for ApgdT {
 
 impl fmt::Display for ApgdT {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Apgd { ball, steps, restarts, passes, .. } = self.apgd;
-        write!(f, "apgd-t-{steps} ({ball}, {} targets", self.targets)?;
-        more(f, restarts, "restarts")?;
-        more(f, passes, "passes")?;
-        f.write_str(")")
+        self.apgd.write_targeted(f, "apgd-t", self.targets)
     }
 }

@@ -1,6 +1,6 @@
 //! Threat models: norm balls around an image, intersected with `[0, 1]`.
 
-use candle::{D, Result, Tensor};
+use candle::{D, DType, Result, Tensor};
 use kernels::Key;
 use std::{fmt, str::FromStr};
 
@@ -96,15 +96,15 @@ impl Ball {
         }
     }
 
-    /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball. In l2 a gradient not much longer
-    /// than 1e-10, of a network that is very sure, moves it by less, as in torchattacks; Auto-PGD moves it by all of `length`.
+    /// Moves `x` by `length` in the direction of steepest ascent, then back into the ball. However small the gradient is: in
+    /// l2 torchattacks divides by its norm plus 1e-10, so that images of which a network is very sure hardly move.
     ///
     /// # Errors
     /// When the shapes differ.
     pub fn ascend(&self, x: &Tensor, grad: &Tensor, centre: &Tensor, length: f64) -> Result<Tensor> {
         match self.norm {
             Norm::Linf => kernels::linf_step(x, grad, centre, length as f32, self.eps as f32),
-            Norm::L2 => self.project(&(x + (grad.broadcast_div(&(norms(grad)? + TINY)?)? * length)?)?, centre),
+            Norm::L2 => self.project(&(x + (self.direction(grad)? * length)?)?, centre),
         }
     }
 
@@ -155,10 +155,12 @@ impl fmt::Display for Ball {
     }
 }
 
-/// The Euclidean norm of each image, `(N, 1, 1, 1)`.
+/// The Euclidean norm of each image, `(N, 1, 1, 1)`; summed in 64 bits, as one after the other thousands of 32-bit squares
+/// lose more than a check of the radius allows.
 fn norms(x: &Tensor) -> Result<Tensor> {
     let n = x.dim(0)?;
-    x.reshape((n, ()))?.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.reshape((n, 1, 1, 1))
+    let squares = x.reshape((n, ()))?.to_dtype(DType::F64)?.sqr()?;
+    squares.sum_keepdim(D::Minus1)?.sqrt()?.to_dtype(x.dtype())?.reshape((n, 1, 1, 1))
 }
 
 #[cfg(test)]
@@ -176,6 +178,35 @@ mod tests {
                 assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{norm}, {scale}: {found:?}");
             }
             assert_eq!(ball.direction(&grad.zeros_like()?)?.sqr()?.sum_all()?.to_scalar::<f32>()?, 0.);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn neither_does_how_far_a_step_goes() -> Result<()> {
+        let grad = Tensor::new(&[3f32, -4., 0., 0.], &Device::Cpu)?.reshape((1, 1, 1, 4))?;
+        let centre = Tensor::full(0.5f32, (1, 1, 1, 4), &Device::Cpu)?;
+        for (norm, expected) in [(Norm::Linf, [0.6, 0.4, 0.5, 0.5]), (Norm::L2, [0.56, 0.42, 0.5, 0.5])] {
+            for scale in [1e-14, 1e-10, 1., 1e10] {
+                let moved = Ball { norm, eps: 0.2 }.ascend(&centre, &(&grad * scale)?, &centre, 0.1)?;
+                let found: Vec<f32> = moved.flatten_all()?.to_vec1()?;
+                assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{norm}, {scale}: {found:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_projected_passes_the_check() -> Result<()> {
+        for norm in [Norm::Linf, Norm::L2] {
+            for eps in [0.5, 1., 2.] {
+                let ball = Ball::new(norm, eps).map_err(candle::Error::wrap)?;
+                let mut noise = vec![0f32; 40 * 3072];
+                kernels::fill_normal(Key { seed: 1, epoch: 0, example: 0, restart: 0 }, 1., &mut noise);
+                let noise = Tensor::from_vec(noise, (40, 3, 32, 32), &Device::Cpu)?;
+                let centre = Tensor::full(0.5f32, (40, 3, 32, 32), &Device::Cpu)?;
+                ball.check(&ball.project(&(&centre + noise)?, &centre)?, &centre)?;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,6 @@ use crate::{
     candidate::{Ascent, ascent, pick},
 };
 use candle::{Result, Tensor, Var};
-use objectives::{Clean, Stage};
 use std::fmt;
 
 /// Early-stopped PGD (Zhang et al. 2020, "Attacks which do not kill training make adversarial learning stronger"): an
@@ -33,7 +32,7 @@ impl EarlyStopped {
 impl Attack for EarlyStopped {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let clean = victim.clean(images, labels);
         let mut x = self.pgd.begin(images, keys, 0)?;
         let mut left = vec![self.patience_in(keys.epoch); keys.examples.len()];
         let mut moving = vec![1u8; left.len()];
@@ -51,8 +50,12 @@ impl Attack for EarlyStopped {
                 break;
             }
             let here = var.as_detached_tensor();
+            // What has stopped gets none, as drawing takes time.
+            let mut rows = moving.iter();
             let noise = keys.draw("friendly noise", step, images.shape(), images.device(), |key, out| {
-                kernels::fill_normal(key, self.noise as f32, out);
+                if rows.next() == Some(&1) {
+                    kernels::fill_normal(key, self.noise as f32, out);
+                }
             })?;
             let ball = self.pgd.ball;
             // Projected once, as in the official code: noise does not bring back what the step took to the bound.
@@ -67,6 +70,7 @@ impl Attack for EarlyStopped {
 impl fmt::Display for EarlyStopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "early-stopped {}, patience 0", self.pgd)?;
-        self.patience.iter().try_for_each(|(after, patience)| write!(f, ", {patience} after epoch {after}"))
+        self.patience.iter().try_for_each(|(after, patience)| write!(f, ", {patience} after epoch {after}"))?;
+        if self.noise > 0. { write!(f, ", noise {}", self.noise) } else { Ok(()) }
     }
 }

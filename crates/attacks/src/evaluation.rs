@@ -52,7 +52,7 @@ impl Evaluation<'_> {
 
     /// Whether each image of one batch, those at `positions`, is classified correctly, clean (`probe` is
     /// `None`) or under attack. On a processor an example's verdict does not depend on the batch it is
-    /// judged in.
+    /// judged in, unless the probe's objective compares examples.
     ///
     /// # Errors
     /// When the network fails, or an attack leaves its ball, `[0, 1]` or the numbers.
@@ -63,12 +63,29 @@ impl Evaluation<'_> {
         verdicts().map_err(|e| out_of_memory(e, positions.len()))
     }
 
+    /// The images at `positions` as `probe` changes them, `(N, C, H, W)` in `[0, 1]`: those that [`Self::verdicts`] judges.
+    ///
+    /// # Errors
+    /// As [`Self::verdicts`].
+    pub fn adversarial(&self, probe: &Probe, positions: &[usize], seed: u64) -> Result<Tensor> {
+        let Batch { images, labels, examples } =
+            self.data.batch(positions, self.device).map_err(candle::Error::wrap)?;
+        let perturbed = self.perturbed(probe, &images, &labels, &Keys { seed, epoch: 0, examples: &examples });
+        perturbed.map_err(|e| out_of_memory(e, positions.len()))
+    }
+
     fn standing(&self, probe: Option<&Probe>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Correct> {
-        let Some(probe) = probe else { return self.correct(images, labels) };
+        match probe {
+            None => self.correct(images, labels),
+            Some(probe) => self.correct(&self.perturbed(probe, images, labels, keys)?, labels),
+        }
+    }
+
+    fn perturbed(&self, probe: &Probe, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let victim = Victim { model: self.model, mode: Mode::Eval, objective: &probe.objective };
         let adv = probe.attack.perturb(victim, images, labels, keys)?;
         probe.ball.check(&adv, images)?;
-        self.correct(&adv, labels)
+        Ok(adv)
     }
 
     fn all(

@@ -42,7 +42,7 @@ pub use transfer::Transfer;
 
 use candle::{Result, Tensor};
 use models::{Mode, Model};
-use objectives::Objective;
+use objectives::{Clean, Objective, Stage};
 use std::fmt;
 
 /// What an attack may touch.
@@ -54,6 +54,13 @@ pub struct Victim<'a> {
     pub mode: Mode,
     /// The quantity the attack ascends.
     pub objective: &'a Objective,
+}
+
+impl<'a> Victim<'a> {
+    /// What the attack compares its images with; the clean pass is made when a term first asks for it.
+    pub(crate) fn clean(&self, images: &'a Tensor, labels: &'a Tensor) -> Clean<'a> {
+        Clean::new(self.model, self.mode, images, labels, Stage::Generation)
+    }
 }
 
 /// Maps images to adversarial images inside a threat model.

@@ -1,6 +1,6 @@
 //! Auto-PGD that draws features to one class after another.
 
-use crate::{Apgd, Attack, Ball, Keys, Victim, name::more};
+use crate::{Apgd, Attack, Ball, Keys, Victim};
 use candle::{Result, Tensor};
 use objectives::match_features;
 use std::fmt;
@@ -37,10 +37,6 @@ impl Attack for MatchFeatures {
 
 impl fmt::Display for MatchFeatures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Apgd { ball, steps, restarts, passes, .. } = self.apgd;
-        write!(f, "match-features-{steps} ({ball}, {} targets", self.targets)?;
-        more(f, restarts, "restarts")?;
-        more(f, passes, "passes")?;
-        f.write_str(")")
+        self.apgd.write_targeted(f, "match-features", self.targets)
     }
 }

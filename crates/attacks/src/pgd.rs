@@ -6,7 +6,7 @@ use crate::{
     name::more,
 };
 use candle::{D, Result, Tensor, Var};
-use objectives::{Clean, Stage};
+use objectives::Clean;
 use std::fmt;
 
 /// Where an attack starts.
@@ -65,7 +65,7 @@ impl Pgd {
     /// When the network fails, shapes differ, or the objective does not depend on its input.
     pub fn from_point(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, start: &Tensor) -> Result<Tensor> {
         let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let clean = victim.clean(images, labels);
         self.run(victim, &clean, images, self.ball.project(&start.detach(), images)?)
     }
 
@@ -114,15 +114,13 @@ impl Pgd {
 fn uniform_l2(key: kernels::Key, eps: f32, out: &mut [f32]) {
     let mut radius = [0f32];
     kernels::fill_uniform(key.domain("radius"), 0., eps, &mut radius);
-    kernels::fill_normal(key, 1., out);
-    let norm = out.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    out.iter_mut().for_each(|v| *v *= radius[0] / norm);
+    Ball { norm: Norm::L2, eps: radius[0].into() }.surface(key, out);
 }
 
 impl Attack for Pgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let clean = victim.clean(images, labels);
         let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
         if self.restarts <= 1 {
             return run(0);

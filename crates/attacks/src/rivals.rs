@@ -1,8 +1,9 @@
 //! Which classes an example may become, and Auto-PGD towards one after another.
 
-use crate::{Apgd, Keys, Victim, survivors::Survivors};
+use crate::{Apgd, Keys, Victim, name::more, survivors::Survivors};
 use candle::{DType, Result, Tensor};
 use objectives::Objective;
+use std::fmt;
 
 /// For each example the classes other than its label, the most likely first: `(N, K - 1)`, `u32`.
 pub(crate) fn rivals(victim: Victim<'_>, images: &Tensor, labels: &Tensor) -> Result<Tensor> {
@@ -40,5 +41,14 @@ impl Apgd {
             })?;
         }
         Ok(survivors.found())
+    }
+
+    /// What an attack called `name` that does so is, in words.
+    pub(crate) fn write_targeted(&self, f: &mut fmt::Formatter<'_>, name: &str, targets: usize) -> fmt::Result {
+        let Self { ball, steps, restarts, passes, .. } = self;
+        write!(f, "{name}-{steps} ({ball}, {targets} targets")?;
+        more(f, *restarts, "restarts")?;
+        more(f, *passes, "passes")?;
+        f.write_str(")")
     }
 }

@@ -58,6 +58,10 @@ impl<'a> Survivors<'a> {
                 left.push(i);
             }
         }
+        // Nothing to replace; and a card refuses to pick no rows at all.
+        if broken.is_empty() {
+            return Ok(());
+        }
         let new = rows(&found, &Tensor::new(new, self.images.device())?)?;
         self.found = replace(&self.found, &broken, &new)?;
         self.standing = left;

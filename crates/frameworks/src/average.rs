@@ -77,7 +77,9 @@ impl Average {
     /// Epoch `epoch` of `epochs`, counted from 1, is done; being told so twice changes nothing.
     pub(crate) fn epoch(&mut self, net: &Net, epoch: usize, epochs: usize) -> Result<()> {
         let Averaging::Swa { from } = self.averaging else { return Ok(()) };
-        let due = (1..=epoch).filter(|epoch| *epoch as f64 > from * epochs as f64).count();
+        // A share such as 0.29 is not quite itself in binary.
+        let past = from * epochs as f64 + 1e-9;
+        let due = (1..=epoch).filter(|epoch| *epoch as f64 > past).count();
         if self.count < due { self.add(net, 1. / due as f64) } else { Ok(()) }
     }
 

@@ -142,7 +142,9 @@ pub struct UnknownFramework {
 pub fn named(name: &str, setting: Setting) -> Result<Framework, UnknownFramework> {
     let found = ALL.iter().find(|(known, _)| *known == name);
     let known = || ALL.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+    // Without an attack there is no radius to rise.
+    let warm_up = if own_steps(name) == Some(0) { 0 } else { setting.warm_up };
     found
-        .map(|(_, make)| Framework::warmed_up(make, setting))
+        .map(|(_, make)| Framework::warmed_up(make, Setting { warm_up, ..setting }))
         .ok_or_else(|| UnknownFramework { name: name.into(), known: known() })
 }

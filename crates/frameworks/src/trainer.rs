@@ -156,8 +156,11 @@ impl Trainer {
     /// [`Trainer::state`] holds it, and calling this again goes on.
     ///
     /// # Errors
-    /// When the network fails, or the loss is no longer a number.
+    /// When the network fails, the loss is no longer a number, or training is done.
     pub fn epoch(&mut self, progress: &mut dyn FnMut(Step) -> ControlFlow<()>) -> Result<Option<Epoch>> {
+        if self.finished() {
+            candle::bail!("training is done after {} epochs: the schedule has no rate for another", self.epochs)
+        }
         let TrainingConfig { seed, batch, lr: peak, schedule, epochs, .. } = self.config;
         let batches = self.train.epoch(seed, self.epochs as u64, batch);
         let (before, total) = (self.epochs * batches.len(), batches.len() * epochs);

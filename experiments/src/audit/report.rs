@@ -36,23 +36,33 @@ impl Audit {
 
     /// What failed, what to look at and what was not checked.
     pub fn summary(&self) -> String {
-        let names = |verdict| {
-            let found = self.checks.iter().filter(|check| check.verdict == verdict);
-            found.map(|check| check.name).collect::<Vec<_>>().join(", ")
-        };
-        let failed = names(Verdict::Fail);
+        let failed = self.names(Verdict::Fail);
         let mut text = if failed.is_empty() {
             "No check failed.".to_owned()
         } else {
             format!("**Failed: {failed}.** Until that is explained, robust accuracy of this network is no evidence.")
         };
         for (verdict, title) in [(Verdict::Warn, "To look at"), (Verdict::Skipped, "Not checked")] {
-            let names = names(verdict);
+            let names = self.names(verdict);
             if !names.is_empty() {
                 text.push_str(&format!(" {title}: {names}."));
             }
         }
         text
+    }
+
+    /// The checks that came out as `verdict`, by name.
+    fn names(&self, verdict: Verdict) -> String {
+        let found = self.checks.iter().filter(|check| check.verdict == verdict);
+        found.map(|check| check.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What failed of the checks that an evaluation without an audit answers on the way.
+    pub fn in_passing(&self) -> String {
+        match self.names(Verdict::Fail) {
+            failed if failed.is_empty() => "not made; --audit makes it".into(),
+            failed => format!("not made, but failed already: {failed}; --audit makes it"),
+        }
     }
 
     /// For programs: `check,verdict,detail,subject,settings`.

@@ -27,7 +27,7 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// One line a data set: images, shape, classes, bytes in memory, and where it is
+    /// One line per data set: images, shape, classes, bytes in memory, and where it is
     List {
         /// Folder with local copies, each in a folder of its name or all in this one
         #[arg(long, value_name = "DIR")]
@@ -56,7 +56,7 @@ enum What {
         /// Which split
         #[arg(long, value_enum, default_value_t = Part::Train)]
         split: Part,
-        /// Draw the images by lot instead of taking the first ones
+        /// Draw the images at random instead of taking the first ones
         #[arg(long, value_name = "SEED")]
         seed: Option<u64>,
     },

@@ -11,7 +11,7 @@ use attacks::Norm;
 use clap::Parser;
 use data::Dataset;
 use experiments::{
-    Usage,
+    Usage, adversarial,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
     cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Threat, Weights, at_least_one, said},
@@ -73,10 +73,10 @@ struct Args {
     i2fr: TermArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Means the network subtracts, one a channel [default: the checkpoint's, else the architecture's]
+    /// Means the network subtracts, one per channel [default: the checkpoint's, else the architecture's]
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
     mean: Vec<f32>,
-    /// Deviations the network divides by, one a channel
+    /// Deviations the network divides by, one per channel
     #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "mean")]
     std: Vec<f32>,
     /// Weights whose adversarial examples `transfer` tries
@@ -91,6 +91,9 @@ struct Args {
     /// Run every attack the audit asks for; without it, only what was measured is audited
     #[arg(long)]
     audit: bool,
+    /// Write the adversarial examples of each attack, too: adversarial-ATTACK.safetensors
+    #[arg(long)]
+    save_examples: bool,
     /// Folder for summary.csv, intervals.csv, examples.csv, stages.csv, robustbench.json, audit.md and audit.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -194,13 +197,18 @@ fn evaluate(args: &Args) -> Result<()> {
     };
     let mut evidence = Examined { examination: &mut examination, examples, measure: args.audit };
     let audit = Audit::of(&subject, &mut evidence)?;
-    print_line(format_args!("audit: {}", audit.summary()))?;
+    let found = if args.audit { audit.summary().replace("**", "") } else { audit.in_passing() };
+    print_line(format_args!("audit: {found}"))?;
     // What was only measured on the way may tell against it, but not in its favour.
     let failed = audit.verdict() == Verdict::Fail;
     about.unreliable = (args.audit || failed).then_some(failed);
     files::remove(&last)?;
     score::write(&args.out, &examination, &outcomes, &about)?;
-    audit.write(&args.out.join("audit"))
+    audit.write(&args.out.join("audit"))?;
+    for outcome in outcomes.iter().filter(|outcome| args.save_examples && outcome.attack != CLEAN) {
+        print_line(format_args!("wrote {}", adversarial::write(&args.out, &examination, outcome)?.display()))?;
+    }
+    Ok(())
 }
 
 impl Args {

@@ -30,7 +30,7 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum What {
-    /// One line a run: state, data set, architecture, seed, epochs, accuracy on held-out images under PGD-10, size, and threat model, beta and I2FR where unusual
+    /// One line per run: state, data set, architecture, seed, epochs, accuracy on held-out images under PGD-10 (clean, where nothing attacked in training), size, and options in which it is not like the others
     List,
     /// A run's configuration, provenance and known accuracies
     Show {
@@ -80,7 +80,9 @@ fn verify(store: &Store, runs: &[String]) -> Result<()> {
         print_line(damage.split_whitespace().collect::<Vec<_>>().join(" "))?;
     }
     anyhow::ensure!(damages.is_empty(), "damaged: {} (above, of {} runs)", damages.len(), chosen.len());
-    print_line(format_args!("{} runs are sound", chosen.len()))?;
+    let sound =
+        if chosen.len() == 1 { "1 run is sound".to_owned() } else { format!("{} runs are sound", chosen.len()) };
+    print_line(sound)?;
     Ok(())
 }
 
@@ -94,6 +96,7 @@ fn prune(waste: &[Waste], yes: bool) -> Result<()> {
     }
     let all = HumanBytes(waste.iter().map(|it| it.bytes).sum());
     let advice = if yes || waste.is_empty() { "" } else { "; add --yes to delete them" };
-    print_line(format_args!("{} files or folders, {all}{advice}", waste.len()))?;
+    let count = if waste.len() == 1 { "1 file or folder".into() } else { format!("{} files or folders", waste.len()) };
+    print_line(format_args!("{count}, {all}{advice}"))?;
     Ok(())
 }

@@ -27,7 +27,7 @@ struct Args {
     /// Architecture
     #[arg(long, default_value = "resnet18")]
     arch: Arch,
-    /// Images a step
+    /// Images per step
     #[arg(long, default_value = "64", value_parser = at_least_one)]
     batch: usize,
     /// Gradient steps of the attack
@@ -38,8 +38,8 @@ struct Args {
     iters: usize,
     /// Steps before the clock starts
     #[arg(long, default_value = "1")]
-    warmup: usize,
-    /// Threads; 0: one a core
+    warmup: u32,
+    /// Threads; 0: one per core
     #[arg(long, default_value = "0", value_parser = value_parser!(u16).range(..=1024))]
     threads: u16,
     #[command(flatten)]
@@ -88,7 +88,8 @@ fn steps(args: &Args) -> Result<()> {
     let labels = Tensor::from_vec(examples.iter().map(|i| (i % 10) as u32).collect(), args.batch, &device)?;
 
     let mut seconds = Vec::new();
-    for i in 0..args.warmup + args.iters {
+    let warmup = args.warmup as usize;
+    for i in 0..warmup + args.iters {
         if interrupt::check().is_break() {
             return Err(Interrupted.into());
         }
@@ -98,7 +99,7 @@ fn steps(args: &Args) -> Result<()> {
         optimizer.step(&mut net, &grads, 0.1, i + 1)?;
         // A card works behind the program's back.
         device.synchronize()?;
-        if i >= args.warmup {
+        if i >= warmup {
             seconds.push(began.elapsed().as_secs_f64());
         }
     }

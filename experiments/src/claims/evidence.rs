@@ -147,7 +147,7 @@ impl Evidence {
             ensure!(value.is_finite(), "{path}: {named}, seed {seed}, is {value}; delete the run {run} and repeat it");
             if let Some(other) = known.entry(setting).or_default().entry(about).or_default().insert(seed, measured) {
                 let other = other.run;
-                bail!("{path}: {named}, seed {seed}, stands there twice (runs {other} and {run}); render it again");
+                bail!("{path}: {named}, seed {seed}, is listed twice (runs {other} and {run}); render it again");
             }
         }
         Ok(())

@@ -111,8 +111,7 @@ impl Claims {
         let mut known = BTreeSet::new();
         for (position, claim) in stated.claims.iter().enumerate() {
             let line = heads(text).nth(position).unwrap_or(1);
-            let problem =
-                if known.insert(&claim.id) { claim.problem(&stated) } else { Some("stands there twice".into()) };
+            let problem = if known.insert(&claim.id) { claim.problem(&stated) } else { Some("is listed twice".into()) };
             if let Some(problem) = problem {
                 anyhow::bail!("{name}, line {line}, claim `{}`: {problem}", claim.id);
             }
@@ -170,7 +169,7 @@ impl Claim {
                 "before and after need a subject in measures.csv and have none in cells.csv".to_owned()
             }
             () if self.frameworks.is_empty() => "frameworks is empty".to_owned(),
-            () if distinct.len() < self.frameworks.len() => "a framework stands there twice".to_owned(),
+            () if distinct.len() < self.frameworks.len() => "a framework is listed twice".to_owned(),
             () if self.before == self.after => "before and after are the same".to_owned(),
             () if self.before.framework.is_some() && self.after.framework.is_some() => {
                 "before and after both name a framework, so nothing is left for `frameworks`".to_owned()
@@ -185,7 +184,7 @@ impl Claim {
                 format!("matters = {} is no size; write 0 if any effect counts", self.matters)
             }
             () if self.seeds < fewest => {
-                format!("seeds = {}, but with less than {fewest} no p can be small enough", self.seeds)
+                format!("seeds = {}, but with fewer than {fewest} no p can be small enough", self.seeds)
             }
             () => return None,
         };

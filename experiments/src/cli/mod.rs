@@ -47,12 +47,16 @@ impl FromStr for Shard {
     }
 }
 
+/// More than anybody counts here, and few enough to be multiplied.
+const MOST: usize = 1_000_000_000;
+
 /// Parses a whole number of at least 1.
 ///
 /// # Errors
-/// When it is none.
+/// When it is none, or more than a billion.
 pub fn at_least_one(s: &str) -> Result<usize, String> {
     match s.parse() {
+        Ok(n) if n > MOST => Err(format!("`{s}` is more than {MOST}")),
         Ok(n) if n > 0 => Ok(n),
         _ => Err(format!("`{s}` is not a whole number of at least 1")),
     }
@@ -138,7 +142,7 @@ pub struct TrainingArgs {
     /// Test images under AutoAttack and the adaptive attack (the first N)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub autoattack_examples: Option<usize>,
-    /// Images a step
+    /// Images per step
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub batch: Option<usize>,
     /// Peak learning rate
@@ -181,7 +185,7 @@ pub struct TrainingArgs {
     /// Radius of the threat model in pixel units: 8/255, 0.5, ...
     #[arg(long)]
     pub eps: Option<Epsilon>,
-    /// Save a training within an epoch so often; a killed one loses no more
+    /// Save every M minutes within an epoch; a killed run loses no more than that
     #[arg(long, value_name = "M", value_parser = minutes, default_value = "10")]
     pub save_minutes: Duration,
     /// Folder for results

@@ -47,6 +47,9 @@ impl Weights {
         match self {
             Self::Local(path) => {
                 let within = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
+                let none =
+                    "a folder without weights; give a file, or the folder of a run (OUT/runs/ID) or of an export";
+                anyhow::ensure!(within.is_some() || !path.is_dir(), "{}: {none}", path.display());
                 Ok(within.unwrap_or_else(|| path.clone()))
             }
             Self::Hub { repository, path, revision } => {

@@ -125,7 +125,7 @@ impl Card<'_> {
 
     fn audited(&self) -> String {
         let found = match self.audit {
-            None => "Nobody has audited this network.".into(),
+            None => "This network has not been audited.".into(),
             Some(audit) => format!("{} Details: `audit-{}.md`.", audit.summary(), self.checkpoint.name()),
         };
         format!("## Audit\n\n{found}")

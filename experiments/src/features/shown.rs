@@ -140,10 +140,10 @@ impl Figure<'_> {
                 .into(),
             "|---|---|---:|---:|---:|---:|---:|".into(),
         ]);
-        let mut seeds = 1;
+        let mut seeds: Vec<(&str, usize)> = Vec::new();
         for Measured { row: Row { label, .. }, .. } in self.drawn() {
             let of_row = || self.measured.iter().filter(|one| one.row.label == *label);
-            seeds = seeds.max(of_row().count());
+            seeds.push((label, of_row().count()));
             for subject in SUBJECTS {
                 let numbers = MEASURES.map(|(name, _)| {
                     let digits = if name.ends_with("percent") { 1 } else { 3 };
@@ -153,12 +153,14 @@ impl Figure<'_> {
                 lines.push(format!("| {label} | {subject} | {} |", numbers.join(" | ")));
             }
         }
-        if seeds > 1 {
+        if seeds.iter().any(|(_, seeds)| *seeds > 1) {
+            let mut over = "seeds (Student)".to_owned();
+            if seeds.iter().any(|(_, count)| *count != seeds[0].1) {
+                let each: Vec<String> = seeds.iter().map(|(label, count)| format!("{label} {count}")).collect();
+                over = format!("the row's seeds (Student): {}", each.join(", "));
+            }
             let each = format!("each seed's are in `{}/measures.csv`", self.grid.name);
-            lines.extend([
-                String::new(),
-                format!("± is half the 95 % interval of the mean over seeds (Student); {each}."),
-            ]);
+            lines.extend([String::new(), format!("± is half the 95 % interval of the mean over {over}; {each}.")]);
         }
         lines.extend([String::new(), DEFINITIONS.into()]);
         lines.join("\n") + "\n"

@@ -12,7 +12,7 @@ pub mod transfer;
 use crate::{
     drawing::{self, Drawing},
     grid::{Survey, column_label},
-    report::{Row, caption},
+    report::{Cell, Row, caption},
 };
 use anyhow::Result;
 use std::{
@@ -30,26 +30,65 @@ fn write_pictures(name: &str, drawing: &impl Drawing, out: &Path) -> Result<()> 
 /// What the answers were measured under, in one line; `epsilon` is the radius of the networks' own ball.
 fn conditions(survey: &Survey, epsilon: &str) -> String {
     let all = survey.cells.iter().map(|cell| caption::Condition { epsilon, ..cell.into() });
-    caption::conditions(all) + &fewer_seeds(survey)
+    caption::conditions(all) + &fewer_seeds(survey) + &fewer_images(survey)
 }
 
-/// The attack, and on how many images if others are on more: `AutoAttack, 500 images`.
+/// The attack, and on how many images if any number is on more: `AutoAttack, 500 images`.
 fn panel_title(survey: &Survey, attack: &str) -> String {
-    let images = survey.cells.iter().filter(|cell| cell.attack == attack).map(|cell| cell.examples).max();
-    let fewer = images.filter(|images| survey.cells.iter().any(|cell| cell.examples > *images));
-    column_label(attack) + &fewer.map_or_else(String::new, |images| format!(", {} images", caption::grouped(images)))
+    let of_attack = survey.cells.iter().filter(|cell| cell.attack == attack);
+    let images: BTreeSet<usize> = of_attack.map(|cell| cell.examples).collect();
+    let most = survey.cells.iter().map(|cell| cell.examples).max();
+    if images.first() == most.as_ref() {
+        return column_label(attack);
+    }
+    let images: Vec<String> = images.into_iter().rev().map(caption::grouped).collect();
+    format!("{}, {} images", column_label(attack), images.join(" or "))
 }
 
-/// Which rows have fewer seeds than others, if any do: `; fewer seeds: TRADES (1)`.
+/// Which rows have fewer seeds than others, if any do, at any of their points: `; fewer seeds: TRADES (1)`.
 fn fewer_seeds(survey: &Survey) -> String {
     let seeds = |row: &Row| {
-        let own = survey.cells.iter().filter(|cell| cell.is_of(row));
-        own.map(|cell| cell.seed).collect::<BTreeSet<u64>>().len()
+        let mut points: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
+        for cell in survey.cells.iter().filter(|cell| cell.is_of(row)) {
+            points.entry((attack(cell), &cell.epsilon, &cell.checkpoint)).or_default().insert(cell.seed);
+        }
+        let counts: BTreeSet<usize> = points.values().map(BTreeSet::len).collect();
+        Some((*counts.first()?, *counts.last()?))
     };
-    let most = survey.rows.iter().map(seeds).max().unwrap_or(0);
-    let fewer = survey.rows.iter().filter(|row| (1..most).contains(&seeds(row)));
-    let fewer: Vec<String> = fewer.map(|row| format!("{} ({})", row.label, seeds(row))).collect();
-    if fewer.is_empty() { String::new() } else { format!("; fewer seeds: {}", fewer.join(", ")) }
+    let most = survey.rows.iter().filter_map(seeds).map(|(_, most)| most).max().unwrap_or(0);
+    let fewer = survey.rows.iter().filter_map(|row| Some((row, seeds(row)?))).filter(|(_, (least, _))| *least < most);
+    let told = fewer.map(|(row, (least, most))| match least == most {
+        true => format!("{} ({most})", row.label),
+        false => format!("{} ({least} to {most})", row.label),
+    });
+    listed("fewer seeds", told.collect())
+}
+
+/// Which rows have fewer images than others under the same attack: `; on fewer images: TRADES, PGD-20 (1,000)`.
+fn fewer_images(survey: &Survey) -> String {
+    let mut fewer = Vec::new();
+    for row in &survey.rows {
+        for cell in survey.cells.iter().filter(|cell| cell.is_of(row)) {
+            let of_attack = survey.cells.iter().filter(|other| attack(other) == attack(cell));
+            if of_attack.map(|other| other.examples).max() > Some(cell.examples) {
+                let told =
+                    format!("{}, {} ({})", row.label, column_label(attack(cell)), caption::grouped(cell.examples));
+                if !fewer.contains(&told) {
+                    fewer.push(told);
+                }
+            }
+        }
+    }
+    listed("on fewer images", fewer)
+}
+
+/// The attack, whatever network its images were made for.
+fn attack(cell: &Cell) -> &str {
+    cell.attack.split_once('@').map_or(&cell.attack, |(attack, _)| attack)
+}
+
+fn listed(what: &str, rows: Vec<String>) -> String {
+    if rows.is_empty() { String::new() } else { format!("; {what}: {}", rows.join(", ")) }
 }
 
 /// What stands above the pictures of a survey.

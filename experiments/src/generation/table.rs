@@ -10,7 +10,7 @@ use crate::{
     report::{
         Measure, Paired, Row, Summary,
         caption::{conditions, title},
-        differences::significant,
+        differences::{limits, significant},
         latex, markdown,
     },
 };
@@ -198,16 +198,37 @@ impl Table {
     pub(super) fn remarks(&self) -> String {
         let certainty =
             if self.several() { "" } else { " One seed: no interval, and nothing is known of a difference's sign." };
-        format!("Same weights, starts and number of steps. More is stronger or more diverse.{certainty}")
+        format!(
+            "Same weights, starts and number of steps. More is stronger or more diverse.{certainty}{}",
+            self.seeds()
+        )
+    }
+
+    /// How many seeds each row has, where they differ.
+    fn seeds(&self) -> String {
+        let seeds = |row| self.effects(row).map(|effect| effect.paired.difference.seeds).max();
+        let counts: Vec<(&str, usize)> =
+            self.rows.iter().filter_map(|row| Some((row.label.as_str(), seeds(row)?))).collect();
+        if counts.iter().all(|(_, seeds)| *seeds == counts[0].1) {
+            return String::new();
+        }
+        let each: Vec<String> = counts.iter().map(|(label, seeds)| format!("{label} {seeds}")).collect();
+        format!(" Seeds: {}.", each.join(", "))
     }
 
     /// What stands in a cell of Markdown and LaTeX.
     fn cells(&self) -> String {
+        let paired = self.rows.iter().flat_map(|row| self.effects(row)).map(|effect| effect.paired);
+        let of_several = paired.filter(|paired| paired.p_value.is_some());
+        let smallest = of_several.map(|paired| (paired.difference.seeds, paired.smallest_p)).collect();
         let spread = if self.several() {
-            " ± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
-             sign-flip test, not corrected for there being many."
+            format!(
+                " ± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
+                 sign-flip test, not corrected for there being many. {}",
+                limits(&smallest).join(" ")
+            )
         } else {
-            ""
+            String::new()
         };
         format!(
             "Each cell: the framework's own training attack, in evaluation mode → the same with I2FR in what it ascends \
@@ -217,7 +238,11 @@ impl Table {
 
     /// Whether any difference is one over several seeds.
     fn several(&self) -> bool {
-        let mut effects = KINDS.iter().flat_map(|kind| self.rows.iter().filter_map(|row| self.effect(row, kind)));
+        let mut effects = self.rows.iter().flat_map(|row| self.effects(row));
         effects.any(|effect| effect.paired.difference.seeds > 1)
+    }
+
+    fn effects(&self, row: &Row) -> impl Iterator<Item = Effect> {
+        KINDS.iter().filter_map(|kind| self.effect(row, kind))
     }
 }

@@ -1,9 +1,9 @@
 //! Rows of a table, as its binary writes them.
 
 use crate::{
-    cli::I2frArgs,
+    cli::TrainingArgs,
     config::{Regularizer, RunConfig},
-    profile::Profile,
+    profile::{self, Profile},
     report::Row,
 };
 use anyhow::Result;
@@ -117,10 +117,10 @@ impl Entry {
     }
 
     /// What `--only` may ask for.
-    pub(super) fn name(&self, base: &RunConfig, i2fr: &I2frArgs) -> String {
+    pub(super) fn name(&self, training: &TrainingArgs) -> String {
         let exactly = if self.on_request { "=" } else { "" };
         let longer = if self.longer { "+longer" } else { "" };
-        format!("{exactly}{}{longer}", self.config(base, i2fr).method())
+        format!("{exactly}{}{longer}", self.config(training).method())
     }
 
     pub(crate) fn framework(&self) -> &'static str {
@@ -134,7 +134,15 @@ impl Entry {
     }
 
     /// The training, but for its seed.
-    pub(super) fn config(&self, base: &RunConfig, i2fr: &I2frArgs) -> RunConfig {
+    pub(super) fn config(&self, training: &TrainingArgs) -> RunConfig {
+        let TrainingArgs { i2fr, attack_steps, attack_step, .. } = training;
+        // What the method's own attack does not read tells no runs apart.
+        let own = frameworks::own_steps(self.framework).is_some();
+        let base = profile::resolve(&TrainingArgs {
+            attack_steps: attack_steps.filter(|_| !own),
+            attack_step: attack_step.clone().filter(|_| !own),
+            ..training.clone()
+        });
         let regularizer = self.i2fr.as_ref().map(|variant| {
             let mut regularizer = Regularizer::new(&i2fr.i2fr(), i2fr.i2fr_place);
             (variant.change)(&mut regularizer);
@@ -144,7 +152,6 @@ impl Entry {
             framework: self.framework.into(),
             regularizer,
             beta: base.beta.filter(|beta| frameworks::beta(self.framework).is_some_and(|usual| usual != *beta)),
-            attack_step: base.attack_step.clone().filter(|_| frameworks::own_steps(self.framework).is_none()),
             awp: self.awp.or(base.awp),
             averaging: self.averaging.map(str::to_owned).or_else(|| base.averaging.clone()),
             label_smoothing: self.label_smoothing.or(base.label_smoothing),
@@ -153,7 +160,7 @@ impl Entry {
             } else {
                 base.epochs
             },
-            ..base.clone()
+            ..base
         }
     }
 

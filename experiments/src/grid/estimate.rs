@@ -15,7 +15,7 @@ const SMALL_MIB: u64 = 2;
 fn passes(config: &RunConfig) -> f64 {
     let steps = frameworks::own_steps(&config.framework).unwrap_or(config.attack_steps);
     let updates = if config.awp.is_some() { 2 } else { 1 };
-    (updates + steps) as f64
+    updates as f64 + steps as f64
 }
 
 /// Images of an epoch.
@@ -26,7 +26,7 @@ fn images(config: &RunConfig) -> usize {
 
 /// Forward-and-backward passes of a whole training.
 pub(super) fn work(config: &RunConfig) -> f64 {
-    (images(config) * config.epochs) as f64 * passes(config)
+    images(config) as f64 * config.epochs as f64 * passes(config)
 }
 
 /// So many seconds as progress says it: `12 minutes`.
@@ -38,19 +38,25 @@ fn told(seconds: f64) -> HumanDuration {
 pub(super) struct Rate(Option<f64>);
 
 impl Rate {
+    /// As those in `out` that are like `like`.
     pub(super) fn of_stored_runs(out: &Path, like: &RunConfig) -> Self {
+        let kind = |config: &RunConfig| {
+            let RunConfig { arch, dataset, device, precision, .. } = config;
+            [arch, dataset, device, precision].map(String::clone)
+        };
         let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
         let rates: Vec<f64> = folders
             .filter_map(|folder| std::fs::read(folder.path().join("run.json")).ok())
             .filter_map(|json| serde_json::from_slice::<Record>(&json).ok())
-            .filter(|r| r.finished && r.config.arch == like.arch && r.config.dataset == like.dataset)
+            .filter(|r| r.finished && kind(&r.config) == kind(like))
             .map(|r| r.provenance.images_per_second * passes(&r.config))
             .collect();
         Self((!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64))
     }
 
     pub(super) fn estimate(&self, config: &RunConfig) -> String {
-        let work = format!("{} epochs of {} images x {} passes", config.epochs, images(config), passes(config));
+        let plural = if config.epochs == 1 { "" } else { "s" };
+        let work = format!("{} epoch{plural} of {} images x {} passes", config.epochs, images(config), passes(config));
         match self.0 {
             Some(rate) => format!("about {} ({work})", told(self::work(config) / rate)),
             None => format!("{work}; no stored run of this kind to time it by"),

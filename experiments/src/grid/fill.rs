@@ -244,6 +244,8 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
         }
         None => None,
     };
+    // So may this run's.
+    train(run, args, data, device, &mut |_| {})?;
     let _alone = run.claim()?;
     let net = run.net(args.checkpoint, data, device)?;
     let model = net.frozen();
@@ -253,7 +255,7 @@ fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<
     let subject = Subject { name: &name, about: &about, model: &model, data: &images, ball, device, control };
     let mut evidence = Examined { examination: &mut examination, examples, measure: true };
     let audit = Audit::of(&subject, &mut evidence)?;
-    tracing::info!("{}: audit: {}", run.name(), audit.summary());
+    tracing::info!("{}: audit: {}", run.name(), audit.summary().replace("**", ""));
     audit.write(&run.audit(args.checkpoint))?;
     show::all(run, data, device)?;
     Ok(true)
@@ -267,7 +269,7 @@ pub(crate) fn surrogate(run: &Run) -> &'static str {
 /// The run of `framework` alone with the seed of `run`: it has what the command line adds to every row, and nothing
 /// that its own row adds.
 pub(crate) fn sibling(run: &Run, args: &TableArgs, framework: &'static str) -> Run {
-    let usual = row(framework).config(&profile::resolve(&args.training), &args.training.i2fr);
+    let usual = row(framework).config(&args.training);
     let config = RunConfig { seed: run.config().seed, ..usual };
     Run::new(config, &args.training.out)
 }

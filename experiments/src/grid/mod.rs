@@ -93,10 +93,20 @@ impl Grid {
             show::index(&args.training.out)?;
         }
         filled?;
-        let out = args.training.out.display();
-        // A part of a grid may hold no run, and another part's machine the results.
-        anyhow::ensure!(!table.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
+        self.found(!table.cells.is_empty(), args)?;
         print(&text)?;
+        Ok(())
+    }
+
+    /// An error if nothing was `found` to show.
+    fn found(&self, found: bool, args: &TableArgs) -> Result<()> {
+        // A part of a grid may hold no run, and another part's machine the results.
+        anyhow::ensure!(
+            found || args.shard.is_some(),
+            "nothing was measured with these options on the runs in {}; run {} without --render-only",
+            args.training.out.display(),
+            self.name
+        );
         Ok(())
     }
 

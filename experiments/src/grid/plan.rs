@@ -61,11 +61,11 @@ impl Grid {
         let mut seen = BTreeSet::new();
         seeds.retain(|seed| seen.insert(*seed));
         // Rows keep the names that they have without what the command line adds to every row.
-        let usual = RunConfig { awp: None, averaging: None, label_smoothing: None, ..base.clone() };
+        let usual = TrainingArgs { awp: None, average: None, label_smoothing: None, ..args.training.clone() };
         let (mut planned, mut asked_in_vain) = (Vec::new(), args.only.clone());
         let mut varied = BTreeSet::new();
         for entry in &self.rows {
-            let plain = entry.row(&entry.config(&usual, &args.training.i2fr));
+            let plain = entry.row(&entry.config(&usual));
             for version in vary::versions(entry, &variants, args) {
                 let (own, row) = (entry.row(&version.config), entry.row(&version.config).map(|row| version.name(row)));
                 let names: Vec<&Row> = [&own, &plain, &row].into_iter().flatten().collect();
@@ -99,7 +99,7 @@ impl Grid {
         }
         if let Some(nothing) = asked_in_vain.first() {
             let mut names: Vec<String> = Vec::new();
-            for name in self.rows.iter().map(|entry| entry.name(&usual, &args.training.i2fr)) {
+            for name in self.rows.iter().map(|entry| entry.name(&usual)) {
                 if !names.contains(&name) {
                     names.push(name);
                 }
@@ -138,7 +138,7 @@ impl Grid {
                 let state = match run {
                     run if run.trained() => "trained".to_owned(),
                     run if run.interrupted() => format!("interrupted, {estimate}"),
-                    run if run.numbers_stand() => {
+                    run if run.is_measured() => {
                         format!("measured, its weights are gone; if they are needed {estimate}")
                     }
                     _ => format!("to train, {estimate}"),
@@ -146,7 +146,7 @@ impl Grid {
                 // Shards count runs in the order they are trained in.
                 let ours = args.in_shard(seed * planned.len() + i);
                 // Numbers outlive the weights.
-                ahead.extend((ours && !run.numbers_stand()).then(|| run.config()));
+                ahead.extend((ours && !run.trained() && !run.is_measured()).then(|| run.config()));
                 let ours = if ours { "" } else { " (another shard)" };
                 print_line(format_args!(
                     "{:<20} seed {:<3} {state}{ours}  {}",
@@ -167,7 +167,7 @@ impl Grid {
 /// An error if `args` change I2FR, but none of `planned`: they are without it, or have that of their own; or if they leave
 /// nothing of it. (Measurements of training attacks may add I2FR to others.)
 pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<()> {
-    let (base, i2fr) = (profile::resolve(&args.training), &args.training.i2fr);
+    let i2fr = &args.training.i2fr;
     let used: Vec<_> = planned.iter().filter(|p| p.entry.is_regularized()).collect();
     if let Some(conflict) = i2fr.conflict(!used.is_empty()) {
         return Err(Usage(conflict.into()).into());
@@ -178,7 +178,8 @@ pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<(
         }
     }
     for (option, silent) in i2fr.each_silenced() {
-        if planned.iter().all(|p| p.entry.config(&base, i2fr) == p.entry.config(&base, &silent)) {
+        let silent = TrainingArgs { i2fr: silent, ..args.training.clone() };
+        if planned.iter().all(|p| p.entry.config(&args.training) == p.entry.config(&silent)) {
             return Err(Usage(format!("{option} changes nothing: every row that has I2FR sets that itself")).into());
         }
     }

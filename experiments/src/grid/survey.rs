@@ -113,8 +113,7 @@ impl Grid {
             show::index(&args.training.out)?;
         }
         filled?;
-        let out = args.training.out.display();
-        anyhow::ensure!(!survey.cells.is_empty() || args.shard.is_some(), "there are no stored runs to show in {out}");
+        self.found(!survey.cells.is_empty(), args)?;
         print(&text)?;
         Ok(())
     }

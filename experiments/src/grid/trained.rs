@@ -130,13 +130,7 @@ impl Grid {
             show::index(out)?;
         }
         filled?;
-        // A part of a grid may hold no run, and another part's machine the results.
-        anyhow::ensure!(
-            !measured.is_empty() || args.shard.is_some(),
-            "nothing was measured with these options on the runs in {}; run {} without --render-only",
-            out.display(),
-            self.name
-        );
+        self.found(!measured.is_empty(), args)?;
         print(&text)?;
         Ok(())
     }

@@ -125,8 +125,7 @@ impl Variant {
 
 /// The trainings that `variants` make of `entry`: options that do not reach it give it no further rows.
 pub(super) fn versions(entry: &Entry, variants: &[Variant], args: &TableArgs) -> Vec<Version> {
-    let config = |variant: &Variant| entry.config(&profile::resolve(&variant.training), &variant.training.i2fr);
-    let configs: Vec<RunConfig> = variants.iter().map(config).collect();
+    let configs: Vec<RunConfig> = variants.iter().map(|variant| entry.config(&variant.training)).collect();
     let each = || variants.iter().zip(&configs);
     let reaches = |i: usize| each().any(|(a, ours)| each().any(|(b, theirs)| a.differs_at(i, b) && ours != theirs));
     let reaching: Vec<usize> = (0..args.vary.len()).filter(|i| reaches(*i)).collect();

@@ -22,7 +22,7 @@ pub fn index(runs: &[(Run, Findings)]) -> Result<String> {
          <th scope=\"col\" class=\"number\">clean</th><th scope=\"col\">least, under</th>\
          <th scope=\"col\" class=\"wide\">audit</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
     );
-    Ok(html::page("Runs", "Runs", "", &table, &format!("{} runs", runs.len())))
+    Ok(html::page("Runs", "Runs", "", &table, &format!("{} run{}", runs.len(), if runs.len() == 1 { "" } else { "s" })))
 }
 
 fn row(run: &Run, findings: &Findings) -> Result<String> {

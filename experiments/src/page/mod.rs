@@ -155,7 +155,7 @@ fn provenance(provenance: &Provenance) -> String {
     let Provenance { commit, dirty, cargo_lock_sha256, train_sha256, test_sha256, isa, threads, .. } = provenance;
     let changes = if *dirty { ", with changes that were not committed" } else { "" };
     let memory = match provenance.peak_rss_bytes {
-        0 => "not told".to_owned(),
+        0 => "unknown".to_owned(),
         bytes => format!("{:.0} MiB", bytes as f64 / 1024. / 1024.),
     };
     facts([

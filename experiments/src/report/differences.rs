@@ -16,11 +16,11 @@ const LEVEL: f64 = 0.05;
 /// One attack's difference between two rows.
 pub(super) struct Difference<'a> {
     pub(super) paired: Paired,
-    /// Of every seed, in points.
-    pub(super) each: Vec<f64>,
+    /// Of every seed, without and with the regulariser, in percent.
+    pub(super) pairs: Vec<[f64; 2]>,
     checkpoint: &'a str,
     /// The smallest number of images behind any of the seeds.
-    examples: usize,
+    pub(super) examples: usize,
 }
 
 /// A line of `differences.csv`.
@@ -40,6 +40,17 @@ struct Line<'a> {
     test: &'a str,
 }
 
+fn points(pairs: &[[f64; 2]]) -> Vec<f64> {
+    pairs.iter().map(|[before, after]| after - before).collect()
+}
+
+impl Difference<'_> {
+    /// Of every seed, in points.
+    pub(super) fn each(&self) -> Vec<f64> {
+        points(&self.pairs)
+    }
+}
+
 impl Table {
     /// The row of the same framework without a regulariser, for a row with one.
     pub(super) fn plain_row(&self, row: usize) -> Option<usize> {
@@ -52,18 +63,18 @@ impl Table {
     pub(super) fn difference(&self, row: usize, column: usize) -> Option<Difference<'_>> {
         let before = self.counted(self.plain_row(row)?, column);
         let after = self.counted(row, column);
-        let pairs: Vec<(&Cell, &Cell)> = after
+        let cells: Vec<(&Cell, &Cell)> = after
             .iter()
             .filter_map(|(seed, &after)| Some((*before.get(seed)?, after)))
             .filter(|(before, after)| before.checkpoint == after.checkpoint && before.examples == after.examples)
             .collect();
-        let differences: Vec<f64> =
-            pairs.iter().map(|(before, after)| after.value_percent - before.value_percent).collect();
+        let pairs: Vec<[f64; 2]> =
+            cells.iter().map(|(before, after)| [before.value_percent, after.value_percent]).collect();
         Some(Difference {
-            paired: Paired::of(&differences)?,
-            checkpoint: &pairs.first()?.1.checkpoint,
-            examples: pairs.iter().map(|(_, after)| after.examples).min()?,
-            each: differences,
+            paired: Paired::of(&points(&pairs))?,
+            checkpoint: &cells.first()?.1.checkpoint,
+            examples: cells.iter().map(|(_, after)| after.examples).min()?,
+            pairs,
         })
     }
 
@@ -153,19 +164,22 @@ impl Table {
             format!("|---|{}", "---:|".repeat(labels.len())),
         ];
         lines.extend(rows);
-        let mut limits: Vec<String> = smallest
-            .into_iter()
-            .map(|(seeds, p)| {
-                let never = if p > LEVEL { ", so none is below 0.05" } else { "" };
-                format!("With {seeds} seeds no p is below {}{never}.", significant(p))
-            })
-            .collect();
+        let mut limits = limits(&smallest);
         if tests > 1 {
             limits.push(format!("p is not corrected for there being {tests} tests."));
         }
         lines.extend([String::new(), limits.join(" ")]);
         lines
     }
+}
+
+/// What so many seeds cannot show, for the smallest p of each number of seeds.
+pub(crate) fn limits(smallest: &BTreeMap<usize, f64>) -> Vec<String> {
+    let limit = |(seeds, p): (&usize, &f64)| {
+        let never = if *p > LEVEL { ", so none is below 0.05" } else { "" };
+        format!("With {seeds} seeds no p is below {}{never}.", significant(*p))
+    };
+    smallest.iter().map(limit).collect()
 }
 
 /// Two significant digits.

@@ -30,7 +30,11 @@ impl<'a> Compared<'a> {
         let percent = self.standing.map(|standing| 100. * standing as f64 / self.images.max(1) as f64);
         let ([one, other], [only_one, only_other]) = (percent, self.alone);
         let (attack, images, p) = (self.attack, self.images, mcnemar(only_one, only_other));
-        let p = if p < 1e-4 { format!("{p:.0e}") } else { significant(p) };
+        let p = match p {
+            0. => "<1e-300".into(),
+            p if p < 1e-4 => format!("{p:.0e}"),
+            p => significant(p),
+        };
         format!("{attack:<12}{images:>8}{one:>8.2}{other:>8.2}{only_one:>11}{only_other:>12}  {p:>7}\n")
     }
 }

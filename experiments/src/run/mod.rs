@@ -150,6 +150,11 @@ impl Run {
         self.record().is_some_and(stand)
     }
 
+    /// Whether anything that stands was measured on it.
+    pub fn is_measured(&self) -> bool {
+        self.numbers_stand() && self.folder.join("evaluations.csv").is_file()
+    }
+
     /// Whether training is done and its weights are there.
     pub fn trained(&self) -> bool {
         self.finished() && [Checkpoint::Best, Checkpoint::Last].iter().all(|c| self.weights(*c).is_file())
@@ -197,6 +202,7 @@ impl Run {
     pub fn net(&self, checkpoint: Checkpoint, data: &Splits, device: &Device) -> Result<Net> {
         let mut net = self.config.net(data.test.shape(), data.test.classes(), device)?;
         let path = self.weights(checkpoint);
+        anyhow::ensure!(path.is_file(), "{}: the run's weights are gone; train it again", path.display());
         let broken = || format!("{}: not this run's weights; delete it to train the run again", path.display());
         net.load(&checkpoint::read(&path).with_context(broken)?).with_context(broken)?;
         self.check_weights(checkpoint).with_context(broken)?;

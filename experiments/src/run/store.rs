@@ -5,6 +5,7 @@ use crate::{
     files,
     findings::{self, EpochLine},
     lock,
+    report::caption::grouped,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::{Context, Result};
@@ -56,8 +57,10 @@ impl Store {
         let names = || fits.iter().map(|run| run.id.as_str()).collect::<Vec<_>>().join(", ");
         match (fits.iter().find(|run| run.id == part), &fits[..]) {
             (Some(run), _) | (None, [run]) => Ok(run),
-            (None, []) => anyhow::bail!("{part}: no run in {} is called so; see `runs list`", self.out.display()),
-            (None, _) => anyhow::bail!("{part}: {} runs are called so ({}); write more of it", fits.len(), names()),
+            (None, []) => anyhow::bail!("{part}: no run in {} has that name; see `runs list`", self.out.display()),
+            (None, _) => {
+                anyhow::bail!("{part}: {} runs have that in their name ({}); give more of it", fits.len(), names())
+            }
         }
     }
 
@@ -69,11 +72,12 @@ impl Store {
         if parts.is_empty() { Ok(self.runs.iter().collect()) } else { parts.iter().map(|p| self.find(p)).collect() }
     }
 
-    /// A line a run, in columns.
+    /// A line per run, in columns.
     pub fn list(&self) -> String {
         let head = ["run", "state", "dataset", "arch", "seed", "epochs", "held-out %", "size", "options"];
         let head = head.map(str::to_owned);
-        let lines: Vec<[String; 9]> = std::iter::once(head).chain(self.runs.iter().map(Stored::line)).collect();
+        let lines = self.runs.iter().map(|run| run.line(&self.unlike_others(run)));
+        let lines: Vec<[String; 9]> = std::iter::once(head).chain(lines).collect();
         let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..9).map(width).collect();
         let line = |line: &[String; 9]| {
@@ -82,7 +86,42 @@ impl Store {
         };
         lines.iter().map(line).collect()
     }
+
+    /// In which options `run` is not like most runs of its data set and architecture, beside those that its other
+    /// columns say.
+    fn unlike_others(&self, run: &Stored) -> String {
+        let Ok(record) = &run.record else { return String::new() };
+        let config = &record.config;
+        let of_kind = self.runs.iter().filter_map(|other| Some(&other.record.as_ref().ok()?.config));
+        let of_kind = of_kind.filter(|other| other.dataset == config.dataset && other.arch == config.arch);
+        let all: Vec<_> = of_kind.filter_map(|other| Some(flat(&serde_json::to_value(other).ok()?))).collect();
+        let said = flat(&serde_json::to_value(config).unwrap_or_default());
+        let unusual = RECIPE.into_iter().filter_map(|key| {
+            let value = said.get(key);
+            let having = |value: Option<&String>| all.iter().filter(|other| other.get(key) == value).count();
+            let most = all.iter().all(|other| other.get(key) == value || having(other.get(key)) < having(value));
+            (!most).then(|| format!(" {} {}", key.replace('_', "-"), value.map_or("usual", String::as_str)))
+        });
+        unusual.collect()
+    }
 }
+
+/// What a run is trained by that neither its name nor a column of its own says.
+const RECIPE: [&str; 13] = [
+    "train_examples",
+    "batch",
+    "lr",
+    "schedule",
+    "optimizer",
+    "weight_decay",
+    "attack_steps",
+    "attack_step",
+    "warm_up",
+    "awp",
+    "averaging",
+    "device",
+    "precision",
+];
 
 impl Stored {
     fn at(folder: PathBuf) -> Self {
@@ -124,9 +163,10 @@ impl Stored {
         files::read_csv(&self.folder.join("epochs.csv"))
     }
 
-    fn line(&self) -> [String; 9] {
+    fn line(&self, unusual: &str) -> [String; 9] {
         let best = self.epochs().ok().and_then(|rows| rows.into_iter().rfind(|row| row.best));
-        let best = best.map_or("-".to_owned(), |row| format!("{:.2}", row.held_out_robust_percent));
+        let clean = if self.run().is_some_and(|(run, _)| !run.defended()) { " clean" } else { "" };
+        let best = best.map_or("-".to_owned(), |row| format!("{:.2}{clean}", row.held_out_robust_percent));
         let config = self.record.as_ref().ok().map(|record| &record.config);
         let of = |field: &dyn Fn(&crate::config::RunConfig) -> String| config.map_or("-".to_owned(), field);
         [
@@ -138,7 +178,7 @@ impl Stored {
             of(&|config| config.epochs.to_string()),
             best,
             HumanBytes(files::size(&self.folder)).to_string(),
-            of(&|config| config.said().unwrap_or_default().trim_start().to_owned()),
+            of(&|config| format!("{}{unusual}", config.said().unwrap_or_default()).trim_start().to_owned()),
         ]
     }
 
@@ -156,11 +196,12 @@ impl Stored {
             lines.push(format!("\n{title}"));
             lines.extend(fields.iter().map(|(key, value)| format!("  {key}: {value}")));
         }
-        lines.push("\naccuracy, percent".into());
+        lines.push("\naccuracy".into());
         for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
             for outcome in self.outcomes(checkpoint)? {
                 let (percent, examples) = (outcome.percent(), outcome.correct.len());
-                lines.push(format!("  {}, {}: {percent:.2} of {examples} images", checkpoint.name(), outcome.attack));
+                let (checkpoint, examples) = (checkpoint.name(), grouped(examples));
+                lines.push(format!("  {checkpoint}, {}: {percent:.2} % of {examples} images", outcome.attack));
             }
         }
         Ok(lines.join("\n") + "\n")

@@ -82,10 +82,10 @@ impl Run {
                 show::epoch(self, number, descended as f64 / (history.seconds - before).max(1e-9))?;
                 (before, descended) = (history.seconds, 0);
                 let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
+                // The control is not attacked.
+                let robust = if self.defended() { format!(", robust {robust:.2} %") } else { String::new() };
                 let star = if best { " *" } else { "" };
-                tracing::info!(
-                    "{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %, robust {robust:.2} %{star}"
-                );
+                tracing::info!("{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %{robust}{star}");
             }
             self.save(&trainer, &history)?;
             if !trainer.finished() && interrupt::check().is_break() {
@@ -118,7 +118,8 @@ impl Run {
             _ => format!("step {}/{steps}, loss {:.4}", step.done - (epoch - 1) * steps, step.loss),
         };
         let before = before.map_or_else(String::new, |row| {
-            format!("; held-out robust {:.2} % after epoch {}", row.held_out_robust_percent, row.epoch)
+            let what = if self.defended() { "robust" } else { "clean" };
+            format!("; held-out {what} {:.2} % after epoch {}", row.held_out_robust_percent, row.epoch)
         });
         format!("epoch {epoch}/{epochs}, {now}{before}")
     }

@@ -14,7 +14,12 @@
 mod event;
 mod record;
 
-use crate::{files, findings::Findings, pictures::Picture, run::Checkpoint};
+use crate::{
+    files,
+    findings::Findings,
+    pictures::Picture,
+    run::{CONTROL, Checkpoint},
+};
 use anyhow::Result;
 use event::{Said, encode};
 use std::{
@@ -61,7 +66,9 @@ pub fn now() -> f64 {
 
 /// The bytes of the event file.
 pub fn encoded(findings: &Findings) -> Vec<u8> {
-    let Findings { epochs, timings, scores, pictures, .. } = findings;
+    let Findings { record, epochs, timings, scores, pictures, .. } = findings;
+    // The control's epoch is chosen without an attack.
+    let attacked = record.config.framework != CONTROL;
     // Of epochs whose end nobody noted, the last noted end before is all that is known.
     let ended = |epoch: usize| {
         let known = timings.iter().take_while(|timing| timing.epoch <= epoch).last().or(timings.first());
@@ -79,7 +86,7 @@ pub fn encoded(findings: &Findings) -> Vec<u8> {
             ("train/lr", Some(row.lr)),
             ("train/images_per_second", rate),
             ("held_out/clean_percent", Some(row.held_out_clean_percent)),
-            ("held_out/robust_percent", Some(row.held_out_robust_percent)),
+            ("held_out/robust_percent", Some(row.held_out_robust_percent).filter(|_| attacked)),
             ("held_out/best_percent", Some(best)),
         ];
         for (tag, value) in scalars {

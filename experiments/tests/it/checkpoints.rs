@@ -25,7 +25,7 @@ fn a_file_that_is_no_checkpoint_is_named() {
         path
     };
     evaluate_fails(&folder.path().join("nowhere.pt"), "tiny", &["--checkpoint", "cannot read", "No such file"]);
-    evaluate_fails(folder.path(), "tiny", &["not a file", "give the checkpoint file"]);
+    evaluate_fails(folder.path(), "tiny", &["a folder without weights", "OUT/runs/ID"]);
     let noise: Vec<u8> = (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8 | 1).collect();
     evaluate_fails(&file("noise.safetensors", &noise), "tiny", &["not a checkpoint", "torch.save"]);
     evaluate_fails(&file("empty.pt", b""), "tiny", &["the file is empty"]);

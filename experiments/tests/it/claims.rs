@@ -201,10 +201,7 @@ fn broken_evidence_is_an_error_of_one_line() {
     let twice = [table1(2, 1.0), vec![table1(1, 1.0)[0]]].concat();
     for (lines, said) in [
         (impossible, "autoattack, pgd-at + i2fr, seed 1, is NaN; delete the run pgd-at-i2fr-resnet8-s1 and repeat it"),
-        (
-            twice,
-            "autoattack, pgd-at, seed 0, stands there twice (runs pgd-at-none-resnet8-s0 and pgd-at-none-resnet8-s0)",
-        ),
+        (twice, "autoattack, pgd-at, seed 0, is listed twice (runs pgd-at-none-resnet8-s0 and pgd-at-none-resnet8-s0)"),
     ] {
         store(out, &lines, &[]);
         let output = command("report").arg("--out").arg(out).output().unwrap();
@@ -301,15 +298,15 @@ fn a_claim_that_makes_no_sense_is_refused_by_name_and_line() {
             third("supports = \"more\"\n", "supports = \"more\"\nat_least = 2\n"),
             "at_least belongs to the rule `several`",
         ),
-        (third("seeds = 9", "seeds = 8"), "seeds = 8, but with less than 9 no p can be small enough"),
+        (third("seeds = 9", "seeds = 8"), "seeds = 8, but with fewer than 9 no p can be small enough"),
         (third("matters = 0.01", "matters = -1.0"), "matters = -1 is no size"),
         (third("matters = 0.01", "matters = nan"), "matters = NaN is no size"),
         (third("[\"pgd-at\"]", "[]"), "frameworks is empty"),
-        (third("[\"pgd-at\"]", "[\"pgd-at\", \"pgd-at\"]"), "a framework stands there twice"),
+        (third("[\"pgd-at\"]", "[\"pgd-at\", \"pgd-at\"]"), "a framework is listed twice"),
         (third("figure1/measures.csv", "../measures.csv"), "is neither NAME/cells.csv nor NAME/measures.csv"),
         (third("figure1/measures.csv", "figure1/cells.csv"), "have none in cells.csv"),
         (third("regularizer = \"i2fr\", subject", "regularizer = \"none\", subject"), "before and after are the same"),
-        (BUILT_IN.replace("\"e-adversarial\"", "\"e-clean\""), "stands there twice"),
+        (BUILT_IN.replace("\"e-adversarial\"", "\"e-clean\""), "is listed twice"),
     ] {
         let error = format!("{:#}", Claims::parse(&text, "mine.toml").unwrap_err());
         assert!(error.contains(said) && error.contains("claim `e-clean`"), "{said}: {error}");

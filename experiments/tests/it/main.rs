@@ -1,7 +1,9 @@
 //! The binaries as a user meets them, and the rules that the whole source tree keeps.
 
+mod adversarial;
 mod adversity;
 mod audit;
+mod audited;
 mod checkpoints;
 mod claims;
 mod committed;

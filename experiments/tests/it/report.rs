@@ -95,7 +95,7 @@ fn verdicts_come_with_their_numbers() {
     run("report", &[], out);
     let page = text(&out.join("report.html"));
     assert_well_made(&page);
-    assert!(page.contains("1 fail a check") && page.contains("Failed checks"), "{page}");
+    assert!(page.contains("1 failed a check") && page.contains("Failed checks"), "{page}");
     assert!(page.contains("made &lt;up&gt;") && page.contains("trades-i2fr-resnet8-s2 fails its audit (black box)"));
 }
 

@@ -57,6 +57,28 @@ fn a_list_tells_what_has_become_of_each() {
     assert!(list.contains(&name(&folder)) && list.contains("interrupted at epoch "), "{list}");
 }
 
+/// A sweep: runs that are equal in every column but for an option.
+#[test]
+fn a_list_tells_runs_apart_that_only_an_option_does() {
+    let out = tempfile::tempdir().unwrap();
+    let train = [&TINY[..], &["--framework", "standard"]].concat();
+    for options in [&[][..], &["--seeds", "1"], &["--lr", "0.05", "--attack-steps", "2"], &["--average", "ema-0.9"]] {
+        run("train", &[&train[..], options].concat(), out.path());
+    }
+    let list = run("runs", &["list"], out.path());
+    let options: Vec<&str> = list
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit_once("iB").unwrap().1.trim())
+        .filter(|options| !options.is_empty())
+        .collect();
+    assert_eq!(options.iter().filter(|options| **options == "lr 0.05").count(), 1, "{list}");
+    assert_eq!(options.iter().filter(|options| options.contains("averaging ema-0.9")).count(), 1, "{list}");
+    assert_eq!(options.len(), 2, "{list}");
+    // Nothing attacked the control's held-out images.
+    assert_eq!(list.matches(" clean  ").count(), 4, "{list}");
+}
+
 #[test]
 fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
     let (out, first, second) = two();
@@ -66,7 +88,7 @@ fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
     {
         assert!(shown.contains(part), "no {part:?}: {shown}");
     }
-    assert!(shown.contains(" of 40 images"), "{shown}");
+    assert!(shown.contains(" % of 40 images"), "{shown}");
     let hash = |folder: &Path| name(folder).rsplit_once('-').unwrap().1.to_owned();
     let diff = run("runs", &["diff", &hash(&first), &hash(&second)], out.path());
     for line in ["framework: fast-at | standard", "seed: 0 | 3", "regularizer: - | none"] {
@@ -80,7 +102,7 @@ fn a_run_is_shown_and_compared_by_any_part_of_its_name() {
     }
     assert_eq!(run("runs", &["diff", &name(&first), "fast-at"], out.path()), "It is the same run.\n");
     fails("runs", &["show", "nobody"], out.path(), &["nobody", "no run in", "runs list"]);
-    fails("runs", &["show", "cifar10"], out.path(), &["2 runs", &name(&first), &name(&second), "write more"]);
+    fails("runs", &["show", "cifar10"], out.path(), &["2 runs", &name(&first), &name(&second), "give more"]);
     let nowhere = out.path().join("nowhere");
     fails("runs", &["list"], &nowhere, &[&nowhere.display().to_string(), "no runs", "--out"]);
     assert!(!nowhere.exists());
@@ -104,7 +126,7 @@ fn every_damage_is_found_and_named() {
     let (out, first, second) = two();
     assert_eq!(run("runs", &["verify"], out.path()), "2 runs are sound\n");
     let (beside, state) = interrupted();
-    assert_eq!(run("runs", &["verify"], beside.path()), "1 runs are sound\n");
+    assert_eq!(run("runs", &["verify"], beside.path()), "1 run is sound\n");
     let flip = |path: &Path| {
         let mut damaged = bytes(path);
         let at = damaged.len() - 9;

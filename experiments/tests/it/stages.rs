@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A network that has learnt something, and the arguments that evaluate it.
-fn subject() -> (tempfile::TempDir, Vec<String>) {
+pub fn subject() -> (tempfile::TempDir, Vec<String>) {
     let out = tempfile::tempdir().unwrap();
     let arguments = ["--epochs", "3", "--train-examples", "1200", "--eval-examples", "5", "--framework", "pgd-at"];
     run("train", &[&arguments[..], &["--attack-steps", "3"]].concat(), out.path());

@@ -49,6 +49,14 @@ fn a_version_is_the_run_that_its_options_give() {
     assert_eq!((&*usual[0].0, &usual[0].1), ("TRADES (beta 6)", &planned(&["--only", "=trades"])[0].1));
 }
 
+/// Nor is a network trained twice whose method does not read an option.
+#[test]
+fn steps_of_the_attack_make_no_other_run_of_what_has_steps_of_its_own() {
+    let runs = |options: &[&str]| planned(&[&["--only", "=standard,=fast-at,=pgd-at"], options].concat());
+    let (usual, more) = (runs(&[]), runs(&["--attack-steps", "9"]));
+    assert!(usual[..2] == more[..2] && usual[2] != more[2], "{usual:?} {more:?}");
+}
+
 #[test]
 fn versions_are_compared_to_their_framework_trained_alike() {
     let out = tempfile::tempdir().unwrap();

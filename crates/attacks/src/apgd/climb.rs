@@ -6,7 +6,7 @@ use crate::{
     candidate::{Candidate, pick, rows},
 };
 use candle::{Result, Tensor};
-use objectives::{Clean, Stage};
+use objectives::Clean;
 
 /// Examples attacked together, with their clean pass.
 pub(super) struct Group<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub fn new(victim: Victim<'a>, images: &'a Tensor, labels: &'a Tensor) -> Self {
-        let clean = Clean::new(victim.model, victim.mode, images, labels, Stage::Generation);
+        let clean = victim.clean(images, labels);
         Self { victim, images, labels, clean }
     }
 

@@ -6,6 +6,7 @@ use crate::{
     candidate::{check_gradient, misclassified},
 };
 use candle::{D, DType, Result, Tensor, Var};
+use objectives::one_hot;
 
 /// The examples one run attacks together, each with the classes it may become.
 pub(super) struct Goal<'a> {
@@ -25,17 +26,10 @@ const TINY: f64 = 1e-12;
 impl<'a> Goal<'a> {
     /// `labels` is `(N,)` and `aims` `(N, M)`; each is less than `classes`, and no aim is the label.
     pub fn new(images: &'a Tensor, labels: &Tensor, aims: &Tensor, classes: usize) -> Result<Self> {
-        let labels: Vec<u32> = labels.to_dtype(DType::U32)?.to_vec1()?;
-        let contrast = |aim: usize| {
-            let mut contrast = vec![0f32; labels.len() * classes];
-            let aims = aims.narrow(1, aim, 1)?.squeeze(1)?.to_vec1::<u32>()?;
-            for ((row, &label), aim) in contrast.chunks_mut(classes).zip(&labels).zip(aims) {
-                row[aim as usize] = 1.;
-                row[label as usize] = -1.;
-            }
-            Tensor::from_vec(contrast, (labels.len(), classes), images.device())
-        };
+        let own = one_hot(labels, classes)?;
+        let contrast = |aim: usize| one_hot(&aims.narrow(1, aim, 1)?.squeeze(1)?, classes)? - &own;
         let contrasts = (0..aims.dim(1)?).map(contrast).collect::<Result<_>>()?;
+        let labels: Vec<u32> = labels.to_dtype(DType::U32)?.to_vec1()?;
         Ok(Self { images, pixels: images.flatten_all()?.to_vec1()?, labels, contrasts })
     }
 

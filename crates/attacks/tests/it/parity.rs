@@ -166,8 +166,8 @@ fn parity_pgd_l2() -> Result<()> {
     for name in golden.runs(&["pgd_l2_"]) {
         let attack = Pgd { step: 0.1, ..quarter_steps(&name, steps(&name)) };
         assert_eq!(attack.ball.norm, Norm::L2);
-        // torchattacks ascends the mean over the batch. The guard of the division by the gradient's
-        // norm, 1e-10, is not small beside the gradients of very sure images, so the scale matters.
+        // torchattacks ascends the mean over the batch, whose gradients vanish in 32 bits for more images than those of
+        // the sum; and it adds 1e-10 to a gradient's norm, which is not small beside those of very sure images.
         let mean = 1. / golden.labels.dim(0)? as f64 * ce(Pass::Adv);
         let run = run(&golden, attack, &mean, &golden.labels, &golden.images)?;
         run.assert_end(&golden, &name)?;

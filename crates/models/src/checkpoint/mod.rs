@@ -55,7 +55,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A directory, a pipe or a device.
-    #[error("{}: not a file; give the checkpoint file itself", path.display())]
+    #[error("{}: not a file; give the file of weights itself", path.display())]
     NotAFile {
         /// What was given instead of a file.
         path: PathBuf,

@@ -15,7 +15,8 @@ pub(super) fn html(gathered: &Gathered) -> String {
     let runs: BTreeSet<(&str, &str)> = lines.iter().map(|line| (line.run.as_str(), line.checkpoint.as_str())).collect();
     let failing: BTreeSet<&str> =
         lines.iter().filter(|line| line.verdict == Verdict::Fail).map(|line| line.run.as_str()).collect();
-    let mut page = format!("<p>{} networks were audited; {} fail a check.</p>\n", runs.len(), failing.len());
+    let audited = if runs.len() == 1 { "1 network was".to_owned() } else { format!("{} networks were", runs.len()) };
+    let mut page = format!("<p>{audited} audited; {} failed a check.</p>\n", failing.len());
     page.push_str(&found(lines, Verdict::Fail, "Failed checks: robust accuracy of these networks is no evidence"));
     page.push_str(&found(lines, Verdict::Warn, "Warnings: somebody should look at them"));
     page.push_str(&checks(lines));

@@ -64,7 +64,7 @@ impl Gathered {
                 }
             }
             if audit.is_file() {
-                gathered.audits.extend(files::read_csv::<AuditLine>(&audit)?);
+                files::read_csv::<AuditLine>(&audit)?.into_iter().for_each(|line| gathered.keep(line));
             }
         }
         for (run, profile) in runs {
@@ -77,6 +77,17 @@ impl Gathered {
             gathered.runs.insert(run, (profile, record));
         }
         Ok(gathered)
+    }
+
+    /// A line of an audit; tables that share a run share its audit.
+    fn keep(&mut self, line: AuditLine) {
+        let same = |known: &&mut AuditLine| {
+            (&known.run, &known.checkpoint, &known.check) == (&line.run, &line.checkpoint, &line.check)
+        };
+        match self.audits.iter_mut().find(same) {
+            Some(known) => known.table = format!("{}, {}", known.table, line.table),
+            None => self.audits.push(line),
+        }
     }
 }
 

@@ -65,7 +65,7 @@ fn parse(text: &str) -> Result<Vec<Published>> {
             "{}: a clean accuracy is one without an attack",
             at()
         );
-        ensure!(known.insert((of(line), &line.attack)), "{}: stands there twice", at());
+        ensure!(known.insert((of(line), &line.attack)), "{}: is listed twice", at());
     }
     Ok(lines)
 }

@@ -61,7 +61,7 @@ impl<'a> Gains<'a> {
         ];
         footer.extend(table.seeds());
         if cells().any(|difference| difference.is_none()) {
-            footer.push("—: not on the same images as the framework alone.".into());
+            footer.push("—: no seed on which the framework alone was measured, too.".into());
         }
         footer.extend(table.marks());
         let labels: Vec<_> = rows.iter().map(|&row| label(table, row)).collect();
@@ -86,13 +86,14 @@ impl<'a> Gains<'a> {
         }
         for (&row, y) in self.rows.iter().zip(self.layout.rows()) {
             let (y, number) = (top + y, left + AXIS + 10.0);
-            let Some(Difference { paired, each, .. }) = self.table.difference(row, column) else {
+            let Some(difference) = self.table.difference(row, column) else {
                 pen.text("—", (number, y), 12.0, MUTED, Anchor::Left)?;
                 continue;
             };
+            let paired = difference.paired;
             let mut text = signed(paired.difference.mean, 1);
             let color = sign_color(&text, paired.interval().is_none_or(holds_0));
-            for points in each {
+            for points in difference.each() {
                 pen.disc((x(points), y), 2.0, faded(color))?;
             }
             if let Some((low, high)) = paired.interval() {
@@ -127,10 +128,10 @@ impl Drawing for Gains<'_> {
 }
 
 /// What an axis shows of a difference: its interval, or its seeds if these are too few for a short one.
-fn reached(Difference { paired, each, .. }: &Difference<'_>) -> Vec<f64> {
-    match paired.interval() {
-        Some((low, high)) if each.len() > 2 => vec![low, high],
-        _ => each.clone(),
+fn reached(difference: &Difference<'_>) -> Vec<f64> {
+    match difference.paired.interval() {
+        Some((low, high)) if difference.pairs.len() > 2 => vec![low, high],
+        _ => difference.each(),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) use self::gains::GAINS;
 pub(super) use self::gains::Gains;
 use self::layout::{Label, Layout};
 use self::mark::Mark;
-use super::{Paired, Row, Summary, Table, caption::signed, wilson};
+use super::{Row, Table, caption::signed, differences::Difference, wilson};
 use crate::drawing::{
     Drawing,
     pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
@@ -109,13 +109,12 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
         }
         mark.put(pen, (x(summary.mean), y))?;
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
-        let alike = |plain: &usize| table.examples(*plain, column) == table.examples(row, column);
-        let before = table.plain_row(row).filter(alike).and_then(|plain| table.value(plain, column));
-        pen.clear((number, y), if before.is_some() { 64.0 } else { 28.0 })?;
+        let difference = table.difference(row, column);
+        pen.clear((number, y), if difference.is_some() { 64.0 } else { 28.0 })?;
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
-        if let Some(before) = before {
-            let paired = table.difference(row, column).map(|difference| difference.paired);
-            let (text, color) = difference(before, summary, paired, table.examples(row, column).unwrap_or(0));
+        if let Some(difference) = difference {
+            let text = signed(difference.paired.difference.mean, 1);
+            let color = sign_color(&text, is_open(&difference));
             pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
         }
     }
@@ -134,24 +133,19 @@ fn grey(table: &Table) -> &'static str {
     }
 }
 
-/// A difference in points, coloured by its sign where that is sure. One seed has no interval of its
-/// own; what the number of test images leaves open then stands for it.
-fn difference(before: Summary, after: Summary, paired: Option<Paired>, images: usize) -> (String, Color) {
-    // Of seeds that both rows have, as the table's text is, and rounded as it is.
-    let mean = paired.map_or(after.mean - before.mean, |paired| paired.difference.mean);
-    let text = signed(mean, 1);
-    let open = match paired.and_then(|paired| paired.interval()) {
-        Some(interval) => holds_0(interval),
-        None => {
-            let [a, b] = [before, after].map(|summary| {
-                let (low, high) = wilson(summary.mean, images);
-                summary.half_width.unwrap_or((high - low) / 2.0)
+/// Whether the sign of a difference is open. One seed has no interval of its own; what the number of test images leaves
+/// open then stands for it.
+fn is_open(difference: &Difference<'_>) -> bool {
+    match (difference.paired.interval(), &difference.pairs[..]) {
+        (Some(interval), _) => holds_0(interval),
+        (None, pairs) => pairs.iter().all(|pair| {
+            let [a, b] = pair.map(|percent| {
+                let (low, high) = wilson(percent, difference.examples);
+                (high - low) / 2.0
             });
-            a.hypot(b) >= mean.abs()
-        }
-    };
-    let color = sign_color(&text, open);
-    (text, color)
+            a.hypot(b) >= (pair[1] - pair[0]).abs()
+        }),
+    }
 }
 
 fn holds_0((low, high): (f64, f64)) -> bool {
