@@ -9,6 +9,7 @@ use crate::{
 use clap::{ValueEnum, builder::PossibleValue};
 use data::Name;
 use frameworks::Schedule;
+use kernels::Precision;
 use models::Arch;
 use std::fmt;
 
@@ -202,6 +203,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         eps_warm_up,
         awp,
         beta,
+        device,
         ..
     } = args;
     let said = |option: &str, value: Option<String>, silence: fn(&mut TrainingArgs)| {
@@ -224,6 +226,7 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("eps-warm-up", eps_warm_up.map(|n| n.to_string()), |args| args.eps_warm_up = None),
         said("beta", beta.map(|beta| beta.to_string()), |args| args.beta = None),
         said("awp", awp.map(|gamma| gamma.to_string()), |args| args.awp = None),
+        said("precision", Some(device.precision.to_string()), |args| args.device.precision = Precision::F32),
     ];
     let training: String = training.into_iter().flatten().collect();
     format!("{}{training}{}", args.profile, args.i2fr.said())
@@ -282,6 +285,7 @@ mod tests {
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",
             "quick --i2fr-reference batch-means",
+            "quick --beta 2 --precision tf32",
         ] {
             assert_eq!(recipe(&parsed(&format!("--profile {said}"))), said);
         }

@@ -126,7 +126,8 @@ impl Verdicts {
         let correct = (0..examples).map(|i| verdict(&lines, i)).collect::<Option<Vec<bool>>>()?;
         // The clean pass is not part of what an attack took, unless nothing else is.
         let own = if stages.is_empty() { &lines[..] } else { &lines[1..] };
-        let seconds = own.iter().flatten().map(|line| line.seconds).sum();
+        // Not `sum`, whose sum of nothing is -0.
+        let seconds = own.iter().flatten().fold(0., |sum, line| sum + line.seconds);
         Some(Outcome { attack: attack.into(), seconds, correct })
     }
 

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             row("fast-at").beyond_quick(),
             row("fast-at").i2fr().beyond_quick(),
         ],
-        columns: &["clean", "pgd-20", "square-500"],
+        columns: &["clean", "pgd-20", "cw", "square-500"],
         audited: false,
     })
     .main()

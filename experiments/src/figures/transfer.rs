@@ -49,7 +49,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
     let sources: BTreeMap<&str, usize> = survey
         .cells
         .iter()
-        .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| of(row, cell))?)))
+        .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| cell.is_of(row))?)))
         .collect();
     let source = |cell: &Cell| sources.get(cell.attack.strip_prefix("transfer@")?).copied();
     let value = |row: &Row, column: usize| match own.get(column) {
@@ -88,8 +88,4 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
     };
     write_pictures(name, &heat, out)?;
     Ok(text)
-}
-
-fn of(row: &Row, cell: &Cell) -> bool {
-    row.framework == cell.framework && row.regularizer == cell.regularizer
 }

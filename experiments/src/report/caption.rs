@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Measure, Table, wilson};
 use crate::run::{HELD_OUT, Split};
+use models::Arch;
 
 impl Table {
     /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
@@ -249,6 +250,7 @@ fn dataset(name: &str) -> String {
         "svhn" => "SVHN",
         "mnist" => "MNIST",
         "fashion-mnist" => "Fashion-MNIST",
+        "tiny-imagenet" => "Tiny-ImageNet",
         "synthetic" => "synthetic images",
         other => other,
     };
@@ -256,8 +258,13 @@ fn dataset(name: &str) -> String {
 }
 
 fn arch(name: &str) -> String {
-    match name.strip_prefix("resnet") {
-        Some(depth) => format!("ResNet-{depth}"),
-        None => name.to_owned(),
+    match name.parse() {
+        Ok(Arch::CifarResNet(depth)) => format!("ResNet-{depth}"),
+        Ok(Arch::ResNet18) => "ResNet-18".into(),
+        Ok(Arch::PreActResNet18) => "PreActResNet-18".into(),
+        Ok(Arch::FastPreActResNet18) => "PreActResNet-18 of Fast-AT".into(),
+        Ok(Arch::WideResNet(depth, widen)) => format!("WRN-{depth}-{widen}"),
+        Ok(Arch::LeNet5) => "LeNet-5".into(),
+        Ok(Arch::Tiny | Arch::MnistCnn) | Err(_) => name.to_owned(),
     }
 }

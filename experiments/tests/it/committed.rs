@@ -88,13 +88,19 @@ fn column(text: &str, name: &str) -> Vec<String> {
 /// What the table on the first screen says of the framework `label`, called `name`, by the Table 1 in `folder`:
 /// accuracy under AutoAttack alone, and what each of `added` changes.
 fn summary(folder: &str, (name, label): (&str, &str), added: &[&str]) -> Vec<String> {
-    let [table, differences] = ["table1.csv", "table1/differences.csv"].map(|file| read(&format!("{folder}/{file}")));
+    let [table, differences, audit] =
+        ["table1.csv", "table1/differences.csv", "table1/audit.csv"].map(|file| read(&format!("{folder}/{file}")));
+    let [audited, audited_with, verdicts] = ["framework", "regularizer", "verdict"].map(|what| column(&audit, what));
+    let mark = |regularizer: &str| {
+        let fails = |i: usize| audited[i] == name && audited_with[i] == regularizer && verdicts[i] == "fail";
+        if (0..audited.len()).any(fails) { " ‡" } else { "" }
+    };
     let number = |text: &str| text.parse::<f64>().unwrap();
     let shown = |text: String| text.replace('-', "\u{2212}");
     let alone = column(&table, "label").iter().position(|row| row == label).map(|row| {
         let [mean, half] =
             ["mean", "half_width"].map(|what| number(&column(&table, &format!("autoattack_{what}"))[row]));
-        format!("{mean:.1} ± {half:.1}")
+        format!("{mean:.1} ± {half:.1}{}", mark("none"))
     });
     let [frameworks, regularizers, attacks] =
         ["framework", "regularizer", "attack"].map(|name| column(&differences, name));
@@ -104,7 +110,7 @@ fn summary(folder: &str, (name, label): (&str, &str), added: &[&str]) -> Vec<Str
         };
         let row = (0..frameworks.len()).find(is)?;
         let [mean, low, high] = ["mean_difference", "low", "high"].map(|what| number(&column(&differences, what)[row]));
-        Some(shown(format!("{mean:+.1} ± {:.1}", (high - low) / 2.)))
+        Some(shown(format!("{mean:+.1} ± {:.1}{}", (high - low) / 2., mark(regularizer))))
     };
     let cells = [alone].into_iter().chain(added.iter().map(change));
     cells.map(|cell| cell.unwrap_or_else(|| "—".into())).collect()
