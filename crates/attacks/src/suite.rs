@@ -20,7 +20,7 @@ pub struct Probe {
 /// An attack nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown attack `{0}`; known: {known} (numbers from 1 to 10000; RESTARTS and PASSES from 2)",
+    "unknown attack `{0}`; known: {known} (numbers from 1 to 10000; RESTARTS and PASSES from 2; LENGTH of a step in pixel units, such as 0.003)",
     known = Name::known()
 )]
 pub struct UnknownAttack(String);
@@ -48,7 +48,8 @@ impl Probe {
     /// - `noise`, `noise-N`: N random points (1000) at the full radius.
     /// - `autoattack`, `autoattack-plus`, `autoattack-rand`: a sequence, see [`AutoAttack::named`].
     ///
-    /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); at the end, `-eotP`
+    /// After a number, `xR` asks for R independent runs (all but `mim` and `noise`); then `@L` for steps of L in pixel units
+    /// (`pgd`, `mim`, `cw`: `pgd-20@0.003`, in decimals), whatever the radius; at the end, `-eotP`
     /// for gradients that are means over P passes (`fgsm`, `pgd`, `mim`, `cw` and `apgd`). Numbers have
     /// one spelling: no sign, no leading zero, no `x1` or `-eot1`. (A number that is the default may be left out
     /// or said: `cw` and `cw-30` are one attack under two names, whose verdicts are kept apart.) Auto-PGD leaves
@@ -58,15 +59,16 @@ impl Probe {
     /// # Errors
     /// When no attack has that name.
     pub fn named(name: &str, ball: Ball) -> std::result::Result<Self, UnknownAttack> {
-        let Some(Name { family, steps, restarts, passes }) = Name::parse(name) else {
+        let Some(Name { family, steps, restarts, length, passes }) = Name::parse(name) else {
             return Err(UnknownAttack::new(name));
         };
-        let pgd = Pgd { restarts, passes, ..Pgd::new(ball, steps) };
+        let step = length.unwrap_or(ball.eps / 4.);
+        let pgd = Pgd { step, restarts, passes, ..Pgd::new(ball, steps) };
         let apgd = Apgd { restarts, passes, first: passes == 1, ..Apgd::new(ball, steps) };
         let (attack, objective): (Arc<dyn Attack>, _) = match family {
             "fgsm" => (Arc::new(Pgd { passes, ..Pgd::fgsm(ball) }), ce(Pass::Adv)),
             "pgd" => (Arc::new(pgd), ce(Pass::Adv)),
-            "mim" => (Arc::new(Pgd { passes, ..Pgd::mim(ball, steps) }), ce(Pass::Adv)),
+            "mim" => (Arc::new(Pgd { step, passes, ..Pgd::mim(ball, steps) }), ce(Pass::Adv)),
             "cw" => (Arc::new(pgd), margin()),
             "apgd-ce" => (Arc::new(apgd), ce(Pass::Adv)),
             "apgd-dlr" => (Arc::new(apgd), dlr()),

@@ -59,7 +59,7 @@ struct Args {
     /// Radius of the threat model in pixel units [default: the one it was trained for, else in linf 8/255 (0.3 on grey images) and in l2 0.5 (2)]
     #[arg(long)]
     eps: Option<Epsilon>,
-    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, mim-K, cw, apgd-ce, apgd-dlr, apgd-scaled-ce, apgd-t, fab, fab-t, square, noise, autoattack (also -plus, -rand), adaptive (also its stages: pgd-i2fr, apgd-i2fr, apgd-ce-i2fr, match-features), transfer; clean accuracy is always reported
+    /// Attacks, separated by commas: fgsm, pgd-K, pgd-KxRESTARTS, pgd-K@STEP (pgd-20@0.003; else eps/4), mim-K, cw, apgd-ce, apgd-dlr, apgd-scaled-ce, apgd-t, fab, fab-t, square, noise, autoattack (also -plus, -rand), adaptive (also its stages: pgd-i2fr, apgd-i2fr, apgd-ce-i2fr, match-features), transfer; clean accuracy is always reported
     #[arg(long, value_delimiter = ',', value_parser = known)]
     attack: Vec<String>,
     /// The first N test images [default: all]
