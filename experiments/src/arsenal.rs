@@ -2,7 +2,7 @@
 
 use crate::verdicts::{CLEAN, Place};
 use anyhow::{Context, Result, bail};
-use attacks::{Apgd, Attack, Ball, MatchFeatures, Pgd, Probe, Transfer};
+use attacks::{Apgd, Attack, Ball, MatchFeatures, Norm, Pgd, Probe, Transfer};
 use candle::{Device, Tensor};
 use data::Dataset;
 use i2fr::{I2fr, Reference};
@@ -74,6 +74,12 @@ pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
             Err(unknown) => bail!("{unknown}; and here adaptive, {}, transfer", OWN_TERMS.join(", ")),
         },
     }
+}
+
+/// How often `stage` within balls of `norm` has changed, as in [`attacks::revision`].
+pub(crate) fn revision(stage: &str, norm: Norm) -> u32 {
+    let attack = if stage.starts_with("transfer@") { TRANSFERRED } else { stage };
+    attacks::revision(attack, norm)
 }
 
 /// Whether one of `stages` ascends I2FR, so that its options matter.

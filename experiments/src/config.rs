@@ -113,7 +113,8 @@ impl RunConfig {
     /// The run's name: readable parts, then a hash of the whole configuration.
     pub fn id(&self) -> String {
         let mut json = serde_json::to_vec(self).expect("a configuration is plain data");
-        match frameworks::revision(&self.framework) {
+        // A stored norm that is none has no run.
+        match frameworks::revision(&self.framework, self.norm.parse().unwrap_or(Norm::Linf)) {
             1 => {}
             revision => json.extend(format!("revision {revision}").bytes()),
         }

@@ -1,6 +1,6 @@
 //! What attacks have come to, example by example: kept in a file from the moment it is known.
 
-use crate::{cli::Threat, files};
+use crate::{arsenal, cli::Threat, files};
 use anyhow::{Context, Result};
 use attacks::Ball;
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ impl Verdicts {
     /// evaluation of more that was interrupted, or of which a stage was asked about some alone, counts as far as that.
     pub fn outcome_at_most(&self, place: &Place, attack: &str, stages: &[String], wanted: usize) -> Option<Outcome> {
         let known = self.known(place, stages);
-        let asked = self.lines.iter().filter(|line| is(line, place, &line.attack)).map(|line| line.examples);
+        let asked = self.lines.iter().filter(|line| is(line, place, stage(line))).map(|line| line.examples);
         let asked = asked.chain([wanted]).filter(|asked| (1..=known).contains(asked));
         let most = asked.filter(|asked| wanted == 0 || *asked <= wanted).max()?;
         self.outcome(place, attack, stages, most)
@@ -169,8 +169,7 @@ impl Verdicts {
 
     /// The names of what was asked there, in the order it was asked.
     pub fn attacks(&self, place: &Place) -> Vec<&str> {
-        let asked = self.lines.iter().filter(|line| is(line, place, &line.attack));
-        asked.map(|line| line.attack.as_str()).collect()
+        self.lines.iter().filter(|line| is(line, place, stage(line))).map(stage).collect()
     }
 
     /// Positions among the first `examples` that stand after `before`, and of which `stage` knows nothing.
@@ -194,7 +193,7 @@ impl Verdicts {
             Some(at) => &mut self.lines[at],
             None => {
                 let Place { checkpoint, norm, epsilon } = place.clone();
-                let (attack, correct) = (stage.into(), String::new());
+                let (attack, correct) = (stored(stage, &norm), String::new());
                 self.lines.push(Line { checkpoint, attack, norm, epsilon, examples: 0, seconds: 0., correct });
                 self.lines.last_mut().expect("one was just added")
             }
@@ -223,7 +222,7 @@ impl Verdicts {
     /// Drops what `stage` has come to, wherever; whether it was asked at all.
     pub fn forget(&mut self, stage: &str) -> bool {
         let before = self.lines.len();
-        self.lines.retain(|line| line.attack != stage);
+        self.lines.retain(|line| self::stage(line) != stage);
         self.lines.len() < before
     }
 
@@ -249,7 +248,23 @@ impl Verdicts {
 /// Clean images are in no ball.
 fn is(line: &Line, place: &Place, stage: &str) -> bool {
     let within = || line.norm == place.norm && line.epsilon == place.epsilon;
-    line.attack == stage && line.checkpoint == place.checkpoint && (stage == CLEAN || within())
+    line.attack == stored(stage, &place.norm) && line.checkpoint == place.checkpoint && (stage == CLEAN || within())
+}
+
+/// What stands between an attack and its revision.
+const REVISION: &str = " revision ";
+
+/// How lines call `stage`: once it is revised, it is another attack.
+fn stored(stage: &str, norm: &str) -> String {
+    match norm.parse().map(|norm| arsenal::revision(stage, norm)) {
+        Ok(revision) if revision > 1 => format!("{stage}{REVISION}{revision}"),
+        _ => stage.to_owned(),
+    }
+}
+
+/// The attack that a line is about, whatever its revision.
+fn stage(line: &Line) -> &str {
+    line.attack.split(REVISION).next().unwrap_or_default()
 }
 
 fn sign(line: &Line, i: usize) -> u8 {

@@ -37,7 +37,7 @@ pub use match_features::MatchFeatures;
 pub use noise::Noise;
 pub use pgd::{Pgd, Start};
 pub use square::Square;
-pub use suite::{Probe, UnknownAttack};
+pub use suite::{Probe, UnknownAttack, revision};
 pub use transfer::Transfer;
 
 use candle::{Result, Tensor};

@@ -46,7 +46,7 @@ pub use trades::trades;
 pub use trainer::Trainer;
 pub use training::{Epoch, Resume, Step, TrainingConfig};
 
-use attacks::{Ball, Pgd};
+use attacks::{Ball, Norm, Pgd};
 
 /// What a framework may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -116,15 +116,19 @@ pub fn own_steps(name: &str) -> Option<usize> {
     }
 }
 
-/// How often what the framework called `name` trains has changed, from 1 on: stored runs of another revision are others.
-pub fn revision(name: &str) -> u32 {
-    match name {
+/// How often what the framework called `name` trains against balls of `norm` has changed, from 1 on: stored runs of another
+/// revision are others.
+pub fn revision(name: &str, norm: Norm) -> u32 {
+    let own = match name {
         // Their attacks saw batch statistics, and those of ALP, HE and PCL began anywhere in the ball.
         "alp" | "he" | "adr" | "tla" | "pcl" => 2,
         // Its attack projected before it added noise, too.
         "friendly-at" => 2,
         _ => 1,
-    }
+    };
+    // Friendly-AT has a step of its own, and the control none.
+    let steps = if ["standard", "friendly-at"].contains(&name) { 1 } else { attacks::revision("pgd", norm) };
+    own + steps - 1
 }
 
 /// A framework nobody knows.

@@ -70,3 +70,30 @@ fn a_stage_keeps_what_it_was_asked_alone() {
     let so_far = verdicts.outcome_so_far(&place, "second", &alone).unwrap();
     assert_eq!(so_far.correct, [true, false, true]);
 }
+
+#[test]
+fn what_an_attack_found_before_it_was_revised_is_not_its_own() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let old = "checkpoint,attack,norm,epsilon,examples,seconds,correct\n\
+               best,clean,l2,0.5,2,1.0,11\nbest,pgd-20,l2,0.5,2,1.0,11\nbest,apgd-ce,l2,0.5,2,1.0,10\n";
+    std::fs::write(file.path(), old).unwrap();
+    let mut verdicts = Verdicts::read(file.path().to_owned()).unwrap();
+    let place = Place { checkpoint: "best".into(), norm: "l2".into(), epsilon: "0.5".into() };
+    let of = |verdicts: &Verdicts, attack: &str| {
+        verdicts.outcome(&place, attack, &[attack.to_owned()], 2).map(|outcome| outcome.correct)
+    };
+    assert_eq!(verdicts.attacks(&place), [CLEAN, "apgd-ce"]);
+    assert_eq!((of(&verdicts, "pgd-20"), of(&verdicts, "apgd-ce")), (None, Some(vec![true, false])));
+    verdicts.note(&place, "pgd-20", (&[0, 1], &[false, true]), 1.);
+    assert!(verdicts.complete(&place, "pgd-20", 2));
+    verdicts.save().unwrap();
+    let mut again = Verdicts::read(file.path().to_owned()).unwrap();
+    assert_eq!(of(&again, "pgd-20"), Some(vec![false, true]));
+    assert_eq!(again.attacks(&place), [CLEAN, "apgd-ce", "pgd-20"]);
+    assert!(again.forget("pgd-20") && !again.forget("pgd-20"));
+    assert_eq!(of(&again, "pgd-20"), None);
+    // In other balls it has not changed.
+    let linf = Place { norm: "linf".into(), ..place.clone() };
+    again.note(&linf, "pgd-20", (&[0], &[true]), 1.);
+    assert_eq!(again.attacks(&linf), [CLEAN, "pgd-20"]);
+}
