@@ -62,7 +62,7 @@ fn a_list_tells_what_has_become_of_each() {
 fn a_list_tells_runs_apart_that_only_an_option_does() {
     let out = tempfile::tempdir().unwrap();
     let train = [&TINY[..], &["--framework", "standard"]].concat();
-    for options in [&[][..], &["--seeds", "1"], &["--lr", "0.05", "--attack-steps", "2"], &["--average", "ema-0.9"]] {
+    for options in [&[][..], &["--seeds", "1"], &["--lr", "0.05"], &["--average", "ema-0.9"]] {
         run("train", &[&train[..], options].concat(), out.path());
     }
     let list = run("runs", &["list"], out.path());

@@ -21,7 +21,7 @@ fn table(noise: &Noise) -> Vec<&str> {
 fn nothing_stored_is_nothing_to_render() {
     let out = tempfile::tempdir().unwrap();
     let place = out.path().display().to_string();
-    fails("table1", &["--render-only"], out.path(), &["no stored runs", &place]);
+    fails("table1", &["--render-only"], out.path(), &["nothing was measured with these options", &place]);
     assert!(!out.path().join("table1").exists() && !out.path().join("table1.md").exists());
 }
 
@@ -84,7 +84,12 @@ fn a_record_of_another_configuration_is_not_believed() {
     let other = record.replace("\"lr\": 0.1", "\"lr\": 0.2");
     assert_ne!(record, other);
     std::fs::write(folder.join("run.json"), other).unwrap();
-    fails("table1", &[&table(&noise)[..], &["--render-only"]].concat(), out.path(), &["no stored runs"]);
+    fails(
+        "table1",
+        &[&table(&noise)[..], &["--render-only"]].concat(),
+        out.path(),
+        &["nothing was measured with these options"],
+    );
     run("train", &again(&noise), out.path());
     assert!(text(&folder.join("run.json")).contains("\"lr\": 0.1"));
 }

@@ -143,7 +143,7 @@ fn figures_and_transfer_come_from_stored_runs() {
     let noise = Noise::new();
     let out = tempfile::tempdir().unwrap();
     let common = [&TINY[..], &noise.arguments(), &["--only", "pgd-at"]].concat();
-    refuses("table5", &["--columns", "square-9"], &["--columns square-9: table5 has clean, pgd-20, square-500"]);
+    refuses("table5", &["--columns", "square-9"], &["--columns square-9: table5 has clean, pgd-20, cw, square-500"]);
     refuses("figure2", &["--columns", "clean"], &["--columns clean: figure2 has no columns to choose from"]);
     run("table5", &common, out.path());
     let trained = runs(out.path());
