@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Result;
 use clap::{Parser, builder::NonEmptyStringValueParser};
-use std::{ops::RangeInclusive, process::ExitCode};
+use std::{collections::BTreeSet, ops::RangeInclusive, process::ExitCode};
 
 /// The whole binary of the table or figure called `name`, which shows `caption`.
 pub(crate) fn main(name: &str, caption: &str, work: impl FnOnce(&TableArgs) -> Result<()> + Send) -> ExitCode {
@@ -73,6 +73,15 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 }
 
 impl TableArgs {
+    /// The seeds, each once; where none is named, the profile's.
+    pub(super) fn seeds(&self) -> Vec<u64> {
+        let mut seen = BTreeSet::new();
+        match self.seeds.is_empty() {
+            true => self.training.profile.seeds(),
+            false => self.seeds.iter().cloned().flatten().filter(|seed| seen.insert(*seed)).collect(),
+        }
+    }
+
     /// Whether the run at `position` of the grid, seeds being the outer loop, is in the part that is asked for.
     pub(super) fn in_shard(&self, position: usize) -> bool {
         self.shard.is_none_or(|shard| shard.contains(position))

@@ -3,7 +3,7 @@
 use super::{
     Entry, Grid, TableArgs,
     estimate::{self, Rate},
-    vary,
+    vary::{self, Variant},
 };
 use crate::{cli::TrainingArgs, config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run};
 use anyhow::Result;
@@ -54,19 +54,39 @@ impl Grid {
         for variant in &variants {
             self.checked(&variant.training)?;
         }
-        let mut seeds: Vec<u64> = args.seeds.iter().cloned().flatten().collect();
-        if seeds.is_empty() {
-            seeds = args.training.profile.seeds();
-        }
+        let mut planned = self.asked(args, &variants)?;
         let mut seen = BTreeSet::new();
-        seeds.retain(|seed| seen.insert(*seed));
+        if let Some(twice) = planned.iter().find(|p| !seen.insert((&p.row.framework, &p.row.regularizer))) {
+            let what = format!(
+                "these options give {} two rows called {}; leave both out with --only, or leave those options out",
+                self.name, twice.row.label
+            );
+            return Err(Usage(what).into());
+        }
+        if let Some(step) = base.attack_step.filter(|_| runs(&planned).all(|run| run.config().attack_step.is_none())) {
+            let what = format!("--attack-step {step} changes nothing: the attack of every row has steps of its own");
+            return Err(Usage(what).into());
+        }
+        if base.beta.is_some() && runs(&planned).all(|run| run.config().beta.is_none()) {
+            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
+        }
+        if !args.vary.is_empty() {
+            // A framework trained otherwise is another one, whose rows stand together.
+            let frameworks: Vec<String> = planned.iter().map(|p| p.row.framework.clone()).collect();
+            planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
+        }
+        Ok(planned)
+    }
+
+    /// Every version of a row that `--only` or, without it, the profile asks for.
+    fn asked(&self, args: &TableArgs, variants: &[Variant]) -> Result<Vec<Planned>> {
         // Rows keep the names that they have without what the command line adds to every row.
         let usual = TrainingArgs { awp: None, average: None, label_smoothing: None, ..args.training.clone() };
         let (mut planned, mut asked_in_vain) = (Vec::new(), args.only.clone());
         let mut varied = BTreeSet::new();
         for entry in &self.rows {
             let plain = entry.row(&entry.config(&usual));
-            for version in vary::versions(entry, &variants, args) {
+            for version in vary::versions(entry, variants, args) {
                 let (own, row) = (entry.row(&version.config), entry.row(&version.config).map(|row| version.name(row)));
                 let names: Vec<&Row> = [&own, &plain, &row].into_iter().flatten().collect();
                 let named = |text: &str| match names.is_empty() {
@@ -83,19 +103,10 @@ impl Grid {
                 })?;
                 varied.extend(version.options());
                 let config = version.config;
-                let run = |&seed: &u64| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
-                let runs = seeds.iter().map(run).collect();
+                let run = |seed| Run::new(RunConfig { seed, ..config.clone() }, &args.training.out);
+                let runs = args.seeds().into_iter().map(run).collect();
                 planned.push(Planned { entry: entry.clone(), config, row, runs });
             }
-        }
-        let names = |p: &Planned| [p.row.framework.clone(), p.row.regularizer.clone()];
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = planned.iter().find(|p| !seen.insert(names(p))) {
-            let what = format!(
-                "these options give {} two rows called {}; leave both out with --only, or leave those options out",
-                self.name, twice.row.label
-            );
-            return Err(Usage(what).into());
         }
         if let Some(nothing) = asked_in_vain.first() {
             let mut names: Vec<String> = Vec::new();
@@ -110,18 +121,6 @@ impl Grid {
             return Err(Usage(what).into());
         }
         vary::no_idle_variation(args, &varied)?;
-        if !args.vary.is_empty() {
-            // A framework trained otherwise is another one, whose rows stand together.
-            let frameworks: Vec<String> = planned.iter().map(|p| p.row.framework.clone()).collect();
-            planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
-        }
-        if let Some(step) = base.attack_step.filter(|_| runs(&planned).all(|run| run.config().attack_step.is_none())) {
-            let what = format!("--attack-step {step} changes nothing: the attack of every row has steps of its own");
-            return Err(Usage(what).into());
-        }
-        if base.beta.is_some() && runs(&planned).all(|run| run.config().beta.is_none()) {
-            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
-        }
         Ok(planned)
     }
 
