@@ -123,13 +123,13 @@ fn lines(survey: &Survey, args: &TableArgs) -> Result<Vec<Line>> {
     let (mut lines, mut read) = (Vec::new(), BTreeMap::new());
     for cell in &survey.cells {
         let folder = args.training.out.join("runs").join(&cell.run);
-        let path = Run::open(&folder)?.examples(args.checkpoint);
         if !read.contains_key(&cell.run) {
             let run = Run::open(&folder)?;
+            let path = run.examples(args.checkpoint);
             let labels: Vec<Example> = files::read_csv(&path)?;
-            read.insert(&cell.run, (run.place(args.checkpoint), run.verdicts()?, labels));
+            read.insert(&cell.run, (run.place(args.checkpoint), run.verdicts()?, path, labels));
         }
-        let (place, verdicts, labels) = &read[&cell.run];
+        let (place, verdicts, path, labels) = &read[&cell.run];
         ensure!(labels.len() >= cell.examples, "{}: too few lines; delete it to write it again", path.display());
         let stages = arsenal::stages(&cell.attack, None)?;
         let Some(outcome) = verdicts.outcome(place, &cell.attack, &stages, cell.examples) else { continue };

@@ -10,7 +10,7 @@ use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
     report::{Cell, Row, markdown::escape},
-    run::{Checkpoint, Run, Split},
+    run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
 use anyhow::Result;
@@ -79,7 +79,7 @@ impl Along {
             Self::Restarts(_) if value == 1 => ("pgd-20".to_owned(), epsilon.to_owned()),
             Self::Restarts(_) => (format!("pgd-20x{value}"), epsilon.to_owned()),
         };
-        Ok(Question { attack, epsilon, split: Split::Test, checkpoint, source: None, of_a_curve: true })
+        Ok(Question { of_a_curve: true, ..Question::new(attack, &epsilon, checkpoint) })
     }
 }
 

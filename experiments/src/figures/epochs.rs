@@ -61,10 +61,7 @@ impl Epochs {
             }
             let attacks = self.0.columns(args)?;
             let questions = |run: &Run, _: &[&Run]| {
-                let question = |attack: &&str, checkpoint| {
-                    let (attack, epsilon) = ((*attack).into(), run.config().epsilon.clone());
-                    Question { attack, epsilon, split: Split::Test, checkpoint, source: None, of_a_curve: false }
-                };
+                let question = |attack: &&str, checkpoint| Question::new(*attack, &run.config().epsilon, checkpoint);
                 let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
                 Ok(BOTH.into_iter().flat_map(asked).collect())
             };

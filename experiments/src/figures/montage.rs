@@ -12,7 +12,7 @@ use crate::{
     pictures::{self, Picture},
     process::Usage,
     report::{caption::grouped, markdown::escape},
-    run::{Checkpoint, Run, Split},
+    run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
 use anyhow::{Context, Result};
@@ -36,11 +36,7 @@ impl Montage {
                 let what = format!("--checkpoint last: {} shows the selected weights", self.0.name);
                 return Err(Usage(what).into());
             }
-            let clean = |run: &Run, _: &[&Run]| {
-                let epsilon = run.config().epsilon.clone();
-                let (split, checkpoint) = (Split::Test, args.checkpoint);
-                Ok(vec![Question { attack: CLEAN.into(), epsilon, split, checkpoint, source: None, of_a_curve: false }])
-            };
+            let clean = |run: &Run, _: &[&Run]| Ok(vec![Question::new(CLEAN, &run.config().epsilon, args.checkpoint)]);
             self.0.survey(args, clean, |survey| show(survey, args))
         })
     }

@@ -39,12 +39,8 @@ impl Sensitivity {
             let columns = grid.columns(args)?;
             let questions = |run: &Run, _: &[&Run]| {
                 let question = |attack: &&str| Question {
-                    attack: (*attack).into(),
-                    epsilon: run.config().epsilon.clone(),
                     split: Split::HeldOut,
-                    checkpoint: args.checkpoint,
-                    source: None,
-                    of_a_curve: false,
+                    ..Question::new(*attack, &run.config().epsilon, args.checkpoint)
                 };
                 Ok(columns.iter().map(question).collect())
             };

@@ -5,7 +5,7 @@ use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs, column_label},
     report::{Cell, Row, markdown::escape},
-    run::{Checkpoint, Run, Split},
+    run::{Checkpoint, Run},
 };
 use anyhow::Result;
 use std::{collections::BTreeMap, process::ExitCode};
@@ -28,16 +28,9 @@ impl Matrix {
 }
 
 fn questions(own: &[&str], run: &Run, of_seed: &[&Run], checkpoint: Checkpoint) -> Vec<Question> {
-    let question = |attack: &str, source: Option<&Run>| {
-        let epsilon = run.config().epsilon.clone();
-        Question {
-            attack: attack.into(),
-            epsilon,
-            split: Split::Test,
-            checkpoint,
-            source: source.cloned(),
-            of_a_curve: false,
-        }
+    let question = |attack: &str, source: Option<&Run>| Question {
+        source: source.cloned(),
+        ..Question::new(attack, &run.config().epsilon, checkpoint)
     };
     let own = own.iter().map(|attack| question(attack, None));
     let others = of_seed.iter().filter(|other| other.config() != run.config());

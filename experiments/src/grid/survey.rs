@@ -32,6 +32,12 @@ pub struct Question {
 }
 
 impl Question {
+    /// `attack` on test images, in the ball of radius `epsilon`.
+    pub fn new(attack: impl Into<String>, epsilon: &str, checkpoint: Checkpoint) -> Self {
+        let (attack, epsilon) = (attack.into(), epsilon.to_owned());
+        Self { attack, epsilon, split: Split::Test, checkpoint, source: None, of_a_curve: false }
+    }
+
     fn place(&self, run: &Run) -> Place {
         // Equal weights are asked once; but images of another network are those of its checkpoint.
         let once = run.ends_best() && self.source.is_none();
