@@ -7,7 +7,7 @@
 //!
 //! Expected: the undefended control falls to about 0 under PGD-20, every defended row stands well above it.
 
-use experiments::grid::{COMPARED, Entry, Grid, row};
+use experiments::grid::{ATTACKS, COMPARED, Entry, Grid, row};
 use std::process::ExitCode;
 
 /// A framework alone, with I2FR and, where asked for, alone for a quarter more epochs.
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         name: "table1",
         caption: "Adversarial-training frameworks without and with I2FR",
         rows: [row("standard")].into_iter().chain(COMPARED.into_iter().flat_map(arms)).chain(on_request).collect(),
-        columns: &["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"],
+        columns: &ATTACKS,
         audited: true,
     }
     .main()

@@ -8,7 +8,7 @@ use clap::{
     Parser,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use experiments::grid::{Goal, Grid, TableArgs, row};
+use experiments::grid::{ATTACKS, Goal, Grid, TableArgs, row};
 use std::process::ExitCode;
 
 /// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
@@ -21,9 +21,15 @@ struct Args {
     /// Add I2FR
     #[arg(long)]
     i2fr: bool,
+    /// Audit it, as Table 1 does its rows
+    #[arg(long, conflicts_with = "no_audit")]
+    audit: bool,
     #[command(flatten)]
     table: TableArgs,
 }
+
+/// What is measured unless `--columns` says otherwise.
+const USUAL: [&str; 2] = ["clean", "pgd-20"];
 
 fn names() -> impl Iterator<Item = &'static str> {
     frameworks::ALL.iter().map(|(name, _)| *name)
@@ -41,10 +47,14 @@ fn main() -> ExitCode {
                 name: "train",
                 caption: "One framework",
                 rows: vec![if args.i2fr { row(args.framework).i2fr() } else { row(args.framework) }],
-                columns: &["clean", "pgd-20"],
-                audited: false,
+                columns: &ATTACKS,
+                audited: args.audit,
             };
-            grid.regenerate(&args.table, Goal::Weights, |table| Ok(table.markdown()))
+            let mut table = args.table.clone();
+            if table.columns.is_empty() {
+                table.columns = USUAL.map(String::from).into();
+            }
+            grid.regenerate(&table, Goal::Weights, |table| Ok(table.markdown()))
         },
     )
 }

@@ -47,6 +47,9 @@ pub fn row(framework: &'static str) -> Entry {
 /// The frameworks that Table 1 compares, in its order.
 pub const COMPARED: [&str; 5] = ["pgd-at", "trades", "mart", "alp", "fast-at"];
 
+/// What Table 1 measures, in its order.
+pub const ATTACKS: [&str; 7] = ["clean", "fgsm", "pgd-20", "pgd-100", "cw", "autoattack", "adaptive"];
+
 /// Each of [`COMPARED`] alone and with I2FR.
 pub fn pairs() -> Vec<Entry> {
     COMPARED.into_iter().flat_map(|framework| [row(framework), row(framework).i2fr()]).collect()

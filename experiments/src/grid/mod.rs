@@ -27,7 +27,7 @@ use anyhow::Result;
 
 pub use args::TableArgs;
 pub(crate) use args::main;
-pub use entry::{COMPARED, Entry, pairs, row};
+pub use entry::{ATTACKS, COMPARED, Entry, pairs, row};
 pub(crate) use fill::{load, sibling, surrogate};
 use found::{Found, on_the_same_images};
 pub(crate) use kept::check_kept;

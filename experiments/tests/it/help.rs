@@ -62,7 +62,7 @@ fn mentions(name: &str, words: &[&str]) {
 #[test]
 fn every_flag_of_the_contract_is_explained() {
     mentions("table1", &TRAINING);
-    mentions("train", &[&TRAINING[..], &["--framework", "--i2fr"]].concat());
+    mentions("train", &[&TRAINING[..], &["--framework", "--i2fr", "--audit"]].concat());
     mentions(
         "evaluate",
         &[
