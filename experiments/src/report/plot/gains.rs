@@ -55,7 +55,7 @@ impl<'a> Gains<'a> {
         let mut footer = vec![
             table.settings().replacen("Accuracy in %", "Points of accuracy", 1),
             "Small dots are seeds, each against the same framework alone with that seed, and the line is the 95 % interval \
-             of their mean; what leaves a panel ends at its edge."
+             of their mean; values beyond a panel are drawn at its edge."
                 .into(),
             format!("{intervals} intervals, none corrected for their number; of one seed there is none."),
         ];
