@@ -76,7 +76,10 @@ impl Store {
     pub fn list(&self) -> String {
         let head = ["run", "state", "dataset", "arch", "seed", "epochs", "held-out %", "size", "options"];
         let head = head.map(str::to_owned);
-        let lines = self.runs.iter().map(|run| run.line(&self.unlike_others(run)));
+        let fields = |run: &Stored| Some(flat(&serde_json::to_value(&run.record.as_ref().ok()?.config).ok()?));
+        let all: Vec<Option<Fields>> = self.runs.iter().map(fields).collect();
+        let unusual = |own: &Option<Fields>| own.as_ref().map_or_else(String::new, |own| unlike_others(own, &all));
+        let lines = self.runs.iter().zip(&all).map(|(run, own)| run.line(&unusual(own)));
         let lines: Vec<[String; 9]> = std::iter::once(head).chain(lines).collect();
         let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..9).map(width).collect();
@@ -86,24 +89,23 @@ impl Store {
         };
         lines.iter().map(line).collect()
     }
+}
 
-    /// In which options `run` is not like most runs of its data set and architecture, beside those that its other
-    /// columns say.
-    fn unlike_others(&self, run: &Stored) -> String {
-        let Ok(record) = &run.record else { return String::new() };
-        let config = &record.config;
-        let of_kind = self.runs.iter().filter_map(|other| Some(&other.record.as_ref().ok()?.config));
-        let of_kind = of_kind.filter(|other| other.dataset == config.dataset && other.arch == config.arch);
-        let all: Vec<_> = of_kind.filter_map(|other| Some(flat(&serde_json::to_value(other).ok()?))).collect();
-        let said = flat(&serde_json::to_value(config).unwrap_or_default());
-        let unusual = RECIPE.into_iter().filter_map(|key| {
-            let value = said.get(key);
-            let having = |value: Option<&String>| all.iter().filter(|other| other.get(key) == value).count();
-            let most = all.iter().all(|other| other.get(key) == value || having(other.get(key)) < having(value));
-            (!most).then(|| format!(" {} {}", key.replace('_', "-"), value.map_or("usual", String::as_str)))
-        });
-        unusual.collect()
-    }
+/// A run's configuration, by field.
+type Fields = BTreeMap<String, String>;
+
+/// In which options the run of `own` is not like most of `all` with its data set and architecture, beside those that its
+/// other columns say.
+fn unlike_others(own: &Fields, all: &[Option<Fields>]) -> String {
+    let alike = |other: &&Fields| ["dataset", "arch"].iter().all(|key| other.get(*key) == own.get(*key));
+    let kind: Vec<&Fields> = all.iter().flatten().filter(alike).collect();
+    let unusual = RECIPE.into_iter().filter_map(|key| {
+        let value = own.get(key);
+        let having = |value: Option<&String>| kind.iter().filter(|other| other.get(key) == value).count();
+        let most = kind.iter().all(|other| other.get(key) == value || having(other.get(key)) < having(value));
+        (!most).then(|| format!(" {} {}", key.replace('_', "-"), value.map_or("usual", String::as_str)))
+    });
+    unusual.collect()
 }
 
 /// What a run is trained by that neither its name nor a column of its own says.
