@@ -2,7 +2,7 @@
 
 use crate::{
     Attack, Keys, Pgd, Victim,
-    candidate::{Ascent, ascent, pick},
+    candidate::{Ascent, ascent, check_gradient, pick},
 };
 use candle::{Result, Tensor, Var};
 use std::fmt;
@@ -39,6 +39,7 @@ impl Attack for EarlyStopped {
         for step in 0..self.pgd.steps as u64 {
             let var = Var::from_tensor(&x)?;
             let Ascent { grad, wrong, .. } = ascent(victim, &clean, &var, self.pgd.passes)?;
+            check_gradient(&grad)?;
             for ((wrong, left), moving) in wrong.to_vec1::<u8>()?.into_iter().zip(&mut left).zip(&mut moving) {
                 match (wrong, *left) {
                     (0, _) => {}

@@ -2,7 +2,7 @@
 
 use crate::{
     Attack, Ball, Keys, Norm, Victim,
-    candidate::{Ascent, Candidate, ascent},
+    candidate::{Ascent, Candidate, ascent, check_gradient},
     name::more,
 };
 use candle::{D, Result, Tensor, Var};
@@ -90,6 +90,11 @@ impl Pgd {
         for _ in 0..self.steps {
             let var = Var::from_tensor(&x)?;
             let Ascent { grad, .. } = ascent(victim, clean, &var, self.passes)?;
+            // A card would have to finish all that is under way first. There a step in l-infinity makes pixels of it that are
+            // no numbers, which end an evaluation, and a training by its loss.
+            if grad.device().is_cpu() || self.ball.norm == Norm::L2 {
+                check_gradient(&grad)?;
+            }
             let direction = match self.momentum {
                 None => grad,
                 Some(decay) => {

@@ -9,7 +9,8 @@ use crate::simd::{Kernel, Simd, dispatch};
 use candle::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 /// `clip(centre + clip(adv + step * sign(grad) - centre, -eps, eps), 0, 1)` in this order and in
-/// 32 bits, as PyTorch does it; sign(0) = 0. All three of one shape. Records no graph.
+/// 32 bits, as PyTorch does it; sign(0) = 0. Where `grad` is no number the pixel becomes none: one that stayed where it is
+/// would look like a pixel that no attack moves. All three of one shape. Records no graph.
 ///
 /// # Errors
 /// Not f32 on one device, or different shapes.
@@ -87,7 +88,8 @@ impl Kernel for Piece<'_> {
         // SAFETY: the caller's promise.
         let out = unsafe { &mut *self.out };
         for (((out, &x), &g), &c) in out.iter_mut().zip(self.adv).zip(self.grad).zip(self.centre) {
-            let up = if g > 0.0 { step } else { 0.0 };
+            // What is neither above nor below 0 is 0 or no number.
+            let up = if g > 0.0 { step } else { g };
             let moved = x + if g < 0.0 { -step } else { up };
             *out = (c + (moved - c).clamp(-eps, eps)).clamp(0.0, 1.0);
         }
@@ -110,6 +112,15 @@ mod tests {
             0.125,
         )?;
         assert_eq!(out.to_vec1::<f32>()?, [0.525, 0.5, 1.0, 0.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_shows() -> Result<()> {
+        let x = Tensor::new(&[0.5f32; 3], &Device::Cpu)?;
+        let grad = Tensor::new(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY], &Device::Cpu)?;
+        let out = linf_step(&x, &grad, &x, 0.25, 0.125)?.to_vec1::<f32>()?;
+        assert!(out[0].is_nan() && out[1..] == [0.625, 0.375], "{out:?}");
         Ok(())
     }
 }

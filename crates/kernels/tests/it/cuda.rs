@@ -166,7 +166,9 @@ fn ties_and_nan() -> Result<()> {
     let x = Tensor::new(&[f32::NAN, -1., 2., 0.5], card())?;
     assert!(floats(&kernels::relu(&x)?)[0].is_nan());
     assert!(floats(&kernels::max_pool2(&x.reshape((1, 2, 2, 1))?)?)[0].is_nan());
-    assert!(floats(&kernels::linf_step(&x, &x, &x, 0.1, 0.1)?)[0].is_nan());
+    let numbers = Tensor::full(0.5f32, 4, card())?;
+    assert!(floats(&kernels::linf_step(&x, &numbers, &numbers, 0.1, 0.1)?)[0].is_nan());
+    assert!(floats(&kernels::linf_step(&numbers, &x, &numbers, 0.1, 0.1)?)[0].is_nan());
     Ok(())
 }
 

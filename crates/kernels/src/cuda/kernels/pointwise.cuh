@@ -28,7 +28,7 @@ extern "C" __global__ void bias(const float *x, const float *b, float *y, int n,
 extern "C" __global__ void linf_step(const float *adv, const float *grad, const float *centre, float *out, int n,
                                      float step, float eps) {
     EACH(i, n);
-    float moved = adv[i] + (grad[i] < 0 ? -step : grad[i] > 0 ? step : 0);
+    float moved = adv[i] + (grad[i] < 0 ? -step : grad[i] > 0 ? step : grad[i]);
     out[i] = clipped(centre[i] + clipped(moved - centre[i], -eps, eps), 0, 1);
 }
 
