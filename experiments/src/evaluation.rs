@@ -120,7 +120,8 @@ impl Examination<'_> {
                 saved = Instant::now();
             }
             done += positions.len();
-            if began.elapsed() > PATIENCE {
+            // A card's last bits depend on the size of a batch, and must not depend on the time it took.
+            if began.elapsed() > PATIENCE && self.device.is_cpu() {
                 batch = SMALL_BATCH;
             }
             progress.lock().expect("no thread panicked").at(done, String::new);

@@ -1,5 +1,6 @@
 //! Where a result comes from.
 
+use candle::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,9 @@ pub struct Provenance {
     pub test_sha256: String,
     /// Instruction set of the operators.
     pub isa: String,
+    /// The graphics card; empty on the processor.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub card: String,
     /// Threads.
     pub threads: usize,
     /// Seconds spent in training, over all resumptions.
@@ -30,17 +34,26 @@ pub struct Provenance {
 
 impl Provenance {
     /// What is known before the work starts.
-    pub fn now(data: &data::Splits) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the device does not answer.
+    pub fn now(data: &data::Splits, device: &Device) -> candle::Result<Self> {
+        Ok(Self {
             commit: env!("I2FR_COMMIT").into(),
             dirty: env!("I2FR_DIRTY") == "true",
             cargo_lock_sha256: sha256(include_bytes!("../../Cargo.lock")),
             train_sha256: data.train.sha256(),
             test_sha256: data.test.sha256(),
             isa: format!("{:?}", kernels::isa()),
+            card: kernels::card_name(device)?.unwrap_or_default(),
             threads: rayon::current_num_threads(),
             ..Self::default()
-        }
+        })
+    }
+
+    /// What the last bits depend on: the card, or the processor's instruction set.
+    pub fn chip(&self) -> &str {
+        if self.card.is_empty() { &self.isa } else { &self.card }
     }
 }
 

@@ -52,9 +52,8 @@ impl Attack for EarlyStopped {
             }
             let here = var.as_detached_tensor();
             // What has stopped gets none, as drawing takes time.
-            let mut rows = moving.iter();
-            let noise = keys.draw("friendly noise", step, images.shape(), images.device(), |key, out| {
-                if rows.next() == Some(&1) {
+            let noise = keys.draw_rows("friendly noise", step, images.shape(), images.device(), |row, key, out| {
+                if moving[row] == 1 {
                     kernels::fill_normal(key, self.noise as f32, out);
                 }
             })?;

@@ -7,6 +7,7 @@ use crate::{Attack, Ball, Keys, Norm, Victim, candidate::rows, name::more, rival
 use candle::{Result, Tensor};
 use goal::Goal;
 use plane::{length, shortest_move};
+use rayon::prelude::*;
 use std::fmt;
 
 /// Fast adaptive boundary attack (Croce and Hein 2020, "Minimally distorted adversarial examples with a
@@ -67,8 +68,8 @@ impl Fab {
         let mut nearest = vec![self.ball.eps; goal.labels.len()];
         for _ in 0..self.steps {
             let (gaps, grads) = goal.linearised(victim, norm, &x)?;
-            let rows = x.chunks_mut(size).zip(goal.pixels.chunks(size)).zip(grads.chunks(size)).zip(gaps);
-            rows.for_each(|(((x, centre), grad), f)| advance(norm, x, centre, grad, f));
+            let rows = x.par_chunks_mut(size).zip(goal.pixels.par_chunks(size)).zip(grads.par_chunks(size));
+            rows.zip(gaps).for_each(|(((x, centre), grad), f)| advance(norm, x, centre, grad, f));
             let wrong = goal.wrong(victim, &x)?;
             let rows = x.chunks_mut(size).zip(goal.pixels.chunks(size)).zip(best.chunks_mut(size)).zip(&mut nearest);
             for ((((x, centre), best), nearest), _) in rows.zip(wrong).filter(|(_, wrong)| *wrong) {

@@ -2,6 +2,7 @@
 
 use candle::{Device, Result, Shape, Tensor};
 use kernels::Key;
+use rayon::prelude::*;
 
 /// Keys of the random draws for a batch of images.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +26,29 @@ impl Keys<'_> {
         restart: u64,
         shape: &Shape,
         device: &Device,
-        mut fill: impl FnMut(Key, &mut [f32]),
+        fill: impl Fn(Key, &mut [f32]) + Sync,
+    ) -> Result<Tensor> {
+        self.draw_rows(purpose, restart, shape, device, |_, key, out| fill(key, out))
+    }
+
+    /// As [`Keys::draw`]; `fill` is also told the row.
+    pub(crate) fn draw_rows(
+        &self,
+        purpose: &str,
+        restart: u64,
+        shape: &Shape,
+        device: &Device,
+        fill: impl Fn(usize, Key, &mut [f32]) + Sync,
     ) -> Result<Tensor> {
         let rows = shape.dims().first().copied().unwrap_or(0);
         if rows != self.examples.len() {
             candle::bail!("{rows} images, but random keys for {}", self.examples.len())
         }
         let mut values = vec![0f32; shape.elem_count()];
-        for (row, &example) in values.chunks_mut((shape.elem_count() / rows.max(1)).max(1)).zip(self.examples) {
-            fill(Key { seed: self.seed, epoch: self.epoch, example, restart }.domain(purpose), row);
-        }
+        let size = (shape.elem_count() / rows.max(1)).max(1);
+        values.par_chunks_mut(size).zip(self.examples).enumerate().for_each(|(row, (out, &example))| {
+            fill(row, Key { seed: self.seed, epoch: self.epoch, example, restart }.domain(purpose), out);
+        });
         Tensor::from_vec(values, shape, device)
     }
 }

@@ -72,7 +72,7 @@ impl Pgd {
     /// The starting points of one restart.
     pub(crate) fn begin(&self, images: &Tensor, keys: &Keys<'_>, restart: u64) -> Result<Tensor> {
         let eps = self.ball.eps as f32;
-        let draw = |fill: &dyn Fn(kernels::Key, &mut [f32])| {
+        let draw = |fill: &(dyn Fn(kernels::Key, &mut [f32]) + Sync)| {
             keys.draw("attack start", restart, images.shape(), images.device(), fill)
         };
         let noise = match (self.start, self.ball.norm) {

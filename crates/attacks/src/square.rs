@@ -68,7 +68,7 @@ impl Verdict {
                 return Ok(Self { wrong: false, margin: f32::INFINITY });
             }
             margin = margin.min(ahead);
-            // The first of equal logits is the prediction, as in candle.
+            // The first of equal logits is the prediction, as it is for candle on a processor (a card may take another one).
             wrong |= ahead < 0. || (ahead == 0. && class < label);
         }
         Ok(Self { wrong, margin })

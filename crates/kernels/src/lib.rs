@@ -46,7 +46,7 @@ pub use bias::bias;
 #[doc(hidden)]
 pub use conv::ConvPasses;
 pub use conv::{Conv2d, Packing, conv2d};
-pub use cuda::{Precision, out_of_memory, set_precision};
+pub use cuda::{Precision, card, card_name, out_of_memory, precision, set_precision};
 pub use descent::{AdamStep, SgdStep, adam_step, sgd_step};
 pub use distance::squared_distances;
 pub use edge::{enter, flatten};

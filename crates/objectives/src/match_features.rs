@@ -22,7 +22,7 @@ struct MatchFeatures {
 impl Term for MatchFeatures {
     fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
         let features = normalized(&passes.adv()?.features)?;
-        let wanted = normalized(&self.centers.detach().contiguous()?.index_select(&self.targets, 0)?)?;
+        let wanted = normalized(&self.centers.detach().contiguous()?.index_select(&self.targets.contiguous()?, 0)?)?;
         (features - wanted)?.sqr()?.sum(D::Minus1)?.neg()
     }
 

@@ -84,22 +84,22 @@ impl Choice {
             Self::Cuda(_) if !cuda_is_available() => {
                 bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
             }
-            Self::Cuda(n) => Device::new_cuda(n).map_err(|e| {
+            Self::Cuda(n) => kernels::card(n).map_err(|e| {
                 anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists cards; or use --device cpu", reason(&e))
             }),
         }
     }
 }
 
-/// The card that `auto` takes. Opened once: two openings are two devices, whose tensors do not mix.
+/// The card that `auto` takes; it is looked for once.
 fn first_card() -> Option<Device> {
-    static CARD: OnceLock<Option<Device>> = OnceLock::new();
+    static FOUND: OnceLock<Option<Device>> = OnceLock::new();
     let open = || {
         // A build without CUDA need not say that it uses the processor.
-        let found = cuda_is_available().then(|| Device::new_cuda(0))?;
+        let found = cuda_is_available().then(|| kernels::card(0))?;
         found.inspect_err(|e| tracing::info!("no card answers ({}): on the processor", reason(e))).ok()
     };
-    CARD.get_or_init(open).clone()
+    FOUND.get_or_init(open).clone()
 }
 
 /// Why a card does not answer: CUDA's word for it, if there is one.

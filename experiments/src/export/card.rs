@@ -162,8 +162,8 @@ impl Card<'_> {
 
     fn provenance(&self) -> Result<String> {
         let record = &self.findings.record;
-        let Provenance { commit, dirty, train_sha256, test_sha256, isa, threads, train_seconds, .. } =
-            &record.provenance;
+        let Provenance { commit, dirty, train_sha256, test_sha256, threads, train_seconds, .. } = &record.provenance;
+        let chip = record.provenance.chip();
         let changed = if *dirty { ", with changes" } else { "" };
         let weights = record.weights_sha256.get(self.checkpoint.name());
         let lines = [
@@ -174,7 +174,7 @@ impl Card<'_> {
             ("weights in the run, SHA-256", weights.map_or("unknown".into(), |sum| format!("`{sum}`"))),
             ("training images, SHA-256", format!("`{train_sha256}`")),
             ("test images, SHA-256", format!("`{test_sha256}`")),
-            ("machine", format!("{threads} threads, {isa}; {train_seconds:.0} s of training")),
+            ("machine", format!("{threads} threads, {chip}; {train_seconds:.0} s of training")),
         ];
         let rows: Vec<String> = lines.iter().map(|(what, value)| format!("| {what} | {value} |")).collect();
         Ok(format!("## Provenance\n\n| | |\n|---|---|\n{}", rows.join("\n")))

@@ -152,7 +152,7 @@ fn configuration(findings: &Findings) -> Result<String> {
 }
 
 fn provenance(provenance: &Provenance) -> String {
-    let Provenance { commit, dirty, cargo_lock_sha256, train_sha256, test_sha256, isa, threads, .. } = provenance;
+    let Provenance { commit, dirty, cargo_lock_sha256, train_sha256, test_sha256, threads, .. } = provenance;
     let changes = if *dirty { ", with changes that were not committed" } else { "" };
     let memory = match provenance.peak_rss_bytes {
         0 => "unknown".to_owned(),
@@ -163,7 +163,7 @@ fn provenance(provenance: &Provenance) -> String {
         ("Cargo.lock, SHA-256", cargo_lock_sha256.clone()),
         ("training images, SHA-256", train_sha256.clone()),
         ("test images, SHA-256", test_sha256.clone()),
-        ("instruction set", isa.clone()),
+        ("card or instruction set", provenance.chip().to_owned()),
         ("threads", threads.to_string()),
         ("training", format!("{:.1} s", provenance.train_seconds)),
         ("images per second", format!("{:.1}", provenance.images_per_second)),

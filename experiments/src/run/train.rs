@@ -42,11 +42,12 @@ impl Run {
             return Ok(());
         }
         let measured = self.measured()?;
-        let mut provenance = Provenance::now(data);
-        let begun_on = self.own_record()?.map(|record| record.provenance.isa);
+        let mut provenance = Provenance::now(data, device)?;
+        let begun_on = self.own_record()?.map(|record| record.provenance);
         let resumed = self.resume(&mut trainer)?;
-        if let Some(isa) = begun_on.filter(|isa| resumed.is_some() && *isa != provenance.isa) {
-            tracing::warn!("this run was begun on {isa} and goes on on {}: its last bits will differ", provenance.isa);
+        if let Some(begun) = begun_on.filter(|begun| resumed.is_some() && begun.chip() != provenance.chip()) {
+            let (there, here) = (begun.chip(), provenance.chip());
+            tracing::warn!("this run was begun on {there} and goes on on {here}: its last bits will differ");
         }
         let mut history = resumed.unwrap_or_default();
         provenance.train_seconds = history.seconds;

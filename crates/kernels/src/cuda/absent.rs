@@ -2,7 +2,15 @@
 
 use super::launch::{Input, Launch};
 use crate::conv::{Pass, Shape};
-use candle::{CudaStorage, Layout, Result, bail};
+use candle::{CudaStorage, Device, Layout, Result, bail};
+
+pub(super) fn prepare(device: &Device) -> Result<()> {
+    bail!("{device:?}: this build has no CUDA")
+}
+
+pub(super) fn name(device: &Device) -> Result<String> {
+    bail!("{device:?}: this build has no CUDA")
+}
 
 pub(super) fn run(launch: &Launch, inputs: &[Input<'_>]) -> Result<CudaStorage> {
     bail!("{launch:?} of {} inputs: this build has no CUDA", inputs.len())

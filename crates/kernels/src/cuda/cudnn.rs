@@ -21,7 +21,7 @@ use std::ffi::c_void;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
-/// Workspaces beyond this are not worth the speed.
+/// Algorithms with a larger workspace come last.
 const LARGEST_WORKSPACE: usize = 1 << 30;
 /// More algorithms than cuDNN has for any pass.
 const ALGORITHMS: usize = 16;
@@ -54,6 +54,10 @@ fn convolve_in<T: CudaDType + DeviceRepr + ValidAsZeroBits>(
     b: Input<'_>,
 ) -> Result<CudaStorage> {
     let device = a.0.device.clone();
+    let Shape { n, h, w, i, o, oh, ow, .. } = *shape;
+    if (n * h * w * i).max(n * oh * ow * o) > i32::MAX as usize {
+        bail!("{NAME} of {n} images: cuDNN counts to 2^31 values; take fewer (in training: --batch)")
+    }
     let values = shape.len_of_result(pass).max(1);
     if shape.n == 0 {
         // Nothing, or the gradient of a weight that nothing passed.
@@ -106,7 +110,7 @@ struct Candidate {
     bytes: usize,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Algorithm {
     Forward(sys::cudnnConvolutionFwdAlgo_t),
     InputGrad(sys::cudnnConvolutionBwdDataAlgo_t),
@@ -141,6 +145,7 @@ impl Card {
         };
         let ((a, _reads_a), (b, _reads_b), (out, _writes)) =
             (a.device_ptr(&stream), b.device_ptr(&stream), out.device_ptr_mut(&stream));
+        let mut refused = None;
         while let Some(&Candidate { algorithm, bytes }) = plan.candidates.first() {
             if self.workspace.len() < bytes {
                 // The old one goes first, so that there is never room for both.
@@ -152,37 +157,44 @@ impl Card {
             // SAFETY: sizes are those of the shape, the workspace is large enough, all lives until it is enqueued.
             match unsafe { plan.start(self.handle, algorithm, a as _, b as _, out as _, workspace as _, bytes) } {
                 Ok(()) => return Ok(()),
-                // It was ranked, but is not there: the next one, from now on.
-                Err(CudnnError(sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED)) => plan.candidates.remove(0),
+                // It is not there, or not for this (errors from 2000 on are of arguments, from 3000 of what is not
+                // supported): the next one, from now on.
+                Err(CudnnError(e)) if (2000..4000).contains(&(e as u32)) => {
+                    refused = Some(format!("; {algorithm:?}: {e:?}"));
+                    plan.candidates.remove(0);
+                }
                 Err(e) => return Err(said(e)),
-            };
+            }
         }
         let (pass, shape, precision) = problem;
         bail!(
-            "{NAME}: cuDNN has no algorithm for {pass:?} of {shape:?} in {precision} that gives the same bits every time"
+            "{NAME}: cuDNN has no algorithm for {pass:?} of {shape:?} in {precision} that gives the same bits every time{}",
+            refused.unwrap_or_default()
         )
     }
 }
 
-/// The algorithms of one pass: ranked by cuDNN, and what counts here.
+/// The algorithms of one pass that give the same bits every time: those that cuDNN ranks and calls so, then those that its
+/// manual calls so.
 macro_rules! ranked {
-    ($kind:ident, $perf:ty, $rank:ident, $size:ident, $handle:expr, $descriptors:tt) => {{
+    ($kind:ident, $perf:ty, $rank:ident, $size:ident, [$($known:expr),+], $handle:expr, $descriptors:tt) => {{
         // All zeros are valid values of the fields: numbers and enums that begin at 0.
         let mut found = [std::mem::zeroed::<$perf>(); ALGORITHMS];
         let mut count = 0;
-        ranked!(@call result::$rank, $handle, $descriptors, ALGORITHMS as _, &raw mut count, found.as_mut_ptr())?;
+        // Where it ranks nothing, nothing is found.
+        let _ = ranked!(@call result::$rank, $handle, $descriptors, ALGORITHMS as _, &raw mut count, found.as_mut_ptr());
         let found = found.iter().take(count as usize).filter(|p| {
             p.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
                 && p.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
         });
         // Asked again, as the ranking may have had another kind of arithmetic in mind.
-        found
-            .filter_map(|p| {
-                let bytes = ranked!(@call result::$size, $handle, $descriptors, p.algo).ok()?;
-                Some(Candidate { algorithm: Algorithm::$kind(p.algo), bytes })
-            })
-            .filter(|c| c.bytes <= LARGEST_WORKSPACE)
-            .collect()
+        let usable = found.map(|p| p.algo).chain([$($known),+]).filter_map(|algorithm| {
+            let bytes = ranked!(@call result::$size, $handle, $descriptors, algorithm).ok()?;
+            Some(Candidate { algorithm: Algorithm::$kind(algorithm), bytes })
+        });
+        let mut candidates: Vec<_> = usable.collect();
+        candidates.sort_by_key(|c| c.bytes > LARGEST_WORKSPACE);
+        candidates
     }};
     (@call $f:path, $handle:expr, ($($descriptor:expr),+), $($rest:expr),+) => { $f($handle, $($descriptor),+, $($rest),+) };
 }
@@ -201,7 +213,7 @@ impl Plan {
             Precision::F32 => (float, sys::cudnnMathType_t::CUDNN_FMA_MATH),
             // Of 32-bit tensors, the default rounds factors where a card gains by it.
             Precision::Tf32 => (float, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
-            Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, sys::cudnnMathType_t::CUDNN_TENSOR_OP_MATH),
+            Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
         };
         // SAFETY: each descriptor is made before it is used, and none is destroyed.
         unsafe {
@@ -226,6 +238,10 @@ impl Plan {
                     sys::cudnnConvolutionFwdAlgoPerf_t,
                     get_convolution_forward_algorithm,
                     get_convolution_forward_workspace_size,
+                    [
+                        sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+                        sys::cudnnConvolutionFwdAlgo_t::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM
+                    ],
                     handle,
                     (x, filter, geometry, y)
                 ),
@@ -234,6 +250,7 @@ impl Plan {
                     sys::cudnnConvolutionBwdDataAlgoPerf_t,
                     get_convolution_backward_data_algorithm,
                     get_convolution_backward_data_workspace_size,
+                    [sys::cudnnConvolutionBwdDataAlgo_t::CUDNN_CONVOLUTION_BWD_DATA_ALGO_1],
                     handle,
                     (filter, y, geometry, x)
                 ),
@@ -242,6 +259,7 @@ impl Plan {
                     sys::cudnnConvolutionBwdFilterAlgoPerf_t,
                     get_convolution_backward_filter_algorithm,
                     get_convolution_backward_filter_workspace_size,
+                    [sys::cudnnConvolutionBwdFilterAlgo_t::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1],
                     handle,
                     (x, y, geometry, filter)
                 ),

@@ -6,7 +6,7 @@ use candle::Error;
 /// how many images were tried.
 pub fn out_of_memory(e: Error, images: usize) -> Error {
     // Three libraries allocate, each with an error of its own, and candle keeps their words only.
-    let words = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"];
+    let words = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"];
     let said = e.to_string();
     if words.iter().any(|word| said.contains(word)) {
         Error::msg(format!("the card's memory is full with {images} images at once; take fewer (in training: --batch)"))
@@ -21,9 +21,11 @@ mod tests {
 
     #[test]
     fn only_full_memory_is_told_otherwise() {
-        let full = Error::msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
-        let told = out_of_memory(full, 512).to_string();
-        assert!(told.contains("512 images") && told.contains("--batch"), "{told}");
+        let of_cuda = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        for full in [of_cuda, "cuDNN answers CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"] {
+            let told = out_of_memory(Error::msg(full), 512).to_string();
+            assert!(told.contains("512 images") && told.contains("--batch"), "{told}");
+        }
         let other = out_of_memory(Error::msg("another"), 512).to_string();
         // candle may append a backtrace.
         assert!(other.starts_with("another"), "{other}");

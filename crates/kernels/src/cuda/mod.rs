@@ -6,6 +6,7 @@
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
+mod card;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cudnn;
@@ -22,11 +23,12 @@ pub mod status {}
 
 #[cfg(not(feature = "cuda"))]
 use absent as device;
+pub use card::{card, card_name};
 pub(crate) use conv::conv2d;
 pub use exhausted::out_of_memory;
 pub(crate) use launch::Launch;
 pub(crate) use norm::batch_norm;
-pub use precision::{Precision, set_precision};
+pub use precision::{Precision, precision, set_precision};
 #[cfg(feature = "cuda")]
 use present as device;
 pub(crate) use sums::column_sums;

@@ -47,7 +47,6 @@ pub fn set_precision(precision: Precision) {
 }
 
 /// How cards multiply.
-#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "cards ask"))]
-pub(super) fn precision() -> Precision {
+pub fn precision() -> Precision {
     *PRECISION.lock().unwrap_or_else(PoisonError::into_inner)
 }

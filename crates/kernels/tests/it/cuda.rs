@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 fn card() -> &'static Device {
     static CARD: OnceLock<Device> = OnceLock::new();
     CARD.get_or_init(|| {
-        Device::new_cuda(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"))
+        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"))
     })
 }
 
@@ -82,7 +82,7 @@ fn a_packing_follows_its_weight_once_cleared() -> Result<()> {
 
 #[test]
 fn batch_norms() -> Result<()> {
-    for shape in [&[4, 8, 8, 16][..], &[3, 5, 7, 19], &[40_000, 3], &[2, 1], &[16, 4, 4, 640]] {
+    for shape in [&[4, 8, 8, 16][..], &[3, 5, 7, 19], &[40_000, 3], &[3, 1], &[16, 4, 4, 640]] {
         let c = shape[shape.len() - 1];
         let inputs = [(normal(1, shape)? * 2.)?.affine(1., 3.)?, normal(2, &[c])?, normal(3, &[c])?];
         let (mean, var) = (normal(4, &[c])?, normal(5, &[c])?.sqr()?.affine(1., 0.5)?);

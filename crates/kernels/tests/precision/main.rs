@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "some comparisons of several")]
 mod near;
 
-use candle::{Device, Result, Tensor};
+use candle::{Result, Tensor};
 use kernels::{Conv2d, Packing, Precision, set_precision};
 use near::{assert_near, fixed_normal, floats, gradients};
 
@@ -22,7 +22,7 @@ fn narrow(numbers: &[f32]) -> bool {
 #[test]
 fn convolutions_and_matrix_products() -> Result<()> {
     let card =
-        Device::new_cuda(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"));
+        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"));
     let drawn = |number, shape: &[usize]| candle::Var::from_tensor(&fixed_normal(number, 1., shape)?.to_device(&card)?);
     // The networks' first layer has three channels, others as many as a card likes.
     for (i, o) in [(64, 64), (3, 64)] {
@@ -32,14 +32,15 @@ fn convolutions_and_matrix_products() -> Result<()> {
             let grads = gradients(&y, &dy, &[&x, &filter])?;
             Ok([vec![y], grads].concat())
         };
-        compare(&format!("conv2d of {i} channels"), true, conv)?;
+        compare(&format!("conv2d of {i} channels"), i % 4 == 0, true, conv)?;
     }
     let (a, b) = (drawn(4, &[256, 512])?, drawn(5, &[512, 128])?);
-    compare("matmul", false, || Ok(vec![a.matmul(&b)?]))
+    compare("matmul", true, false, || Ok(vec![a.matmul(&b)?]))
 }
 
-/// `op` in each precision with itself in 32 bits; in bfloat16 its results are `narrows`.
-fn compare(what: &str, narrows: bool, op: impl Fn() -> Result<Vec<Tensor>>) -> Result<()> {
+/// `op` in each precision with itself in 32 bits; in bfloat16 its results are `narrows`. A card need not have TF32
+/// for sizes that are not `round`.
+fn compare(what: &str, round: bool, narrows: bool, op: impl Fn() -> Result<Vec<Tensor>>) -> Result<()> {
     let op = || Ok::<_, candle::Error>(op()?.iter().map(floats).collect::<Vec<_>>());
     let exact = op()?;
     for (precision, tolerance) in TOLERANCES {
@@ -48,7 +49,7 @@ fn compare(what: &str, narrows: bool, op: impl Fn() -> Result<Vec<Tensor>>) -> R
         for (i, (rounded, exact)) in rounded.iter().zip(&exact).enumerate() {
             let what = format!("{what} in {precision}, result {i}");
             assert_near(&what, rounded, &exact.iter().map(|&v| v.into()).collect::<Vec<f64>>(), tolerance);
-            assert_ne!(rounded, exact, "{what}: nothing was rounded");
+            assert!(rounded != exact || !round && precision == Precision::Tf32, "{what}: nothing was rounded");
             assert_eq!(narrow(rounded), narrows && precision == Precision::Bf16, "{what}: which digits there are");
         }
         assert!(op()? == rounded, "{what} in {precision}: other bits the second time");

@@ -29,7 +29,7 @@ pub(super) fn html(gathered: &Gathered) -> String {
         ("Cargo.lock, SHA-256", all(&|record| record.provenance.cargo_lock_sha256.clone())),
         ("training images, SHA-256", all(&|r| format!("{}: {}", r.config.dataset, r.provenance.train_sha256))),
         ("test images, SHA-256", all(&|r| format!("{}: {}", r.config.dataset, r.provenance.test_sha256))),
-        ("devices", all(&|r| format!("{} ({}), {}", r.config.device, r.provenance.isa, r.config.precision))),
+        ("devices", all(&|r| format!("{} ({}), {}", r.config.device, r.provenance.chip(), r.config.precision))),
     ];
     if !missing.is_empty() {
         rows.push(("without a record", missing.join(", ")));
@@ -57,7 +57,7 @@ fn row(profile: &str, record: &Record) -> String {
         escape(&commit),
         if provenance.dirty { "uncommitted" } else { "none" },
         escape(&config.device),
-        escape(&provenance.isa),
+        escape(provenance.chip()),
         escape(&config.precision),
         config.epochs,
         provenance.threads,
