@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the binaries with CUDA on a machine that has neither the toolkit nor a card, in target/cuda/release.
 # Usage: scripts/build-cuda.sh [arguments of cargo build, such as --bin table1]
+#        scripts/build-cuda.sh tests    the tests that need a card, stripped, in target/cuda/tests
 #
 # The compiler comes as Python packages; it is put into target/cuda/toolkit. The CUDA libraries are not linked but
 # looked up when a card is first used (build-cuda-lazy.sh), so that the binaries start on any machine. Needs Linux on
@@ -30,4 +31,16 @@ scripts/build-cuda-lazy.sh "$work/lazy"
 # gcc looks there for libraries named with -l; RUSTFLAGS would do as well, but would replace those of the caller.
 export LIBRARY_PATH="$work/lazy${LIBRARY_PATH:+:$LIBRARY_PATH}"
 
-cargo build --locked --release --package experiments --features cuda --target-dir "$work" "$@"
+if [ "${1:-}" != tests ]; then
+    exec cargo build --locked --release --package experiments --features cuda --target-dir "$work" "$@"
+fi
+mkdir -p "$work/tests"
+for what in kernels/it kernels/precision frameworks/cuda; do
+    crate=${what%/*} name=${what#*/}
+    # Cargo names the file in the last line that is about this target.
+    built=$(cargo test --locked --release --package "$crate" --features "$crate/cuda" --test "$name" --no-run \
+        --target-dir "$work" --message-format json-render-diagnostics |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+    strip -o "$work/tests/$crate-$name" "$built"
+done
+ls -l "$work/tests"

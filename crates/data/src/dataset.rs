@@ -142,7 +142,8 @@ impl Dataset {
 
     /// Splits off `n` examples for validation: `(train, held_out)`, each in the original order.
     ///
-    /// Which ones is decided by `seed` alone. The classes get equal shares, as far as `n` divides
+    /// Which ones is decided by `seed` and by how many examples of each class there are: of the first 10,000 they are others than
+    /// of all. The classes get equal shares, as far as `n` divides
     /// and each class has enough.
     ///
     /// # Errors

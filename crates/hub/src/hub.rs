@@ -1,12 +1,12 @@
 //! The Hub as its callers see it.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::{env, fmt};
 
 use hf_hub::HFClientBuilder;
 
-use crate::remote::Remote;
+use crate::remote::{Remote, is_set};
 use crate::visit::Visit;
 use crate::{Error, Patience, Repository};
 
@@ -26,13 +26,12 @@ impl fmt::Debug for Hub {
 
 impl Hub {
     /// The Hub of `HF_ENDPOINT` with the token of `HF_TOKEN` and the cache of `HF_HUB_CACHE` or `HF_HOME`.
-    /// `offline`, or an `HF_HUB_OFFLINE` that is neither empty nor 0, forbids downloads.
+    /// `offline`, or an `HF_HUB_OFFLINE` of 1, on, yes or true, forbids downloads.
     ///
     /// # Errors
     /// When a variable holds nonsense.
     pub fn from_env(offline: bool) -> Result<Self, Error> {
-        let set = env::var_os("HF_HUB_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0");
-        Self::new(HFClientBuilder::new(), None, offline || set, Patience::default())
+        Self::new(HFClientBuilder::new(), None, offline || is_set("HF_HUB_OFFLINE"), Patience::default())
     }
 
     /// The Hub at `endpoint` with the cache at `cache`. A `token` of nothing is the environment's.

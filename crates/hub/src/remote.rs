@@ -22,6 +22,15 @@ const HOPS: usize = 8;
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// Whether the environment says yes, in a word that Python's library takes for one.
+pub(crate) fn is_set(variable: &str) -> bool {
+    env::var(variable).is_ok_and(|value| is_yes(&value))
+}
+
+fn is_yes(value: &str) -> bool {
+    ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
+}
+
 /// One endpoint of the Hub.
 pub(crate) struct Remote {
     hub: HFClientSync,
@@ -31,8 +40,11 @@ pub(crate) struct Remote {
     cache: PathBuf,
 }
 
-/// The token of the environment, or the one that logging in left.
+/// The token of the environment, or the one that logging in left; none where `HF_HUB_DISABLE_IMPLICIT_TOKEN` says so.
 fn environment_token() -> Option<String> {
+    if is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+        return None;
+    }
     let from_file = || {
         let path = env::var_os("HF_TOKEN_PATH").map_or_else(|| hf_hub::hf_home().join("token"), PathBuf::from);
         std::fs::read_to_string(path).ok()
@@ -235,9 +247,12 @@ impl Remote {
         move |reason| Error::Unreachable { place, endpoint, cache, reason }
     }
 
-    /// The endpoint as the user knows it.
+    /// The endpoint as the user knows it, but for a name and a password in it.
     pub(crate) fn name(&self) -> String {
-        self.endpoint.as_str().trim_end_matches('/').to_owned()
+        let mut shown = self.endpoint.clone();
+        // An address that cannot have them has none.
+        let _ = shown.set_username("").and_then(|()| shown.set_password(None));
+        shown.as_str().trim_end_matches('/').to_owned()
     }
 
     /// The folder of the cache.
@@ -261,4 +276,15 @@ pub(crate) fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn Std
         cause = source;
     }
     cause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_yes;
+
+    #[test]
+    fn yes_has_four_spellings() {
+        assert!(["1", "ON", "yes", "True"].into_iter().all(is_yes));
+        assert!(!["", "0", "false", "off", "no"].into_iter().any(is_yes));
+    }
 }

@@ -13,11 +13,14 @@ use candle::{CpuStorage, CudaStorage, CustomOp3, Layout, Result, Shape, Tensor, 
 /// would look like a pixel that no attack moves. All three of one shape. Records no graph.
 ///
 /// # Errors
-/// Not f32 on one device, or different shapes.
+/// Not f32 on one device, different shapes, or a radius below 0.
 pub fn linf_step(adv: &Tensor, grad: &Tensor, centre: &Tensor, step: f32, eps: f32) -> Result<Tensor> {
     check("linf_step", &[adv, grad, centre])?;
     if adv.shape() != grad.shape() || adv.shape() != centre.shape() {
         bail!("linf_step: shapes {:?}, {:?}, {:?} differ", adv.shape(), grad.shape(), centre.shape())
+    }
+    if eps.is_nan() || eps < 0.0 {
+        bail!("linf_step: a radius of {eps}")
     }
     adv.contiguous()?.apply_op3_no_bwd(&grad.contiguous()?, &centre.contiguous()?, &Step { step, eps })
 }

@@ -87,7 +87,8 @@ pub(crate) fn rectify(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// `dy` where `y > 0`, else 0.
+/// `dy`, but 0 where `y <= 0`. Not where `y` is no number: the gradient of a broken network must not look like that of a
+/// silent one.
 pub(crate) fn mask(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
     y.contiguous()?.apply_op2_no_bwd(&dy.contiguous()?, &Mask)
 }
@@ -100,7 +101,7 @@ impl CustomOp2 for Mask {
     }
 
     fn cpu_fwd(&self, y: &CpuStorage, ly: &Layout, dy: &CpuStorage, ld: &Layout) -> Result<(CpuStorage, Shape)> {
-        pointwise(self.name(), (y, ly), (dy, ld), |y, dy| if y > 0.0 { dy } else { 0.0 })
+        pointwise(self.name(), (y, ly), (dy, ld), |y, dy| if y <= 0.0 { 0.0 } else { dy })
     }
 
     fn cuda_fwd(&self, y: &CudaStorage, ly: &Layout, dy: &CudaStorage, ld: &Layout) -> Result<(CudaStorage, Shape)> {

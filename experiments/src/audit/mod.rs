@@ -12,7 +12,7 @@
 //! | finite differences | a small step changes the margin by 1/2 to 2 times what its gradient says | in less than 90 % of images | 60 % |
 //! | one step | pgd-20 leaves no more than fgsm | | by more than 1 example and 0.5 points |
 //! | more steps | pgd-100 leaves as much as pgd-20 | 2 points less, 1 point more | 5 points more |
-//! | more restarts | pgd-20x5 leaves no example pgd-20 breaks | it breaks 2 points more | it leaves one |
+//! | more restarts | pgd-20x5 leaves no example pgd-20 breaks | it leaves one, or breaks 2 points more | it leaves more than 1 example and 0.2 points |
 //! | larger radius | pgd-20 leaves no more at eps than at eps/2, at 2 eps than at eps, at 4 eps than at 2 eps | | by more than 1 example and 0.5 points |
 //! | unbounded | pgd-100 breaks all where the ball holds the grey image | more than 1 % stand | more than chance |
 //! | black box | attacks without gradients break nothing the others leave | more than 0.2 points | by more than 1 example and 2 points |
@@ -144,6 +144,11 @@ impl Audit {
     /// The number of images it looked at, as its settings say.
     pub fn examples(&self) -> Option<usize> {
         self.settings.split("; ").find_map(|part| part.split_once(" images of ")?.0.parse().ok())
+    }
+
+    /// Whether no network lent adversarial examples to it, so that `black box` is without `transfer`.
+    pub fn lacks_transfer(&self) -> bool {
+        self.settings.split("; ").any(|part| part == "transfer from nowhere")
     }
 
     /// The worst verdict of all checks.

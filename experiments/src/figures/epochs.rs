@@ -220,8 +220,8 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
         }
         text += &line(&escape(&row.label), &shown);
         let selected: Vec<usize> = of(lines, row).filter(|line| line.selected).map(|line| line.epoch).collect();
-        let last = last_epoch(lines);
-        let ended = selected.iter().filter(|epoch| **epoch == last).count();
+        let last = of(lines, row).map(|line| line.epoch).max();
+        let ended = selected.iter().filter(|epoch| Some(**epoch) == last).count();
         let ended = format!("{ended} of {}", selected.len());
         changes.push(ended);
         differences += &line(&escape(&row.label), &changes);
@@ -230,8 +230,6 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
 }
 
 fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lines {
-    let mut frameworks: Vec<&str> = survey.rows.iter().map(|row| row.framework.as_str()).collect();
-    frameworks.dedup();
     let last = last_epoch(lines);
     let measured: [(&str, Measured); 2] = [("clean", clean), (attack, robust)];
     // Frameworks alone first, then with what is added.
@@ -240,10 +238,16 @@ fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lin
         let label = format!("{name}, {}", if heavy { "with I2FR" } else { "without" });
         Key { label, color, heavy }
     });
-    let panel = |framework: &&str| {
-        let rows: Vec<&Row> = survey.rows.iter().filter(|row| row.framework == *framework).collect();
+    // A panel for each row with something added, beside its framework alone, and for each framework that has none.
+    let added =
+        |framework: &str| survey.rows.iter().filter(|row| row.framework == framework && row.is_regularized()).count();
+    let shown: Vec<&Row> =
+        survey.rows.iter().filter(|row| row.is_regularized() || added(&row.framework) == 0).collect();
+    let panel = |shown: &&Row| {
+        let beside = |row: &&Row| row.framework == shown.framework && !row.is_regularized();
+        let alone = survey.rows.iter().find(beside);
         let curve = |&(with, _, measured): &(bool, &str, Measured)| {
-            let row = rows.iter().find(|row| row.is_regularized() == with);
+            let row = if with { Some(*shown).filter(|row| row.is_regularized()) } else { alone };
             let point = |epoch| {
                 let values: Vec<f64> = after(lines, row?, epoch, measured).into_values().collect();
                 Summary::of(&values).map(|s| Point { percent: s.mean, half_width: s.half_width })
@@ -252,13 +256,13 @@ fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lin
         };
         let place = |epoch: usize| (epoch - 1) as f64 / (last - 1).max(1) as f64;
         Panel {
-            title: rows.iter().find(|row| !row.is_regularized()).unwrap_or(&rows[0]).label.clone(),
+            title: alone.filter(|_| added(&shown.framework) < 2).unwrap_or(shown).label.clone(),
             axis: "epochs",
             ticks: (1..=last).map(|epoch| (place(epoch), epoch.to_string())).collect(),
             curves: drawn.iter().map(curve).collect(),
         }
     };
-    let panels: Vec<Panel> = frameworks.iter().map(panel).collect();
+    let panels: Vec<Panel> = shown.iter().map(panel).collect();
     let abreast = panels.len().min(ABREAST);
     Lines { title: title(survey), keys: keys.collect(), panels, abreast, footer }
 }

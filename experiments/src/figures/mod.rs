@@ -50,7 +50,7 @@ fn fewer_seeds(survey: &Survey) -> String {
     let seeds = |row: &Row| {
         let mut points: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
         for cell in survey.cells.iter().filter(|cell| cell.is_of(row)) {
-            points.entry((attack(cell), &cell.epsilon, &cell.checkpoint)).or_default().insert(cell.seed);
+            points.entry((&cell.attack, &cell.epsilon, &cell.checkpoint)).or_default().insert(cell.seed);
         }
         let counts: BTreeSet<usize> = points.values().map(BTreeSet::len).collect();
         Some((*counts.first()?, *counts.last()?))

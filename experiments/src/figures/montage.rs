@@ -87,8 +87,10 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
         conditions(survey, &survey.cells[0].epsilon),
         survey.name
     );
-    if !strips.is_empty() {
-        files::write(&out.join(format!("{}.png", survey.name)), &encoded(&stacked(&strips)?)?)?;
+    let picture = out.join(format!("{}.png", survey.name));
+    match strips.is_empty() {
+        true => files::remove(&picture)?,
+        false => files::write(&picture, &encoded(&stacked(&strips)?)?)?,
     }
     files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
     Ok(text)

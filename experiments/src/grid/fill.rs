@@ -1,28 +1,26 @@
 //! Training, evaluating and auditing what a table shows.
 
-use super::{Goal, Planned, TableArgs, estimate, row};
+use super::{
+    Goal, Planned, TableArgs,
+    audits::{self, AuditPlan},
+    estimate,
+};
 use crate::{
     ahead::Ahead,
-    arsenal::{self, Surrogate},
-    audit::{Audit, Examined, Subject},
-    config::RunConfig,
+    arsenal,
     evaluation::{read_attacks, write_examples},
-    interrupt,
-    lock::Held,
+    interrupt::{self, Interrupted},
+    lock::{Held, Lock},
     profile,
     progress::Grid,
-    run::{CONTROL, Checkpoint, Run, Split},
+    run::{Checkpoint, Run, Split},
     show,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
 use candle::Device;
 use data::{Dataset, Name, Splits};
-use std::{sync::Arc, time::Duration};
-
-/// An audit looks at as many images as this attack does, but no more than settle its checks: it asks for
-/// every attack of AutoAttack alone, and for ten others.
-const AUDITED: (&str, usize) = ("autoattack", 1000);
+use std::{io, time::Duration};
 
 impl super::Grid {
     /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
@@ -47,16 +45,20 @@ impl super::Grid {
             let out = args.training.out.display();
             tracing::info!("everything asked for is known in {out}/runs; --out elsewhere trains it anew");
         }
-        each(&needed, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
+        let filled = each(&needed, args, &data, &device, |run| self.evaluate(run, args, &data, &device));
+        if filled.as_ref().is_err_and(ends_all) {
+            return filled;
+        }
         // A run is audited against others, so all of them come first.
-        let audited: Vec<_> = ours.into_iter().filter(|run| self.is_audited(run, args)).collect();
+        let audited = |run: &&Run| self.is_audited(run, args) && (filled.is_ok() || run.numbers_stand());
+        let audited: Vec<_> = ours.into_iter().filter(audited).collect();
         let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
         for run in audited {
             grid.begin();
-            let worked = audit(run, args, &data, &device)?;
+            let worked = audits::make(run, args, &data, &device)?;
             grid.end(worked);
         }
-        Ok(())
+        filled
     }
 
     /// Whether `args` ask for an audit of `run`.
@@ -91,7 +93,7 @@ impl super::Grid {
         let data = &args.split.of(run, data)?;
         let wanted = self.wanted(args, data)?;
         let known = known(run, args, &wanted)?;
-        let _alone = if known.is_none() { Some(run.claim()?) } else { None };
+        let _alone = if known.is_none() { Some(claim(run, args)?) } else { None };
         let outcomes = match known {
             Some(outcomes) => outcomes,
             None => {
@@ -113,7 +115,11 @@ impl super::Grid {
     }
 }
 
-/// Trains `runs` one after the other, and does `then` to each.
+/// Trains `runs` one after the other, and does `then` to each. One that fails by itself, as a training does that diverges,
+/// leaves the others their turn.
+///
+/// # Errors
+/// The first of all.
 pub(super) fn each(
     runs: &[&Run],
     args: &TableArgs,
@@ -124,18 +130,33 @@ pub(super) fn each(
     // What comes after a training takes its time too: it is taken to grow as the training does.
     let sizes = runs.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
     let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
+    let mut failed = None;
     for (i, run) in runs.iter().enumerate() {
         let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
         tracing::info!("[{}/{}{eta}] {} ({})", i + 1, runs.len(), run.name(), run.folder().display());
         grid.begin();
-        train(run, args, data, device, &mut |done| grid.at(done))?;
-        then(run)?;
-        grid.end(true);
+        let done = train(run, args, data, device, &mut |done| grid.at(done)).and_then(|()| then(run));
+        grid.end(done.is_ok());
+        match done {
+            Err(e) if ends_all(&e) => return Err(e),
+            Err(e) if i + 1 < runs.len() && failed.is_none() => {
+                tracing::error!("{}: {e:#}; the other runs come first", run.name());
+                failed = Some(e);
+            }
+            Err(e) if failed.is_none() => failed = Some(e),
+            Err(e) => tracing::error!("{}: {e:#}", run.name()),
+            Ok(()) => {}
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
-/// Trains `run`. Where the work is shared out, another part may need it too and be at it: this one waits then.
+/// Whether no other run would fare better.
+fn ends_all(e: &anyhow::Error) -> bool {
+    e.is::<Interrupted>() || e.chain().any(|cause| cause.is::<io::Error>())
+}
+
+/// Trains `run`.
 pub(super) fn train(
     run: &Run,
     args: &TableArgs,
@@ -143,9 +164,20 @@ pub(super) fn train(
     device: &Device,
     told: &mut dyn FnMut(f64),
 ) -> Result<()> {
+    patiently(run, args, || run.train(data, device, args.training.save_minutes, told))
+}
+
+/// Claims `run`.
+pub(super) fn claim(run: &Run, args: &TableArgs) -> Result<Lock> {
+    patiently(run, args, || run.claim())
+}
+
+/// Does `work` on `run`. Where the work is shared out, another part may need it too and be at it (or its machine have
+/// died with it): this one waits then.
+fn patiently<T>(run: &Run, args: &TableArgs, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let mut waits = false;
     loop {
-        match run.train(data, device, args.training.save_minutes, told) {
+        match work() {
             Err(e) if args.shard.is_some() && e.is::<Held>() => {
                 if !waits {
                     tracing::info!("{}: another part is at work on it; waiting", run.name());
@@ -190,98 +222,6 @@ pub(super) fn examples(args: &TableArgs, data: &Splits, attack: &str) -> usize {
         0 => data.test.len(),
         wanted => wanted.min(data.test.len()),
     }
-}
-
-/// What an audit of a run is to look at.
-struct AuditPlan {
-    images: Dataset,
-    /// Whose network lends adversarial examples.
-    lender: Option<Run>,
-    /// Accuracy of the undefended network.
-    control: Option<f64>,
-    /// All that in words.
-    about: String,
-}
-
-impl AuditPlan {
-    fn of(run: &Run, args: &TableArgs, data: &Splits) -> Result<Self> {
-        let asked = examples(args, data, AUDITED.0).min(AUDITED.1);
-        // A look at fewer images must not replace one at more, which finds more.
-        let seen = Audit::read(&run.audit(args.checkpoint))?.and_then(|known| known.examples());
-        let images = data.test.first(asked.max(seen.unwrap_or(0)));
-        let control = control(run, args, images.len())?;
-        let lender = Some(sibling(run, args, surrogate(run))).filter(Run::numbers_stand);
-        let about = format!(
-            "seed {}; {} checkpoint; transfer from {}; control {}",
-            run.config().seed,
-            args.checkpoint.name(),
-            lender.as_ref().map_or_else(|| "nowhere".to_owned(), |lender| lender.config().id()),
-            control.map_or_else(|| "unknown".to_owned(), |percent| format!("{percent:.2} %"))
-        );
-        Ok(Self { images, lender, control, about })
-    }
-
-    /// Whether the audit that is there looked at this.
-    fn is_done(&self, run: &Run, args: &TableArgs) -> Result<bool> {
-        let settings = Audit::settings(run.config().ball()?, &self.images, &self.about);
-        Ok(Audit::read(&run.audit(args.checkpoint))?.is_some_and(|known| known.settings == settings))
-    }
-}
-
-/// Audits a run, unless that is done; whether it did.
-fn audit(run: &Run, args: &TableArgs, data: &Splits, device: &Device) -> Result<bool> {
-    let plan = AuditPlan::of(run, args, data)?;
-    if plan.is_done(run, args)? {
-        return Ok(false);
-    }
-    let AuditPlan { images, lender, control, about } = plan;
-    let lender = match lender {
-        Some(lender) => {
-            // Its numbers may have outlived its weights.
-            train(&lender, args, data, device, &mut |_| {})?;
-            let net = Arc::new(lender.net(args.checkpoint, data, device)?);
-            Some(Surrogate { id: lender.config().id(), net })
-        }
-        None => None,
-    };
-    // So may this run's.
-    train(run, args, data, device, &mut |_| {})?;
-    let _alone = run.claim()?;
-    let net = run.net(args.checkpoint, data, device)?;
-    let model = net.frozen();
-    let mut examination = run.examination(args.checkpoint, &model, data, device, lender)?;
-    let control = control.map(|percent| ("an undefended network", percent));
-    let (name, ball, examples) = (run.config().id(), run.config().ball()?, images.len());
-    let subject = Subject { name: &name, about: &about, model: &model, data: &images, ball, device, control };
-    let mut evidence = Examined { examination: &mut examination, examples, measure: true };
-    let audit = Audit::of(&subject, &mut evidence)?;
-    tracing::info!("{}: audit: {}", run.name(), audit.summary().replace("**", ""));
-    audit.write(&run.audit(args.checkpoint))?;
-    show::all(run, data, device)?;
-    Ok(true)
-}
-
-/// The framework whose network lends its adversarial examples to the audit of `run`: never its own.
-pub(crate) fn surrogate(run: &Run) -> &'static str {
-    if run.config().framework == "pgd-at" { "trades" } else { "pgd-at" }
-}
-
-/// The run of `framework` alone with the seed of `run`: it has what the command line adds to every row, and nothing
-/// that its own row adds.
-pub(crate) fn sibling(run: &Run, args: &TableArgs, framework: &'static str) -> Run {
-    let usual = row(framework).config(&args.training);
-    let config = RunConfig { seed: run.config().seed, ..usual };
-    Run::new(config, &args.training.out)
-}
-
-/// The accuracy of the undefended network under PGD-20, if it is known.
-fn control(run: &Run, args: &TableArgs, examples: usize) -> Result<Option<f64>> {
-    let control = sibling(run, args, CONTROL);
-    if !control.numbers_stand() {
-        return Ok(None);
-    }
-    let (place, stages) = (control.place(args.checkpoint), ["pgd-20".to_owned()]);
-    Ok(control.verdicts()?.outcome(&place, "pgd-20", &stages, examples).map(|outcome| outcome.percent()))
 }
 
 /// What `wanted` comes to, if all of it is known; then nobody needs the weights.

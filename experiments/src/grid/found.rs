@@ -5,6 +5,7 @@ use crate::{
     run::{Run, Split},
     verdicts::Outcome,
 };
+use anyhow::{Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an attack has come to on a run.
@@ -15,6 +16,24 @@ pub(super) struct Found<'a> {
     /// Values of one framework with the same word here are compared with each other: that of the attack, or of a curve.
     pub(super) beside: String,
     pub(super) outcome: Outcome,
+}
+
+/// An error unless those of `runs` that are there are of the same images: another copy of a data set, or another order of
+/// it, pairs what is no pair.
+pub(super) fn of_one_copy<'a>(runs: impl Iterator<Item = &'a Run>) -> Result<()> {
+    let mut first: Option<(String, [String; 2])> = None;
+    for run in runs.filter(|run| run.numbers_stand()) {
+        let Some(record) = run.record() else { continue };
+        let (id, images) = (run.config().id(), [record.provenance.train_sha256, record.provenance.test_sha256]);
+        let (other, theirs) = first.get_or_insert_with(|| (id.clone(), images.clone()));
+        ensure!(
+            images == *theirs,
+            "{id} and {other} are of other images of {} (SHA-256 in their run.json), so that a table of both compares nothing; \
+             repeat one of them on the images of the other, in a folder of its own",
+            run.config().dataset
+        );
+    }
+    Ok(())
 }
 
 /// Leaves values that are compared the images that all runs of a framework have: a mean, what I2FR changes, and a curve

@@ -3,6 +3,7 @@
 use super::trained::Answer;
 use crate::{
     files,
+    provenance::sha256,
     run::{Checkpoint, Run},
 };
 use anyhow::{Context, Result};
@@ -23,14 +24,36 @@ pub(super) struct Kept<T> {
     pub(super) answer: Answer<T>,
 }
 
-/// Where the answer of table or figure `name` about the weights `checkpoint` of `run` is kept.
-pub(super) fn path(run: &Run, name: &str, checkpoint: Checkpoint) -> PathBuf {
+/// Where the first answer of table or figure `name` about the weights `checkpoint` of `run` is kept.
+fn first(run: &Run, name: &str, checkpoint: Checkpoint) -> PathBuf {
     run.folder().join(format!("{PREFIX}{name}-{}.json", checkpoint.name()))
 }
 
+/// Where one is that the first is not the answer to.
+fn other(run: &Run, name: &str, checkpoint: Checkpoint, settings: &str) -> PathBuf {
+    first(run, &format!("{name}-{}", &sha256(settings.as_bytes())[..8]), checkpoint)
+}
+
 impl<T: Serialize + DeserializeOwned> Kept<T> {
+    /// The answer of `name` about the weights `checkpoint` of `run` with these `settings`, if there is one.
+    pub(super) fn find(run: &Run, name: &str, checkpoint: Checkpoint, settings: &str) -> Result<Option<Self>> {
+        for path in [first(run, name, checkpoint), other(run, name, checkpoint, settings)] {
+            if let Some(kept) = Self::read(&path)?.filter(|kept| kept.settings == settings) {
+                return Ok(Some(kept));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps it beside those with other settings.
+    pub(super) fn keep(&self, run: &Run, name: &str, checkpoint: Checkpoint) -> Result<()> {
+        let first = first(run, name, checkpoint);
+        let free = !first.is_file();
+        self.write(&if free { first } else { other(run, name, checkpoint, &self.settings) })
+    }
+
     /// The answer at `path`, if there is one.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+    fn read(path: &Path) -> Result<Option<Self>> {
         if !path.is_file() {
             return Ok(None);
         }
@@ -38,7 +61,7 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
         serde_json::from_slice(&fs::read(path)?).map(Some).with_context(broken)
     }
 
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    fn write(&self, path: &Path) -> Result<()> {
         files::write(path, &serde_json::to_vec(self)?)
     }
 }

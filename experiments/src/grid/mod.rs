@@ -1,6 +1,7 @@
 //! A table as a grid of runs: plan it, fill it, render it.
 
 mod args;
+mod audits;
 mod entry;
 mod estimate;
 mod fill;
@@ -27,8 +28,9 @@ use anyhow::Result;
 
 pub use args::TableArgs;
 pub(crate) use args::main;
+pub(crate) use audits::{sibling, surrogate};
 pub use entry::{ATTACKS, COMPARED, Entry, pairs, row};
-pub(crate) use fill::{load, sibling, surrogate};
+pub(crate) use fill::load;
 use found::{Found, on_the_same_images};
 pub(crate) use kept::check_kept;
 use plan::{Planned, no_idle_options};

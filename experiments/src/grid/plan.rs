@@ -3,6 +3,7 @@
 use super::{
     Entry, Grid, TableArgs,
     estimate::{self, Rate},
+    found::of_one_copy,
     vary::{self, Variant},
 };
 use crate::{cli::TrainingArgs, config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run};
@@ -75,6 +76,7 @@ impl Grid {
             let frameworks: Vec<String> = planned.iter().map(|p| p.row.framework.clone()).collect();
             planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
         }
+        of_one_copy(runs(&planned))?;
         Ok(planned)
     }
 

@@ -217,7 +217,7 @@ fn ask(run: &Run, question: &Question, args: &TableArgs, data: &Splits, device: 
             Some(Surrogate { id: source.config().id(), net })
         }
     };
-    let _alone = run.claim()?;
+    let _alone = fill::claim(run, args)?;
     let net = run.net(question.checkpoint, data, device)?;
     let model = net.frozen();
     let data = &question.split.of(run, data)?;

@@ -1,10 +1,6 @@
 //! What is measured on the weights of trained runs, accuracies aside: run by run, each answer kept beside its run.
 
-use super::{
-    Grid, Planned, TableArgs, fill,
-    kept::{self, Kept},
-    no_idle_options,
-};
+use super::{Grid, Planned, TableArgs, fill, kept::Kept, no_idle_options};
 use crate::{
     config::RunConfig,
     print, print_line,
@@ -195,7 +191,7 @@ impl Grid {
         if let Some(other) = &companion {
             fill::train(other, args, data, device, &mut |_| {})?;
         }
-        let _alone = run.claim()?;
+        let _alone = fill::claim(run, args)?;
         // Who held it until now may just have measured.
         if self.known(measurement, run, args)?.is_some() {
             return Ok(());
@@ -214,7 +210,7 @@ impl Grid {
         }
         let (settings, seconds) = (measurement.settings(run, args)?, began.elapsed().as_secs_f64());
         tracing::info!("{}: measured for {} in {seconds:.1} s", run.name(), self.name);
-        Kept { settings, seconds, answer }.write(&kept::path(run, self.name, args.checkpoint))
+        Kept { settings, seconds, answer }.keep(run, self.name, args.checkpoint)
     }
 
     /// What was measured on `run` with the same settings.
@@ -222,9 +218,7 @@ impl Grid {
         if !run.numbers_stand() {
             return Ok(None);
         }
-        let kept = Kept::read(&kept::path(run, self.name, args.checkpoint))?;
-        let settings = measurement.settings(run, args)?;
-        Ok(kept.filter(|kept| kept.settings == settings))
+        Kept::find(run, self.name, args.checkpoint, &measurement.settings(run, args)?)
     }
 
     fn measured<M: Measurement>(

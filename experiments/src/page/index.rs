@@ -38,7 +38,7 @@ fn row(run: &Run, findings: &Findings) -> Result<String> {
         findings.scores.iter().filter(|s| s.checkpoint == Checkpoint::Best).map(|score| &score.outcome).collect();
     let clean = outcomes.iter().find(|outcome| outcome.attack == CLEAN).map(|o| format!("{:.1} %", o.percent()));
     let least = outcomes.iter().min_by(|a, b| a.percent().total_cmp(&b.percent()));
-    let least = least.map(|o| format!("{:.1} %, {}", o.percent(), escape(&o.attack)));
+    let least = least.map(|o| format!("{:.1} %, {}, {} images", o.percent(), escape(&o.attack), o.correct.len()));
     let audit = findings.audits.iter().find(|(checkpoint, _)| *checkpoint == Checkpoint::Best);
     let audit = match audit.map(|(_, audit)| audit.verdict()) {
         None | Some(Verdict::Skipped) => "",

@@ -45,7 +45,11 @@ pub fn recipe(args: &TrainingArgs) -> String {
         said("awp", awp.map(|gamma| gamma.to_string()), |args| args.awp = None),
         said("precision", Some(device.precision.to_string()), |args| args.device.precision = Precision::F32),
     ];
-    let training: String = training.into_iter().flatten().collect();
+    let mut training: String = training.into_iter().flatten().collect();
+    // Bits, and with them images near a boundary, differ from a processor's.
+    if device.kind() == "cuda" {
+        training.insert_str(0, " --device cuda");
+    }
     format!("{}{training}{}", args.profile, args.i2fr.said())
 }
 
@@ -74,7 +78,7 @@ mod tests {
             "quick --i2fr-place training --i2fr-intra-clean 2 --i2fr-margin 0.5 --i2fr-features raw",
             "quick --i2fr-intra-class 0 --i2fr-inter 3 --i2fr-reference running-means --i2fr-decay 0.5 --i2fr-clean-constant",
             "quick --i2fr-reference batch-means",
-            "quick --beta 2 --precision tf32",
+            "quick --device cuda --beta 2 --precision tf32",
         ] {
             assert_eq!(recipe(&parsed(&format!("--profile {said}"))), said);
         }

@@ -1,6 +1,6 @@
 //! The measurements: long form to keep, wide form to read.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -75,18 +75,23 @@ pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
     files::write(path, long(cells)?.as_bytes())
 }
 
-/// Says how many of the values in the `cells.csv` at `path`, if that is there, are not among the `new` ones.
+/// Says how many of the values in the `cells.csv` at `path`, if that is there, are not among the `new` ones, on as many
+/// images.
 pub(super) fn warn_of_replaced(path: &Path, new: &[Cell]) {
     let Ok(old) = files::read_csv::<Cell>(path) else { return };
-    let is = |of: &Cell| (of.run.clone(), of.attack.clone(), of.epsilon.clone(), of.checkpoint.clone());
-    let new: BTreeSet<_> = new.iter().map(is).collect();
-    let gone = old.iter().filter(|cell| !new.contains(&is(cell))).count();
+    let is = |of: &Cell| [&of.run, &of.attack, &of.epsilon, &of.checkpoint].map(String::clone);
+    let new: BTreeMap<_, usize> = new.iter().map(|cell| (is(cell), cell.examples)).collect();
+    let gone = old.iter().filter(|cell| new.get(&is(cell)).is_none_or(|images| *images < cell.examples)).count();
+    say_replaced(path, gone, old.len());
+}
+
+/// Says, if that is so, that `gone` of `all` values in the file at `path` go.
+pub(super) fn say_replaced(path: &Path, gone: usize, all: usize) {
     if gone > 0 {
         tracing::warn!(
-            "{}: {gone} of {} values that it had are not asked for now; the runs keep them, and the command that asked for \
+            "{}: {gone} of {all} values that it had are not asked for now; the runs keep them, and the command that asked for \
              them draws them again with --render-only",
-            path.display(),
-            old.len()
+            path.display()
         );
     }
 }

@@ -71,6 +71,7 @@ impl Row {
             () if self.audits.is_empty() => "—",
             () if self.fails() => "fail",
             () if !self.checks(Verdict::Warn).is_empty() => "warn",
+            () if !self.checks(Verdict::Skipped).is_empty() => "partly",
             () => "pass",
         }
     }
@@ -109,6 +110,14 @@ impl Table {
         let partly: Vec<String> = partly.collect();
         if !partly.is_empty() {
             remarks.push(format!("Not all runs were audited: {}.", partly.join(", ")));
+        }
+        let alone = self.rows.iter().filter_map(|row| {
+            let alone = row.audits.iter().filter(|audited| audited.audit.lacks_transfer()).count();
+            (alone > 0).then(|| format!("{} ({alone} of {})", row.label, row.audits.len()))
+        });
+        let alone: Vec<String> = alone.collect();
+        if !alone.is_empty() {
+            remarks.push(format!("Audits without images made for another network: {}.", alone.join(", ")));
         }
         for (verdict, title) in [(Verdict::Warn, "Audit warnings"), (Verdict::Skipped, "Audit checks not made")] {
             let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

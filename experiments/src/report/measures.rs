@@ -1,9 +1,10 @@
 //! Measurements that are not accuracies: what tables and figures that count something else store.
 
+use super::cells::say_replaced;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// One line of `measures.csv`: one number of one run. The fields are its columns, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,11 @@ impl Measure {
 ///
 /// If a value is not finite or no percentage where its name says so, or the file cannot be written.
 pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<()> {
+    if let Ok(old) = files::read_csv::<Measure>(path) {
+        let is = |of: &Measure| [&of.run, &of.subject, &of.measure, &of.checkpoint].map(String::clone);
+        let new: BTreeSet<_> = measures.iter().map(is).collect();
+        say_replaced(path, old.iter().filter(|measure| !new.contains(&is(measure))).count(), old.len());
+    }
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for measure in measures {

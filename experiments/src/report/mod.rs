@@ -91,8 +91,8 @@ impl Row {
     }
 
     fn is_defended(&self) -> bool {
-        // What is varied of a framework follows its name.
-        self.framework.split(' ').next() != Some(CONTROL)
+        // What is added to a framework, or varied of it, follows its name.
+        self.framework.split([' ', '+']).next() != Some(CONTROL)
     }
 
     pub(crate) fn is_regularized(&self) -> bool {

@@ -101,6 +101,18 @@ fn every_measurement_is_there_and_kept() {
 }
 
 #[test]
+fn another_question_replaces_no_answer() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path();
+    let first = run("table4", &pgd_at(&[]), out);
+    let second = run("table4", &pgd_at(&["--i2fr-margin", "2"]), out);
+    assert_ne!(first, second);
+    remove_weights(out);
+    assert_eq!(run("table4", &pgd_at(&["--render-only"]), out), first);
+    assert_eq!(run("table4", &pgd_at(&["--render-only", "--i2fr-margin", "2"]), out), second);
+}
+
+#[test]
 fn neither_threads_nor_the_place_change_a_bit() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let [one, two] = folders.each_ref().map(|folder| folder.path());

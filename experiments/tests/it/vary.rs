@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::refuses,
-    program::{TINY, run, text},
+    program::{TINY, command, run, runs, text},
 };
 use std::path::Path;
 
@@ -82,6 +82,52 @@ fn versions_are_compared_to_their_framework_trained_alike() {
     let table = text(&out.path().join("table1.md"));
     let standard = table.lines().find(|line| line.starts_with("| Standard (epochs 2)")).unwrap();
     assert!(!standard.contains("**"), "the control is never the best: {standard}");
+}
+
+#[test]
+fn a_row_that_diverges_leaves_the_others_their_turn() {
+    let out = tempfile::tempdir().unwrap();
+    let rows = ["--only", "=pgd-at", "--vary", "lr=1e30,0.01", "--columns", "clean,pgd-20"];
+    let failed = command("table1").args(TINY).args(rows).arg("--out").arg(out.path()).assert();
+    let failed = failed.code(1).stderr(predicates::str::contains("the other runs come first"));
+    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(said.lines().last().unwrap().contains("diverge"), "{said}");
+    let table = text(&out.path().join("table1.md"));
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| PGD-AT (lr ")).collect();
+    assert!(rows.len() == 2 && rows[0] == "| PGD-AT (lr 1e30) | — | — | — |" && !rows[1].contains('—'), "{table}");
+    let audits = runs(out.path()).iter().filter(|run| run.join("audit-best.csv").is_file()).count();
+    assert_eq!(audits, 1, "it is audited, too");
+}
+
+#[test]
+fn runs_of_other_images_are_not_compared() {
+    let out = tempfile::tempdir().unwrap();
+    let rows = ["--only", "=pgd-at,=trades", "--columns", "clean", "--no-audit"];
+    run("table1", &[&TINY[..], &rows].concat(), out.path());
+    let record = runs(out.path())[0].join("run.json");
+    let json = text(&record);
+    let (before, after) = json.split_once("\"test_sha256\": \"").unwrap();
+    std::fs::write(&record, format!("{before}\"test_sha256\": \"0{}", &after[1..])).unwrap();
+    let refused = command("table1").args(TINY).args(rows).arg("--render-only").arg("--out").arg(out.path()).assert();
+    refused.code(1).stderr(predicates::str::contains("are of other images of synthetic"));
+}
+
+#[test]
+fn figure_6_tells_versions_apart() {
+    let out = tempfile::tempdir().unwrap();
+    let tiny: Vec<&str> = TINY.into_iter().filter(|word| !["--epochs", "1"].contains(word)).collect();
+    let rows = ["--only", "=pgd-at", "--vary", "epochs=1,2", "--columns", "clean"];
+    run("figure6", &[&tiny[..], &rows].concat(), out.path());
+    let page = text(&out.path().join("figure6.md"));
+    let of_one = page.lines().rfind(|line| line.starts_with("| PGD-AT (epochs 1) |")).unwrap();
+    assert!(of_one.ends_with("| 1 of 1 |"), "{page}");
+    // Of one framework a panel for each.
+    let rows = ["--only", "=pgd-at,=pgd-at+i2fr", "--vary", "i2fr-margin=0.5,2", "--columns", "clean"];
+    run("figure6", &[&TINY[..], &rows].concat(), out.path());
+    let drawn = text(&out.path().join("figure6.svg"));
+    for title in ["PGD-AT + I2FR (margin 0.5)", "PGD-AT + I2FR (margin 2)"] {
+        assert!(drawn.contains(title), "{title}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Names that would leave the cache.
 
-use hub::Repository;
+use hub::{Hub, Patience, Repository};
 
 use crate::place::{Place, everything};
 
@@ -40,4 +40,12 @@ fn a_file_where_a_folder_should_be_is_an_error() {
     let message = place.hub().snapshot(&place.repository, "main", |_| true).unwrap_err().to_string();
     assert!(message.contains("cannot be written"), "{message}");
     place.succeeds();
+}
+
+#[test]
+fn a_password_in_an_address_is_not_told() {
+    let cache = tempfile::tempdir().unwrap();
+    let hub = Hub::at("http://user:secret@127.0.0.1:1", cache.path(), None, Patience::default()).unwrap();
+    let shown = format!("{hub:?}");
+    assert!(shown.contains("http://127.0.0.1:1") && !shown.contains("user") && !shown.contains("secret"), "{shown}");
 }

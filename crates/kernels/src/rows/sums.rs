@@ -120,7 +120,9 @@ impl<'a> Sums<'a> {
                 *n = total;
             }
         }
-        all.into_iter().map(|(n, mean, square)| (mean as f32, (square / n).max(0.0) as f32)).unzip()
+        // Rounding may leave less than nothing; what is no number stays none.
+        let variance = |square: f64| if square < 0.0 { 0.0 } else { square };
+        all.into_iter().map(|(n, mean, square)| (mean as f32, variance(square / n) as f32)).unzip()
     }
 
     /// The sums of v and of v (x - mean).

@@ -39,7 +39,7 @@ impl Simd for Avx2 {
         neg_mul_add(a, b, c) = _mm256_fnmadd_ps(a, b, c);
         max(a, b) = _mm256_max_ps(a, b);
         where_positive(v, y) =
-            _mm256_and_ps(v, _mm256_cmp_ps::<_CMP_GT_OQ>(y, _mm256_setzero_ps()));
+            _mm256_and_ps(v, _mm256_cmp_ps::<_CMP_NLE_UQ>(y, _mm256_setzero_ps()));
     }
 
     #[inline(always)]

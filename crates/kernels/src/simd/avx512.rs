@@ -40,7 +40,7 @@ impl Simd for Avx512 {
         neg_mul_add(a, b, c) = _mm512_fnmadd_ps(a, b, c);
         max(a, b) = _mm512_max_ps(a, b);
         where_positive(v, y) =
-            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(y, _mm512_setzero_ps()), v);
+            _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(y, _mm512_setzero_ps()), v);
     }
 
     #[inline(always)]

@@ -35,7 +35,7 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger one; a NaN in `b` is kept, so that `max(0, x)` does not hide one.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `v` where `y > 0`, else 0.
+    /// `v`, but 0 where `y <= 0`; a NaN in `y` hides nothing.
     fn where_positive(self, v: Self::V, y: Self::V) -> Self::V;
 
     /// # Safety

@@ -49,7 +49,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn where_positive(self, v: V, y: V) -> V {
-        zip(v, y, |v, y| if y > 0.0 { v } else { 0.0 })
+        zip(v, y, |v, y| if y <= 0.0 { 0.0 } else { v })
     }
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {

@@ -49,6 +49,41 @@ fn nan_is_not_hidden() -> Result<()> {
 }
 
 #[test]
+fn nor_in_gradients() -> Result<()> {
+    let x = Var::new(&[f32::NAN, -1.0, 2.0, 0.0], &Device::Cpu)?;
+    let grads = kernels::relu(&x)?.sum_all()?.backward()?;
+    assert_eq!(floats(grads.get(&x).unwrap()), [1.0, 0.0, 1.0, 0.0]);
+    // As vectors are masked, of several widths.
+    for channels in [3, 8, 16, 37] {
+        let mut values = vec![0.5f32; 2 * channels];
+        (values[0], values[channels - 1], values[channels]) = (f32::NAN, f32::NAN, -1.0);
+        let x = Var::from_tensor(&Tensor::from_vec(values, (2, channels), &Device::Cpu)?)?;
+        let one = Tensor::ones(channels, candle::DType::F32, &Device::Cpu)?;
+        let zero = one.zeros_like()?;
+        let running = kernels::Statistics::Running { mean: &zero, var: &one };
+        let (y, _) = kernels::batch_norm(&x, &one, &zero, 0.0, running, true)?;
+        let dx = floats(y.sum_all()?.backward()?.get(&x).unwrap());
+        let mut expected = vec![1.0f32; 2 * channels];
+        expected[channels] = 0.0;
+        assert_eq!(dx, expected, "{channels} channels");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_variance_that_is_no_number_stays_none() -> Result<()> {
+    let mut values = vec![0.5f32; 6];
+    values[4] = f32::INFINITY;
+    let x = Tensor::from_vec(values, (3, 2), &Device::Cpu)?;
+    let (one, zero) =
+        (Tensor::ones(2, candle::DType::F32, &Device::Cpu)?, Tensor::zeros(2, candle::DType::F32, &Device::Cpu)?);
+    let (_, moments) = kernels::batch_norm(&x, &one, &zero, 1e-5, kernels::Statistics::Batch, false)?;
+    let var = floats(&moments.expect("the batch's").var);
+    assert!(var[0].is_nan() && var[1] == 0.0, "{var:?}");
+    Ok(())
+}
+
+#[test]
 fn the_first_of_equal_maxima_gets_the_gradient() -> Result<()> {
     let x = Var::zeros((1, 3, 3, 2), candle::DType::F32, &Device::Cpu)?;
     let grads = kernels::max_pool2(&x)?.sum_all()?.backward()?;

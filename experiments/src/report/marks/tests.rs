@@ -46,6 +46,15 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("Audits looked at the first 64 test images."), "{markdown}");
     assert!(markdown.contains("Bold: the best defended value under each attack, rows marked ‡ aside."), "{markdown}");
     assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
+    let mut alone = audited();
+    alone.rows[1].audits[0].audit.settings += "; seed 0; transfer from nowhere; control 0.00 %";
+    let told = "Audits without images made for another network: PGD-AT (1 of 2).";
+    assert!(markdown::render(&alone).contains(told) && !markdown.contains("Audits without"));
+    // What nothing speaks against, but not all was asked.
+    let row = "| PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** | partly |";
+    alone.rows[1].audits.remove(0);
+    alone.rows[1].audits[0].audit.checks.retain(|check| check.name != "own terms");
+    assert!(markdown::render(&alone).contains(row));
     let mut partly = audited();
     partly.rows[1].audits.pop();
     assert!(markdown::render(&partly).contains("Not all runs were audited: PGD-AT (1 of 2)."));

@@ -77,7 +77,8 @@ fn steps_and_restarts_that_still_help_are_found() {
 
 #[test]
 fn restart_that_repairs_is_found() {
-    finds(&script("pgd-20x5", 1., &stand(0, 551)), &["more restarts"], &[]);
+    finds(&script("pgd-20x5", 1., &stand(0, 552)), &[], &["more restarts"]);
+    finds(&script("pgd-20x5", 1., &stand(0, 553)), &["more restarts"], &[]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // Batch norm and the rectifier behind it. `parameters` is (2, c): gamma, beta; `moments` (2, c): mean, variance.
 
 // The gradient that reaches batch norm through the rectifier; y is what the rectifier made.
-__device__ inline float passed(float y, float dy, int relu) { return !relu || y > 0 ? dy : 0; }
+__device__ inline float passed(float y, float dy, int relu) { return relu && y <= 0 ? 0 : dy; }
 
 extern "C" __global__ void batch_norm(const float *x, const float *parameters, const float *moments, float *y, int n, int c,
                                 float eps, int relu) {

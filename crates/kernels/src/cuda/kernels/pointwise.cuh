@@ -16,7 +16,7 @@ extern "C" __global__ void add_relu(const float *a, const float *b, float *y, in
 
 extern "C" __global__ void mask(const float *y, const float *dy, float *dx, int n) {
     EACH(i, n);
-    dx[i] = y[i] > 0 ? dy[i] : 0;
+    dx[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
 extern "C" __global__ void bias(const float *x, const float *b, float *y, int n, int c, int relu) {

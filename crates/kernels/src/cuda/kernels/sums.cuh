@@ -69,6 +69,6 @@ extern "C" __global__ void moments_fold(const float *parts, float *moments, int 
     squares = block_sum(squares);
     if (threadIdx.x == 0) {
         moments[blockIdx.x] = mean;
-        moments[c + blockIdx.x] = fmax(squares / rows, 0.0);
+        moments[c + blockIdx.x] = squares < 0 ? 0 : squares / rows;
     }
 }
