@@ -149,6 +149,21 @@ fn an_interrupted_download_is_gone_on_with() {
 }
 
 #[test]
+fn a_token_stays_at_home_if_the_environment_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    let mirror = mirror(noise().path());
+    // Nobody may, so that it ends after the first question.
+    mirror.require_token("another");
+    let ask = |implicit: &str| {
+        let mut command = train(mirror.endpoint(), place.path(), &place.path().join("out"), &[]);
+        command.env("HF_TOKEN", "secret").env("HF_HUB_DISABLE_IMPLICIT_TOKEN", implicit);
+        fails(command, &["HTTP 401"]);
+        mirror.requests().last().unwrap().ends_with(" with token")
+    };
+    assert!(ask("0") && !ask("1"), "{:?}", mirror.requests());
+}
+
+#[test]
 fn a_hub_that_is_none_is_told_apart() {
     let place = tempfile::tempdir().unwrap();
     let (home, out) = (place.path().join("home"), place.path().join("out"));
