@@ -80,6 +80,12 @@ impl Run {
                     history.best = trainer.weights()?;
                 }
                 self.write_epoch(&trainer, &history, measured.is_empty())?;
+                // Pages are for looking at: no training ends because one cannot be made.
+                let rate = descended as f64 / (history.seconds - before).max(1e-9);
+                if let Err(e) = show::epoch(self, number, rate) {
+                    tracing::warn!("{name}: what is shown of it is out of date: {e:#}");
+                }
+                (before, descended) = (history.seconds, 0);
                 let Epoch { epoch, loss, clean_percent: clean, robust_percent: robust, best, .. } = epoch;
                 // The control is not attacked.
                 let robust = if self.defended() { format!(", robust {robust:.2} %") } else { String::new() };
@@ -87,14 +93,6 @@ impl Run {
                 tracing::info!("{name}: epoch {epoch}: loss {loss:.4}, held-out clean {clean:.2} %{robust}{star}");
             }
             self.save(&trainer, &history)?;
-            if epoch.is_some() {
-                // Pages are for looking at: no training ends because one cannot be made.
-                let rate = descended as f64 / (history.seconds - before).max(1e-9);
-                if let Err(e) = show::epoch(self, number, rate) {
-                    tracing::warn!("{name}: its page is out of date: {e:#}");
-                }
-                (before, descended) = (history.seconds, 0);
-            }
             if !trainer.finished() && interrupt::check().is_break() {
                 return Err(Interrupted.into());
             }

@@ -5,8 +5,7 @@
 
 use attacks::{Ball, Keys, Norm, Probe, Victim};
 use candle::{DType, Device, Result, Tensor, Var};
-use frameworks::{Awp, Framework, Optimizer, OptimizerConfig, Place, Setting};
-use i2fr::{I2fr, Reference};
+use frameworks::{Awp, Framework, Optimizer, OptimizerConfig, Setting};
 use kernels::{Key, fill_uniform};
 use models::{Arch, Mode, Model, Net, Output};
 use objectives::{Clean, Objective, Pass, Stage, ce};
@@ -181,15 +180,8 @@ fn games() -> Vec<(String, Framework)> {
         make(setting)
     };
     let all = frameworks::ALL.iter().map(|(name, _)| made(name));
-    let references = [Reference::Pairs, Reference::BatchMeans, Reference::RunningMeans { decay: 0.9 }];
-    let regularized = references.map(|reference| {
-        let i2fr = I2fr { reference, ..I2fr::default() }.objective().expect("weights that can be");
-        let mut game = made("pgd-at").regularized("I2FR", &i2fr, Place::Both);
-        game.name = format!("{}, {reference:?}", game.name);
-        game
-    });
     let others = [made("trades").with_awp(Awp { gamma: 0.005 }), made("pgd-at").smoothed(0.1)];
-    all.chain(regularized).chain(others).map(|game| (game.name.clone(), game)).collect()
+    all.chain(others).map(|game| (game.name.clone(), game)).collect()
 }
 
 #[test]
