@@ -35,7 +35,7 @@ if [ "${1:-}" != tests ]; then
     exec cargo build --locked --release --package experiments --features cuda --target-dir "$work" "$@"
 fi
 mkdir -p "$work/tests"
-for what in kernels/it kernels/precision frameworks/cuda; do
+for what in kernels/it kernels/precision i2fr/cuda frameworks/cuda; do
     crate=${what%/*} name=${what#*/}
     # Cargo names the file in the last line that is about this target.
     built=$(cargo test --locked --release --package "$crate" --features "$crate/cuda" --test "$name" --no-run \
