@@ -76,10 +76,22 @@ pub fn stages(attack: &str, surrogate: Option<&str>) -> Result<Vec<String>> {
     }
 }
 
-/// How often `stage` within balls of `norm` has changed, as in [`attacks::revision`].
-pub(crate) fn revision(stage: &str, norm: Norm) -> u32 {
+/// What stands between an attack and its revision.
+const REVISION: &str = " revision ";
+
+/// How `stage` within balls of `norm` is called where its results are stored: once it is revised (see
+/// [`attacks::revision`]), it is another attack.
+pub(crate) fn revised(stage: &str, norm: Norm) -> String {
     let attack = if stage.starts_with("transfer@") { TRANSFERRED } else { stage };
-    attacks::revision(attack, norm)
+    match attacks::revision(attack, norm) {
+        1 => stage.to_owned(),
+        revision => format!("{stage}{REVISION}{revision}"),
+    }
+}
+
+/// The attack that [`revised`] calls so.
+pub(crate) fn unrevised(name: &str) -> &str {
+    name.split(REVISION).next().unwrap_or_default()
 }
 
 /// Whether one of `stages` ascends I2FR, so that its options matter.

@@ -3,6 +3,7 @@
 use candle::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// What `run.json` records beside the configuration. It never decides whether a run is reused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Provenance {
     pub card: String,
     /// Threads.
     pub threads: usize,
+    /// What else trained, before it was interrupted; first to last, each once in a row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Program>,
     /// Seconds spent in training, over all resumptions.
     pub train_seconds: f64,
     /// Images trained on per second of it.
@@ -55,6 +59,42 @@ impl Provenance {
     pub fn chip(&self) -> &str {
         if self.card.is_empty() { &self.isa } else { &self.card }
     }
+
+    /// Notes that training goes on from where that of `begun` was interrupted.
+    pub(crate) fn goes_on_from(&mut self, begun: &Self) {
+        self.earlier = begun.programs();
+        if self.earlier.last() == Some(&self.program()) {
+            self.earlier.pop();
+        }
+    }
+
+    /// All that trained, first to last.
+    pub(crate) fn programs(&self) -> Vec<Program> {
+        self.earlier.iter().cloned().chain([self.program()]).collect()
+    }
+
+    fn program(&self) -> Program {
+        let Self { commit, dirty, threads, .. } = self.clone();
+        Program { commit, dirty, chip: self.chip().into(), threads }
+    }
+}
+
+/// A program that trained, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of `Provenance`, which documents them")]
+pub struct Program {
+    pub commit: String,
+    pub dirty: bool,
+    pub chip: String,
+    pub threads: usize,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commit, dirty, chip, threads } = self;
+        let changes = if *dirty { " with changes that were not committed" } else { "" };
+        write!(f, "commit {commit}{changes} on {chip}, {threads} threads")
+    }
 }
 
 /// SHA-256 of `bytes` in hexadecimal digits.
@@ -67,4 +107,27 @@ pub fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_program_that_trained_is_named_once_in_a_row() {
+        let by = |commit: &str| Provenance {
+            commit: commit.into(),
+            isa: "Avx2".into(),
+            threads: 1,
+            ..Provenance::default()
+        };
+        let mut last = by("a");
+        for commit in ["a", "b", "b", "a"] {
+            let begun = std::mem::replace(&mut last, by(commit));
+            last.goes_on_from(&begun);
+        }
+        let commits = |provenance: &Provenance| provenance.programs().into_iter().map(|p| p.commit).collect::<String>();
+        assert_eq!(commits(&last), "aba");
+        assert_eq!(last.earlier[1].to_string(), "commit b on Avx2, 1 threads");
+    }
 }

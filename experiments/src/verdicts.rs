@@ -251,20 +251,14 @@ fn is(line: &Line, place: &Place, stage: &str) -> bool {
     line.attack == stored(stage, &place.norm) && line.checkpoint == place.checkpoint && (stage == CLEAN || within())
 }
 
-/// What stands between an attack and its revision.
-const REVISION: &str = " revision ";
-
-/// How lines call `stage`: once it is revised, it is another attack.
+/// How lines call `stage`.
 fn stored(stage: &str, norm: &str) -> String {
-    match norm.parse().map(|norm| arsenal::revision(stage, norm)) {
-        Ok(revision) if revision > 1 => format!("{stage}{REVISION}{revision}"),
-        _ => stage.to_owned(),
-    }
+    norm.parse().map_or_else(|_| stage.to_owned(), |norm| arsenal::revised(stage, norm))
 }
 
 /// The attack that a line is about, whatever its revision.
 fn stage(line: &Line) -> &str {
-    line.attack.split(REVISION).next().unwrap_or_default()
+    arsenal::unrevised(&line.attack)
 }
 
 fn sign(line: &Line, i: usize) -> u8 {

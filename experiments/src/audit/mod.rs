@@ -37,6 +37,7 @@ mod strength;
 pub use evidence::{ATTACKS, Evidence, RADII, questions};
 pub use examined::Examined;
 
+use crate::arsenal;
 use anyhow::{Result, ensure};
 use attacks::Ball;
 use candle::Device;
@@ -135,10 +136,13 @@ impl Audit {
         })
     }
 
-    /// How a report says what it looked at.
+    /// How a report says what it looked at, and with which attacks if they are not the first of their names.
     pub fn settings(ball: Ball, data: &Dataset, about: &str) -> String {
-        let about = if about.is_empty() { String::new() } else { format!("; {about}") };
-        format!("{ball}; {} images of {}{about}", data.len(), data.name())
+        let looked = format!("{ball}; {} images of {}", data.len(), data.name());
+        let revised = ATTACKS.iter().map(|attack| arsenal::revised(attack, ball.norm));
+        let revised = revised.filter(|name| !ATTACKS.contains(&name.as_str())).collect::<Vec<_>>().join(", ");
+        let parts = [looked, about.to_owned(), revised];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
     /// The number of images it looked at, as its settings say.

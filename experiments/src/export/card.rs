@@ -176,7 +176,9 @@ impl Card<'_> {
             ("test images, SHA-256", format!("`{test_sha256}`")),
             ("machine", format!("{threads} threads, {chip}; {train_seconds:.0} s of training")),
         ];
-        let rows: Vec<String> = lines.iter().map(|(what, value)| format!("| {what} | {value} |")).collect();
+        let earlier = record.provenance.earlier.iter().map(|program| ("begun by", program.to_string()));
+        let rows: Vec<String> =
+            lines.into_iter().chain(earlier).map(|(what, value)| format!("| {what} | {value} |")).collect();
         Ok(format!("## Provenance\n\n| | |\n|---|---|\n{}", rows.join("\n")))
     }
 }

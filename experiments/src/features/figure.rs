@@ -7,6 +7,7 @@ use super::{
     tsne::{Embedding, Tsne},
 };
 use crate::{
+    arsenal,
     grid::{
         self, Grid, TableArgs,
         trained::{Answer, Measurement, Number, Subject},
@@ -98,11 +99,12 @@ impl Distribution {
 impl Measurement for Distribution {
     type More = Panel;
 
-    fn settings(&self, _run: &Run, args: &TableArgs) -> Result<String> {
+    fn settings(&self, run: &Run, args: &TableArgs) -> Result<String> {
         let names = MEASURES.map(|(name, _)| name).join(", ");
         Ok(format!(
-            "first {} test images of {CLASSES} classes; {ATTACK}; {:?}; {names}",
+            "first {} test images of {CLASSES} classes; {}; {:?}; {names}",
             examples_at_most(&args.training, IMAGES),
+            arsenal::revised(ATTACK, run.config().ball()?.norm),
             Tsne::default()
         ))
     }

@@ -158,7 +158,8 @@ fn provenance(provenance: &Provenance) -> String {
         0 => "unknown".to_owned(),
         bytes => format!("{:.0} MiB", bytes as f64 / 1024. / 1024.),
     };
-    facts([
+    let earlier = provenance.earlier.iter().map(|program| ("before", program.to_string()));
+    facts(earlier.chain([
         ("commit", format!("{commit}{changes}")),
         ("Cargo.lock, SHA-256", cargo_lock_sha256.clone()),
         ("training images, SHA-256", train_sha256.clone()),
@@ -168,5 +169,5 @@ fn provenance(provenance: &Provenance) -> String {
         ("training", format!("{:.1} s", provenance.train_seconds)),
         ("images per second", format!("{:.1}", provenance.images_per_second)),
         ("peak memory", memory),
-    ])
+    ]))
 }

@@ -1,6 +1,6 @@
 //! What nobody needs any more.
 
-use super::store::Store;
+use super::{saved::STATES, store::Store};
 use crate::files;
 use anyhow::{Context, Result};
 use std::{
@@ -35,9 +35,9 @@ impl Waste {
 }
 
 impl Store {
-    /// States of trainings that are done, locks and half-written files of dead processes, and folders without
-    /// a record, weights and measurements. What a living process works on is left alone, and so is a record that cannot
-    /// be read: what was trained may still be good.
+    /// States of trainings that are done, locks and half-written files of dead processes, and folders with nothing
+    /// but these and no record. What a living process works on is left alone, and so is a folder with anything else,
+    /// such as a record that cannot be read: what was trained may still be good.
     pub fn waste(&self) -> Vec<Waste> {
         let mut found = Vec::new();
         let mut add = |paths: Vec<PathBuf>, why| found.extend(paths.into_iter().map(|path| Waste::new(path, why)));
@@ -46,8 +46,9 @@ impl Store {
         }
         for stored in self.runs.iter().filter(|stored| stored.held_by().is_none()) {
             let Some((run, _)) = stored.run() else {
-                let kept = ["run.json", "best.safetensors", "last.safetensors", "evaluations.csv"];
-                if !kept.iter().any(|name| stored.folder.join(name).exists()) {
+                let names = STATES.into_iter().chain(["run.lock"]).map(|name| stored.folder.join(name));
+                let of_no_use: Vec<PathBuf> = files::leftovers(&stored.folder).into_iter().chain(names).collect();
+                if fs::read_dir(&stored.folder).is_ok_and(|all| all.flatten().all(|e| of_no_use.contains(&e.path()))) {
                     add(vec![stored.folder.clone()], "no run.json, nothing trained or measured");
                 }
                 continue;

@@ -24,6 +24,9 @@ pub(super) enum Sums {
     Sought(BTreeMap<String, String>),
 }
 
+/// The newest state, and the one before it.
+pub(super) const STATES: [&str; 2] = ["resume.safetensors", "resume-before.safetensors"];
+
 /// Weights and buffers by name.
 type Weights = BTreeMap<String, Tensor>;
 
@@ -48,7 +51,7 @@ impl History {
 impl Run {
     /// The newest state to resume from, and the one before it.
     pub(super) fn states(&self) -> [PathBuf; 2] {
-        ["resume.safetensors", "resume-before.safetensors"].map(|name| self.folder.join(name))
+        STATES.map(|name| self.folder.join(name))
     }
 
     pub(super) fn write_record(&self, provenance: &Provenance, sums: Sums) -> Result<()> {

@@ -45,9 +45,12 @@ impl Run {
         let mut provenance = Provenance::now(data, device)?;
         let begun_on = self.own_record()?.map(|record| record.provenance);
         let resumed = self.resume(&mut trainer)?;
-        if let Some(begun) = begun_on.filter(|begun| resumed.is_some() && begun.chip() != provenance.chip()) {
+        if let Some(begun) = begun_on.filter(|_| resumed.is_some()) {
+            provenance.goes_on_from(&begun);
             let (there, here) = (begun.chip(), provenance.chip());
-            tracing::warn!("this run was begun on {there} and goes on on {here}: its last bits will differ");
+            if there != here {
+                tracing::warn!("this run was begun on {there} and goes on on {here}: its last bits will differ");
+            }
         }
         let mut history = resumed.unwrap_or_default();
         provenance.train_seconds = history.seconds;

@@ -46,6 +46,9 @@ fn sound_network_passes_in_l2() {
     let audit = Audit::of(&subject, &mut measured(subject)).unwrap();
     finds(&audit, &[], &[]);
     assert_eq!(names(&audit, Verdict::Skipped), ["own terms"]);
+    // Its steps are not what they were: an audit by the old ones is another.
+    assert!(audit.settings.ends_with("pgd-20x5 revision 2, cw revision 2"), "{}", audit.settings);
+    assert!(!self::audit(Fault::Nothing).settings.contains("revision"));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn everything_stored_is_on_the_page() {
     }
     assert!(page.contains(record["id"].as_str().unwrap()) && page.contains("2 networks were audited"), "{page}");
     // Ours stand beside what others published, and apart from it.
-    assert!(page.contains("<tr class=\"ours\"><th scope=\"row\">pgd-at + i2fr</th><td>tiny</td>"));
+    assert!(page.contains("<tr class=\"ours\"><th scope=\"row\">pgd-at + i2fr"));
     assert!(page.contains("<tr class=\"theirs\">") && page.contains("fra31/auto-attack"));
     assert!(page.contains("divided by their Euclidean norm"), "the deviations");
     assert!(text(&out.join("report.tex")).contains("\\input{table1.tex}"));
@@ -97,6 +97,11 @@ fn verdicts_come_with_their_numbers() {
     assert_well_made(&page);
     assert!(page.contains("1 failed a check") && page.contains("Failed checks"), "{page}");
     assert!(page.contains("made &lt;up&gt;") && page.contains("trades-i2fr-resnet8-s2 fails its audit (black box)"));
+    let ours = |name: &str| page.contains(&format!("<tr class=\"ours\"><th scope=\"row\">{name}</th>"));
+    assert!(
+        ours("trades + i2fr ‡") && ours("trades") && !ours("trades + i2fr") && page.contains(" (11 × 1,000)"),
+        "{page}"
+    );
 }
 
 /// Settings may be chosen by them.

@@ -176,17 +176,20 @@ fn every_damage_is_found_and_named() {
 fn only_what_nobody_needs_is_pruned_and_only_when_told() {
     let (out, first, second) = two();
     let (beside, state) = interrupted();
+    let [foreign, begun] = ["foreign", "begun"].map(|name| out.path().join("runs").join(name));
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("notes.txt"), "what was this?").unwrap();
     let kept = files(out.path());
     fs::copy(state.join("resume.safetensors"), first.join("resume.safetensors")).unwrap();
-    fs::create_dir(out.path().join("runs/foreign")).unwrap();
-    fs::write(out.path().join("runs/foreign/notes.txt"), "what was this?").unwrap();
+    fs::create_dir(&begun).unwrap();
+    fs::copy(state.join("resume.safetensors"), begun.join("resume.safetensors")).unwrap();
     let forgotten = second.join(".17-3.last.safetensors");
     fs::write(&forgotten, "half").unwrap();
     let then = std::time::SystemTime::now() - Duration::from_secs(7200);
     fs::File::options().write(true).open(&forgotten).unwrap().set_modified(then).unwrap();
     let all = files(out.path());
     let shown = run("runs", &["prune"], out.path());
-    let doomed = [first.join("resume.safetensors"), out.path().join("runs/foreign"), forgotten];
+    let doomed = [first.join("resume.safetensors"), begun.clone(), forgotten];
     for path in &doomed {
         assert!(shown.contains(&format!("would delete {} (", path.display())), "{path:?}: {shown}");
     }
@@ -194,7 +197,7 @@ fn only_what_nobody_needs_is_pruned_and_only_when_told() {
     assert_eq!(files(out.path()), all, "something was deleted unasked");
     assert!(run("runs", &["prune", "--yes"], out.path()).contains("3 files or folders"));
     assert_eq!(files(out.path()), kept);
-    assert!(!out.path().join("runs/foreign").exists());
+    assert!(!begun.exists());
     // Nor is what was trained and measured, whatever became of its record.
     fs::write(second.join("run.json"), "{\"id\": \"half").unwrap();
     assert!(run("runs", &["prune", "--yes"], out.path()).starts_with("0 files or folders"));

@@ -5,6 +5,7 @@ use crate::{
     outcome::fails,
     program::{bytes, command, only_run, text},
 };
+use serde_json::Value;
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
@@ -64,9 +65,14 @@ fn the_state_before_it_stands_in_for_a_damaged_one() {
     }
     // A crash between moving the old one and writing the new one is no damage.
     fs::remove_file(only_run(out.path()).join("resume.safetensors")).unwrap();
+    let record = only_run(out.path()).join("run.json");
+    fs::write(&record, text(&record).replace(env!("I2FR_COMMIT"), "another")).unwrap();
     let said = again(out.path());
     assert!(said.contains("resuming after epoch") && !said.contains("damaged"), "{said}");
     assert!(results(out.path()) == whole);
+    let record: Value = serde_json::from_str(&text(&record)).unwrap();
+    let [now, earlier] = ["/commit", "/earlier/0/commit"].map(|of| record["provenance"].pointer(of).unwrap());
+    assert!(earlier == "another" && now != "another", "{record}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::gathered::Gathered;
 use crate::{
+    audit::Verdict,
     files,
     page::html::{escape, scroll},
-    report::Summary,
+    report::{Cell, Summary, caption::grouped},
     run::Split,
 };
 use anyhow::{Context, Result, ensure};
@@ -96,7 +97,8 @@ pub(super) fn html(published: &[Published], gathered: &Gathered) -> String {
         .collect();
     let heads = COLUMNS.map(|(_, name)| format!("<th scope=\"col\" class=\"number\">{name}</th>")).concat();
     let table = format!(
-        "<table>\n<caption>CIFAR-10, l-infinity 8/255, accuracy in %; ours are shaded, with the number of seeds</caption>\n\
+        "<table>\n<caption>CIFAR-10, l-infinity 8/255, accuracy in %; ours are shaded, with the number of seeds × test images; ‡ a network \
+         fails its audit</caption>\n\
          <thead><tr><th scope=\"col\">method</th><th scope=\"col\">network</th>{heads}\
          <th scope=\"col\">source</th></tr></thead>\n{bodies}</table>\n"
     );
@@ -106,13 +108,13 @@ pub(super) fn html(published: &[Published], gathered: &Gathered) -> String {
     note.to_owned() + &scroll("Published numbers", &table)
 }
 
-/// Accuracies by attack and seed.
-type Attacks<'a> = BTreeMap<&'a str, BTreeMap<u64, f64>>;
+/// What was measured, by attack and seed.
+type Attacks<'a> = BTreeMap<&'a str, BTreeMap<u64, &'a Cell>>;
 
 /// Our rows of `framework`: one for each table, regulariser, network and profile.
 fn ours(framework: &str, gathered: &Gathered) -> String {
     let mut rows: BTreeMap<[&str; 5], Attacks<'_>> = BTreeMap::new();
-    let comparable = |c: &&crate::report::Cell| {
+    let comparable = |c: &&Cell| {
         let threat = (c.dataset.as_str(), c.norm.as_str(), c.epsilon.as_str());
         c.split == Split::Test
             // `trades+awp` stands with AWP.
@@ -122,13 +124,23 @@ fn ours(framework: &str, gathered: &Gathered) -> String {
     };
     for cell in gathered.cells.iter().filter(comparable) {
         let row = rows.entry([&cell.framework, &cell.regularizer, &cell.arch, &cell.profile, &cell.table]).or_default();
-        row.entry(&cell.attack).or_default().insert(cell.seed, cell.value_percent);
+        row.entry(&cell.attack).or_default().insert(cell.seed, cell);
     }
+    let failing = gathered.audits.iter().filter(|line| line.verdict == Verdict::Fail && line.checkpoint == "best");
+    let failing: BTreeSet<&str> = failing.map(|line| line.run.as_str()).collect();
     let row = |([framework, regularizer, arch, profile, table], attacks): ([&str; 5], Attacks<'_>)| {
-        let name = if regularizer == "none" { framework.to_owned() } else { format!("{framework} + {regularizer}") };
+        let mut name =
+            if regularizer == "none" { framework.to_owned() } else { format!("{framework} + {regularizer}") };
+        if attacks.values().flat_map(BTreeMap::values).any(|cell| failing.contains(cell.run.as_str())) {
+            name = format!("{name} {}", Verdict::Fail.mark());
+        }
         let value = |attack: &str| {
-            let values: Vec<f64> = attacks.get(attack).into_iter().flat_map(|seeds| seeds.values().copied()).collect();
-            Summary::of(&values).map_or("—".into(), |summary| format!("{:.1} ({})", summary.mean, summary.seeds))
+            let cells: Vec<&Cell> = attacks.get(attack).into_iter().flat_map(|seeds| seeds.values().copied()).collect();
+            let values: Vec<f64> = cells.iter().map(|cell| cell.value_percent).collect();
+            let images: BTreeSet<usize> = cells.iter().map(|cell| cell.examples).collect();
+            let images: Vec<String> = images.into_iter().map(grouped).collect();
+            let text = |summary: Summary| format!("{:.1} ({} × {})", summary.mean, summary.seeds, images.join(" or "));
+            Summary::of(&values).map_or("—".into(), text)
         };
         line("ours", [&name, arch], value, &format!("ours: {table}, profile {profile}"))
     };

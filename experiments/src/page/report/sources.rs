@@ -3,6 +3,7 @@
 use super::gathered::Gathered;
 use crate::{
     page::html::{escape, facts, scroll},
+    provenance::Program,
     run::Record,
 };
 use std::collections::BTreeSet;
@@ -12,19 +13,18 @@ pub(super) fn html(gathered: &Gathered) -> String {
         return String::new();
     }
     let records: Vec<&Record> = gathered.runs.values().filter_map(|(_, record)| record.as_ref()).collect();
-    let all = |text: &dyn Fn(&Record) -> String| {
-        let distinct: BTreeSet<String> = records.iter().map(|record| text(record)).collect();
-        distinct.into_iter().collect::<Vec<_>>().join("; ")
-    };
+    let distinct = |texts: BTreeSet<String>| texts.into_iter().collect::<Vec<_>>().join("; ");
+    let all = |text: &dyn Fn(&Record) -> String| distinct(records.iter().map(|record| text(record)).collect());
+    let commits = records.iter().flat_map(|record| record.provenance.programs()).map(|program| program.commit);
     let missing: Vec<&str> =
         gathered.runs.iter().filter(|(_, (_, record))| record.is_none()).map(|(run, _)| run.as_str()).collect();
     let hours = records.iter().map(|record| record.provenance.train_seconds).sum::<f64>() / 3600.;
-    let dirty = records.iter().filter(|record| record.provenance.dirty).count();
+    let dirty = records.iter().filter(|record| record.provenance.programs().iter().any(|p| p.dirty)).count();
     let mut rows = vec![
         ("runs", format!("{} behind the numbers of this page", gathered.runs.len())),
         ("training", format!("{hours:.2} hours in all")),
         ("attacks", format!("{:.2} hours in all", gathered.seconds / 3600.)),
-        ("commits", all(&|record| record.provenance.commit.clone())),
+        ("commits", distinct(commits.collect())),
         ("uncommitted changes", format!("in the programs of {dirty} runs")),
         ("Cargo.lock, SHA-256", all(&|record| record.provenance.cargo_lock_sha256.clone())),
         ("training images, SHA-256", all(&|r| format!("{}: {}", r.config.dataset, r.provenance.train_sha256))),
@@ -48,14 +48,16 @@ pub(super) fn html(gathered: &Gathered) -> String {
 
 fn row(profile: &str, record: &Record) -> String {
     let Record { id, config, provenance, .. } = record;
-    let commit: String = provenance.commit.chars().take(10).collect();
+    let programs = provenance.programs();
+    let short = |program: &Program| program.commit.chars().take(10).collect::<String>();
+    let commits = programs.iter().map(short).collect::<Vec<_>>().join(", ");
     format!(
         "<tr><th scope=\"row\">{}</th><td>{}</td><td><code>{}</code></td><td>{}</td><td>{} ({}), {}</td>\
          <td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{:.2}</td></tr>\n",
         escape(id),
         escape(profile),
-        escape(&commit),
-        if provenance.dirty { "uncommitted" } else { "none" },
+        escape(&commits),
+        if programs.iter().any(|program| program.dirty) { "uncommitted" } else { "none" },
         escape(&config.device),
         escape(provenance.chip()),
         escape(&config.precision),
