@@ -23,6 +23,7 @@ pub(crate) const ACCENT: Color = RGBColor(0x00, 0x72, 0xb2);
 pub(crate) const LOSS: Color = RGBColor(0xc4, 0x4e, 0x00);
 pub(crate) const PLAIN: Color = RGBColor(0x6e, 0x76, 0x80);
 pub(crate) const CONTROL: Color = RGBColor(0x1f, 0x23, 0x28);
+pub(crate) const CHANGED: Color = RGBColor(0x8a, 0x5a, 0x00);
 
 /// Plotters counts a font's line, not its em.
 const LINE_PER_EM: f64 = 1.24;

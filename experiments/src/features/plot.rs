@@ -48,7 +48,8 @@ impl Picture<'_> {
     }
 
     fn footer(&self) -> Vec<String> {
-        let lines = self.0.caption();
+        let mut lines = self.0.caption();
+        lines.push("Panels beside one another have one scale.".into());
         lines.iter().flat_map(|line| pen::wrap(line, SMALL, self.width() - 2.0 * MARGIN)).collect()
     }
 
@@ -100,14 +101,20 @@ impl Drawing for Picture<'_> {
             pen.strong(line, (MARGIN, MARGIN + 4.0 + 24.0 * i as f64), 17.0, INK)?;
         }
         self.legend(pen)?;
-        for (column, one) in self.0.drawn().into_iter().enumerate() {
-            let left = MARGIN + column as f64 * (SIDE + GAP);
-            for (row, (name, place)) in PLANES.into_iter().enumerate() {
-                let top = self.top() + row as f64 * (HEAD + SIDE + 8.0);
+        let (drawn, left) = (self.0.drawn(), |column: usize| MARGIN + column as f64 * (SIDE + GAP));
+        for (row, (name, place)) in PLANES.into_iter().enumerate() {
+            let top = self.top() + row as f64 * (HEAD + SIDE + 8.0);
+            let places = |one: &&Measured<Panel>| one.answer.more.points.iter().map(place).collect::<Vec<_>>();
+            let mut frames: Vec<Frame> = drawn.iter().map(|one| Frame::of(&places(one), SIDE)).collect();
+            Frame::one_scale(&mut frames);
+            for (column, (one, frame)) in drawn.iter().zip(&frames).enumerate() {
+                let left = left(column);
                 pen.strong(&format!("{}: {name}", one.row.label), (left, top + HEAD / 2.0), 13.0, INK)?;
-                panel(pen, &one.answer.more.points, place, (left, top + HEAD))?;
+                panel(pen, &one.answer.more.points, place, frame, (left, top + HEAD))?;
             }
-            statistics(pen, one, (left, self.bottom() + 10.0))?;
+        }
+        for (column, one) in drawn.iter().enumerate() {
+            statistics(pen, one, (left(column), self.bottom() + 10.0))?;
         }
         let top = self.bottom() + 3.0 * LINE + 20.0;
         for (i, line) in self.footer().iter().enumerate() {
@@ -117,8 +124,13 @@ impl Drawing for Picture<'_> {
     }
 }
 
-fn panel<B: DrawingBackend>(pen: &Pen<'_, B>, points: &[Point], place: Place, corner: (f64, f64)) -> Result<()> {
-    let frame = Frame::of(&points.iter().map(place).collect::<Vec<_>>(), SIDE);
+fn panel<B: DrawingBackend>(
+    pen: &Pen<'_, B>,
+    points: &[Point],
+    place: Place,
+    frame: &Frame,
+    corner: (f64, f64),
+) -> Result<()> {
     frame.draw(pen, corner)?;
     for point in points {
         let color = COLORS[point.label as usize % COLORS.len()];

@@ -1,7 +1,9 @@
 //! Accuracy class by class: means hide that one class may pay for another.
 
 use super::{
-    alone, conditions, heading, heat::Heat, line, mean, paired, panel_title, rule, shown, title, write_pictures,
+    alone, conditions, heading,
+    heat::{Heat, Panel, range},
+    line, mean, paired, panel_title, rule, shown, title, write_pictures,
 };
 use crate::{
     arsenal, files,
@@ -89,14 +91,18 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
         for (row, values) in survey.rows.iter().zip(&panel) {
             text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
         }
-        panels.push((panel_title(survey, attack), panel));
+        // The undefended control would leave the others one shade.
+        let defended = survey.rows.iter().zip(&panel).filter(|(row, _)| row.is_defended()).map(|(_, values)| values);
+        let scale = range(defended);
+        panels.push(Panel { title: panel_title(survey, attack), values: panel, scale, surpassed: None });
     }
     text += &differences(survey, attacks, &lines);
     let (out, name) = (&args.training.out, survey.name);
     files::write(&out.join(name).join("classes.csv"), &files::csv(&lines)?)?;
     files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
     let rows = survey.rows.iter().map(|row| row.label.clone()).collect();
-    let (columns, footer) = fitted(labels, &names, footer);
+    let legend = " Dark is high, within each panel, between the least and the greatest of defended networks.";
+    let (columns, footer) = fitted(labels, &names, footer + legend);
     let heat = Heat {
         title: title(survey),
         rows: ("network".into(), rows),

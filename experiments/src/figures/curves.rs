@@ -9,7 +9,7 @@ use crate::{
     cli::Epsilon,
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
-    report::{Cell, Row, markdown::escape},
+    report::{Cell, Row, markdown::escape, wilson},
     run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
@@ -44,9 +44,9 @@ impl Along {
 
     fn axis(self) -> &'static str {
         match self {
-            Self::Radius(_) => "multiples of the radius",
-            Self::Steps(_) => "gradient steps",
-            Self::Restarts(_) => "independent starts",
+            Self::Radius(_) => "multiples of the radius ε",
+            Self::Steps(_) => "gradient steps (not to scale)",
+            Self::Restarts(_) => "independent starts (not to scale)",
         }
     }
 
@@ -125,7 +125,13 @@ impl Curves {
 
     fn show(&self, survey: &Survey, args: &TableArgs) -> Result<String> {
         let epsilon = crate::profile::resolve(&args.training).epsilon;
-        let footer = format!("{}.", conditions(survey, &epsilon));
+        let images = survey.cells.iter().map(|cell| cell.examples).min().unwrap_or(0);
+        let (low, high) = wilson(50., images);
+        let footer = format!(
+            "{}; so many images leave ±{:.1} points at 50 % (95 %, Wilson).",
+            conditions(survey, &epsilon),
+            (high - low) / 2.
+        );
         let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey));
         let mut panels = Vec::new();
         for along in self.panels {

@@ -75,7 +75,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
     let attack = SELECTION.to_uppercase();
     let footer = format!(
         "Accuracy in % after each epoch, on clean images and under {attack}; of several seeds the mean and its 95 % interval \
-         (Student). {}.",
+         (Student), cut at 0 and 100 %. {}.",
         conditions(survey, |cell| {
             let of_run = lines.iter().find(|line| line.run == cell.run);
             let (examples, split) = (of_run.map_or(0, |line| line.held_out), Split::HeldOut);

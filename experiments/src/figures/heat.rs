@@ -2,7 +2,7 @@
 
 use crate::drawing::{
     Drawing,
-    pen::{self, ACCENT, Anchor, CARD, Color, INK, MUTED, Pen},
+    pen::{self, ACCENT, Anchor, Color, INK, MUTED, Pen},
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
@@ -22,10 +22,28 @@ pub struct Heat {
     pub rows: (String, Vec<String>),
     /// What columns are, and each of them: a few letters.
     pub columns: (String, Vec<String>),
-    /// Their titles, and their numbers by row and column.
-    pub panels: Vec<(String, Vec<Vec<Option<f64>>>)>,
+    /// Left to right, then down.
+    pub panels: Vec<Panel>,
     /// Below all.
     pub footer: String,
+}
+
+/// One of the tables.
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// Its numbers by row and column.
+    pub values: Vec<Vec<Option<f64>>>,
+    /// What has the lightest ground, and what the darkest.
+    pub scale: (f64, f64),
+    /// Numbers above this are bold.
+    pub surpassed: Option<f64>,
+}
+
+/// The least and the greatest of `values`.
+pub fn range<'a>(values: impl IntoIterator<Item = &'a Vec<Option<f64>>>) -> (f64, f64) {
+    let known = values.into_iter().flatten().flatten();
+    known.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
 }
 
 impl Heat {
@@ -56,10 +74,8 @@ impl Heat {
     }
 
     fn one<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: usize, (left, top): (f64, f64)) -> Result<()> {
-        let (title, values) = &self.panels[panel];
+        let Panel { title, values, scale: (low, high), surpassed } = &self.panels[panel];
         pen.strong(title, (left, top), 13., INK)?;
-        let known = || values.iter().flatten().flatten();
-        let (low, high) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
         for (i, row) in values.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
                 let at = (left + CELL.0 * j as f64, top + 36. + CELL.1 * i as f64);
@@ -68,10 +84,14 @@ impl Heat {
                     pen.text("—", middle, 12., MUTED, Anchor::Center)?;
                     continue;
                 };
-                let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+                let share = if high > low { ((value - low) / (high - low)).clamp(0., 1.) } else { 0.5 };
                 pen.block(at, (CELL.0 - 2., CELL.1 - 2.), ground(share))?;
-                let ink = if share > 0.85 { CARD } else { INK };
-                pen.text(&format!("{value:.1}"), middle, 12., ink, Anchor::Center)?;
+                let text = format!("{value:.1}");
+                if surpassed.is_some_and(|least| *value > least) {
+                    pen.strong(&text, (middle.0 - pen::width(&text, 12.) / 2., middle.1), 12., INK)?;
+                } else {
+                    pen.text(&text, middle, 12., INK, Anchor::Center)?;
+                }
             }
         }
         for (j, label) in self.columns.1.iter().enumerate() {
@@ -83,8 +103,9 @@ impl Heat {
     }
 }
 
-/// From nearly white to the accent: dark is much.
+/// From nearly white towards the accent, as far as letters stay legible: dark is much.
 fn ground(share: f64) -> Color {
+    let share = 0.7 * share;
     let mix = |pale: u8, dark: u8| (f64::from(pale) + share * (f64::from(dark) - f64::from(pale))).round() as u8;
     plotters::style::RGBColor(mix(0xee, ACCENT.0), mix(0xf3, ACCENT.1), mix(0xf8, ACCENT.2))
 }

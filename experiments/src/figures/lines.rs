@@ -135,6 +135,8 @@ impl Lines {
                 }
                 marked = x;
                 if let Some(half) = half_width {
+                    // Beside those of the lines that this one is compared with.
+                    let x = if key.heavy { x + 1.5 } else { x - 1.5 };
                     let [low, high] = [percent - half, percent + half].map(|percent| y(percent.clamp(0., 100.)));
                     pen.line((x, low), (x, high), key.color, 1.)?;
                 }

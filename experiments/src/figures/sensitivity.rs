@@ -1,11 +1,15 @@
 //! What a table's rows come to over two settings, on images that settings may be chosen by.
 
-use super::{conditions, heading, heat::Heat, line, mean, panel_title, rule, shown, title, write_pictures};
+use super::{
+    conditions, heading,
+    heat::{Heat, Panel, range},
+    line, mean, panel_title, rule, shown, title, write_pictures,
+};
 use crate::{
     files,
     grid::{self, Entry, Grid, Question, Survey, TableArgs, row},
     process::Usage,
-    report::markdown::escape,
+    report::{markdown::escape, wilson},
     run::{Run, Split},
 };
 use anyhow::Result;
@@ -71,38 +75,47 @@ impl Sensitivity {
                 let value = |margin: &f64| of(&format!("i2fr {}", name(*weight, *margin)), attack);
                 self.margins.iter().map(value).collect()
             });
-            let alone = shown(of("none", attack));
-            (format!("{} (alone: {alone})", panel_title(survey, attack)), values.collect::<Vec<Vec<Option<f64>>>>())
+            let (alone, values) = (of("none", attack), values.collect::<Vec<Vec<Option<f64>>>>());
+            Panel {
+                title: format!("{} (alone: {})", panel_title(survey, attack), shown(alone)),
+                scale: widened(range(&values), survey, attack),
+                values,
+                surpassed: alone,
+            }
         };
-        let panels: Vec<_> = columns.iter().map(panel).collect();
-        let footer = format!(
-            "Accuracy in %; alone: without I2FR. Dark is high, within each panel. {}.",
-            conditions(survey, &survey.cells[0].epsilon)
-        );
+        let panels: Vec<Panel> = columns.iter().map(panel).collect();
+        let footer = format!("Accuracy in %; alone: without I2FR. {}.", conditions(survey, &survey.cells[0].epsilon));
+        let legend = "Dark is high, within each panel, whose shades span at least the 95 % interval (Wilson) that its images \
+                      leave to one value. Bold: above the framework alone. —: not measured.";
         let heat = Heat {
             title: title(survey),
             rows: ("weights".into(), self.weights.iter().map(|weight| format!("× {weight}")).collect()),
             columns: ("margin".into(), self.margins.iter().map(ToString::to_string).collect()),
-            panels: panels.clone(),
-            footer: footer.clone(),
+            panels,
+            footer: format!("{footer} {legend}"),
         };
         let out = &args.training.out;
         write_pictures(self.name, &heat, out)?;
         let mut text = format!("{}\n\n{footer}\n", heading(survey));
-        for (panel, values) in panels {
+        for Panel { title, values, .. } in &heat.panels {
             let columns = line("", &heat.columns.1);
-            text += &format!(
-                "\n{}: rows weights, columns margins\n\n{columns}{}",
-                escape(&panel),
-                rule(self.margins.len())
-            );
+            text +=
+                &format!("\n{}: rows weights, columns margins\n\n{columns}{}", escape(title), rule(self.margins.len()));
             for (label, row) in heat.rows.1.iter().zip(values) {
-                text += &line(label, &row.into_iter().map(shown).collect::<Vec<_>>());
+                text += &line(label, &row.iter().copied().map(shown).collect::<Vec<_>>());
             }
         }
         files::write(&out.join(format!("{}.md", self.name)), text.as_bytes())?;
         Ok(text)
     }
+}
+
+/// The range of a panel, at least as wide as the interval that its images leave to a value in its middle: noise shall not
+/// look like a landscape.
+fn widened((low, high): (f64, f64), survey: &Survey, attack: &str) -> (f64, f64) {
+    let of_attack = survey.cells.iter().filter(|cell| cell.attack == attack);
+    let (least, most) = wilson((low + high) / 2., of_attack.map(|cell| cell.examples).min().unwrap_or(0));
+    (low.min(least), high.max(most))
 }
 
 fn name(weight: f64, margin: f64) -> String {

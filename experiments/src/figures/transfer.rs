@@ -1,6 +1,10 @@
 //! Adversarial examples of every network tried on every other, and attacks that need no gradient.
 
-use super::{conditions, heading, heat::Heat, line, mean, rule, shown, title, write_pictures};
+use super::{
+    conditions, heading,
+    heat::{Heat, Panel, range},
+    line, mean, rule, shown, title, write_pictures,
+};
 use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs, column_label},
@@ -76,7 +80,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
         title: title(survey),
         rows: ("network under attack".into(), rows),
         columns: ("attack; from n: images made for network n".into(), labels),
-        panels: vec![(String::new(), values)],
+        panels: vec![Panel { title: String::new(), scale: range(&values), values, surpassed: None }],
         footer,
     };
     write_pictures(name, &heat, out)?;

@@ -7,9 +7,12 @@ use super::{
 use crate::{
     drawing::{
         Drawing,
-        pen::{self, ACCENT, Anchor, CARD, INK, LOSS, MUTED, PLAIN, Pen, RAIL, RULE},
+        pen::{self, ACCENT, Anchor, CARD, INK, MUTED, PLAIN, Pen, RAIL, RULE},
     },
-    report::Row,
+    report::{
+        Row,
+        plot::{holds_0, sign_color},
+    },
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
@@ -108,13 +111,9 @@ impl Dumbbells<'_> {
             pen.line((x(plain.mean), y), (x(i2fr.mean), y), ACCENT, 2.0)?;
             mark(pen, (x(plain.mean), y), false)?;
             mark(pen, (x(i2fr.mean), y), true)?;
-            let color = match paired.interval() {
-                Some((low, _)) if low > 0.0 => ACCENT,
-                Some((_, high)) if high < 0.0 => LOSS,
-                _ => MUTED,
-            };
-            let at = (left + AXIS + 12.0, y);
-            pen.text(&kind.signed(paired.difference.mean), at, 11.5, color, Anchor::Left)?;
+            let text = kind.signed(paired.difference.mean);
+            let color = sign_color(&text, paired.interval().is_none_or(holds_0));
+            pen.text(&text, (left + AXIS + 12.0, y), 11.5, color, Anchor::Left)?;
         }
         Ok(())
     }

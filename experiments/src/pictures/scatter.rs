@@ -31,7 +31,7 @@ pub(crate) const COLORS: [RGBColor; 10] = [
     RGBColor(0xcc, 0x55, 0x6a),
     RGBColor(0x88, 0x22, 0x55),
     RGBColor(0xaa, 0x44, 0x99),
-    RGBColor(0x55, 0x55, 0x55),
+    INK,
 ];
 
 /// A square panel that holds some points. One scale for both axes: distances in the picture are distances in the plane.
@@ -46,6 +46,12 @@ impl Frame {
     pub(crate) fn of(places: &[[f64; 2]], side: f64) -> Self {
         let [x, y] = [0, 1].map(|axis| middle(places.iter().map(move |place| place[axis])));
         Self { side, middle: [x.0, y.0], reach: x.1.max(y.1).max(f64::MIN_POSITIVE) }
+    }
+
+    /// Gives all the scale of the one that holds most, so that distances in one can be compared with those in another.
+    pub(crate) fn one_scale(frames: &mut [Self]) {
+        let reach = frames.iter().map(|frame| frame.reach).fold(0.0, f64::max);
+        frames.iter_mut().for_each(|frame| frame.reach = reach);
     }
 
     /// Draws its edge, with the upper left corner at `(left, top)`.

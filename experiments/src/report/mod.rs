@@ -90,7 +90,7 @@ impl Row {
         }
     }
 
-    fn is_defended(&self) -> bool {
+    pub(crate) fn is_defended(&self) -> bool {
         // What is added to a framework, or varied of it, follows its name.
         self.framework.split([' ', '+']).next() != Some(CONTROL)
     }

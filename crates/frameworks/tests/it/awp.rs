@@ -98,7 +98,7 @@ fn parity_with_the_official_code() -> Result<()> {
 }
 
 /// A network with batch normalisation, and a batch for it.
-fn network() -> Result<(Net, Tensor, Tensor)> {
+pub fn network() -> Result<(Net, Tensor, Tensor)> {
     let net = Net::new(Arch::Tiny, [3, 32, 32], 10, 5, &Device::Cpu)?;
     let mut pixels = vec![0f32; 8 * 3 * 32 * 32];
     let key = kernels::Key { seed: 3, epoch: 0, example: 0, restart: 0 };
@@ -113,7 +113,7 @@ fn loss(net: &Net, images: &Tensor, labels: &Tensor, mode: Mode) -> Result<Tenso
     ce(Pass::Adv).losses(&clean.against_known(output))?.mean_all()
 }
 
-fn bits(net: &Net) -> Result<BTreeMap<String, Vec<u32>>> {
+pub fn bits(net: &Net) -> Result<BTreeMap<String, Vec<u32>>> {
     let bits = |t: &Tensor| -> Result<Vec<u32>> {
         Ok(t.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
     };

@@ -4,4 +4,5 @@ mod awp;
 #[path = "../../../models/tests/it/golden.rs"]
 #[expect(dead_code, reason = "cases and images are for the tests of losses and networks")]
 mod golden;
+mod passes;
 mod trainer;

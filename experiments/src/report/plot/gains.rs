@@ -9,7 +9,7 @@ use crate::{
     audit::Verdict,
     drawing::{
         Drawing,
-        pen::{ACCENT, Anchor, INK, LOSS, MUTED, Pen, RAIL, faded},
+        pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL, faded},
     },
     report::{Table, caption::signed, differences::Difference},
 };
@@ -55,7 +55,7 @@ impl<'a> Gains<'a> {
         let mut footer = vec![
             table.settings().replacen("Accuracy in %", "Points of accuracy", 1),
             "Small dots are seeds, each against the same framework alone with that seed, and the line is the 95 % interval \
-             of their mean; values beyond a panel are drawn at its edge."
+             of their mean; arrowheads are seeds beyond a panel's edge."
                 .into(),
             format!("{intervals} intervals, none corrected for their number; of one seed there is none."),
         ];
@@ -94,7 +94,12 @@ impl<'a> Gains<'a> {
             let mut text = signed(paired.difference.mean, 1);
             let color = sign_color(&text, paired.interval().is_none_or(holds_0));
             for points in difference.each() {
-                pen.disc((x(points), y), 2.0, faded(color))?;
+                let at = (x(points), y);
+                if (least..=most).contains(&points) {
+                    pen.disc(at, 2.0, faded(color))?;
+                } else {
+                    arrowhead(pen, at, points.signum(), color)?;
+                }
             }
             if let Some((low, high)) = paired.interval() {
                 text += &format!(" ± {:.1}", (high - low) / 2.0);
@@ -125,6 +130,12 @@ impl Drawing for Gains<'_> {
         pen.legend(self.layout.legend(), &entries, |color, at| pen.disc(at, 3.0, *color))?;
         (0..self.table.columns.len()).try_for_each(|column| self.panel(pen, column))
     }
+}
+
+/// Its tip is at `tip`; it points right where `side` is 1, left where it is -1.
+fn arrowhead<B: DrawingBackend>(pen: &Pen<'_, B>, tip: (f64, f64), side: f64, color: Color) -> Result<()> {
+    let back = |up: f64| (tip.0 - 4.0 * side, tip.1 + up);
+    pen.path(&[back(-3.0), tip, back(3.0)], color, 1.0)
 }
 
 /// What an axis shows of a difference: its interval, or its seeds if these are too few for a short one.

@@ -1,7 +1,7 @@
 //! What a row looks like.
 
 use super::super::Row;
-use crate::drawing::pen::{ACCENT, CARD, CONTROL, Color, PLAIN, Pen, faded};
+use crate::drawing::pen::{ACCENT, CARD, CHANGED, CONTROL, Color, PLAIN, Pen, faded};
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
 
@@ -11,12 +11,15 @@ pub(super) enum Mark {
     Control,
     Plain,
     Regularized,
+    /// With something other than I2FR.
+    Changed,
 }
 
 impl Mark {
     pub(super) fn of(row: &Row) -> Self {
         match (row.is_regularized(), row.is_defended()) {
-            (true, _) => Self::Regularized,
+            (true, _) if row.regularizer.starts_with("i2fr") => Self::Regularized,
+            (true, _) => Self::Changed,
             (false, true) => Self::Plain,
             (false, false) => Self::Control,
         }
@@ -27,6 +30,7 @@ impl Mark {
             Self::Control => CONTROL,
             Self::Plain => PLAIN,
             Self::Regularized => ACCENT,
+            Self::Changed => CHANGED,
         }
     }
 
@@ -42,6 +46,10 @@ impl Mark {
                 pen.disc((x, y), 2.0, CARD)
             }
             Self::Regularized => pen.disc((x, y), 4.0, self.color()),
+            Self::Changed => {
+                pen.block((x - 4.0, y - 4.0), (8.0, 8.0), self.color())?;
+                pen.block((x - 2.0, y - 2.0), (4.0, 4.0), CARD)
+            }
         }
     }
 }

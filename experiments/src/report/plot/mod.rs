@@ -23,6 +23,9 @@ use crate::drawing::{
 const AXIS: f64 = 106.0;
 const NUMBERS: f64 = 84.0;
 
+/// Shorter than the mark itself, an error bar would only change the mark's shape.
+const SHORTEST: f64 = 10.0;
+
 /// A table as it is drawn.
 pub(super) struct Picture<'a> {
     table: &'a Table,
@@ -32,13 +35,18 @@ pub(super) struct Picture<'a> {
 impl<'a> Picture<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
         let mut remarks = table.remarks();
+        let cells =
+            || (0..table.rows.len() * table.columns.len()).map(|i| (i / table.columns.len(), i % table.columns.len()));
+        if cells().any(|(row, column)| table.value(row, column).is_some_and(|value| value.half_width.is_some())) {
+            remarks.push("Bars are 95 % intervals of means, where they are longer than the mark.".to_owned());
+        }
         if table.rows.iter().any(Row::is_regularized) {
-            remarks.push(grey(table).to_owned());
+            remarks.push(grey(table));
         }
         let label = |row: &Row| Label {
             text: row.marked(),
             framework: row.framework.clone(),
-            strong: row.is_regularized().then_some(ACCENT),
+            strong: row.is_regularized().then(|| Mark::of(row).color()),
         };
         let labels = table.rows.iter().map(label).collect();
         let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
@@ -70,11 +78,10 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, at: (f64, f64)) -> Res
     if table.rows.iter().any(|row| Mark::of(row) == Mark::Plain) {
         entries.push((Mark::Plain, "framework alone".to_owned()));
     }
-    let regularized: Vec<_> = table.rows.iter().filter(|row| row.is_regularized()).collect();
-    if !regularized.is_empty() {
-        let only_i2fr = regularized.iter().all(|row| row.regularizer.starts_with("i2fr"));
-        let with = if only_i2fr { "with I2FR" } else { "with I2FR, or changed otherwise" };
-        entries.push((Mark::Regularized, format!("{with}, and the difference in points")));
+    for (mark, with) in [(Mark::Regularized, "with I2FR"), (Mark::Changed, "changed otherwise")] {
+        if table.rows.iter().any(|row| Mark::of(row) == mark) {
+            entries.push((mark, format!("{with}, and the difference in points")));
+        }
     }
     pen.legend(at, &entries, |mark, at| mark.put(pen, at))
 }
@@ -99,11 +106,12 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
         let mark = Mark::of(named);
         pen.line((x(0.0), y), (x(summary.mean), y), mark.stem(), 2.0)?;
         let half_width = summary.half_width.unwrap_or(0.0);
-        let (low, high) = (x(summary.mean - half_width), x(summary.mean + half_width));
-        // Shorter than the mark itself, an error bar is not seen.
-        if high - low > 2.0 {
+        let ends = [summary.mean - half_width, summary.mean + half_width];
+        let [low, high] = ends.map(x);
+        if high - low > SHORTEST {
             pen.line((low, y), (high, y), mark.color(), 1.0)?;
-            for end in [low, high] {
+            // One that goes on beyond the axis has no end there.
+            for end in ends.into_iter().filter(|end| (0.0..=100.0).contains(end)).map(x) {
                 pen.line((end, y - 4.0), (end, y + 4.0), mark.color(), 1.0)?;
             }
         }
@@ -121,16 +129,17 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
     Ok(())
 }
 
-/// What a grey difference means here.
-fn grey(table: &Table) -> &'static str {
+/// What differences are of, and what a grey one means here.
+fn grey(table: &Table) -> String {
     let columns = table.columns.len();
     let pairs = (0..table.rows.len() * columns).filter_map(|i| table.difference(i / columns, i % columns));
     let seeds: Vec<usize> = pairs.map(|difference| difference.paired.difference.seeds).collect();
-    match (seeds.iter().any(|&n| n > 1), seeds.contains(&1)) {
-        (true, false) => "Grey difference: its 95 % interval over paired seeds leaves its sign open.",
-        (true, true) => "Grey difference: its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open.",
-        (false, _) => "Grey difference: these intervals leave its sign open.",
-    }
+    let open = match (seeds.iter().any(|&n| n > 1), seeds.contains(&1)) {
+        (true, false) => "its 95 % interval over paired seeds leaves its sign open",
+        (true, true) => "its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open",
+        (false, _) => "these intervals leave its sign open",
+    };
+    format!("Differences are of the seeds that both rows have. Grey difference: {open}.")
 }
 
 /// Whether the sign of a difference is open. One seed has no interval of its own; what the number of test images leaves
@@ -148,12 +157,12 @@ fn is_open(difference: &Difference<'_>) -> bool {
     }
 }
 
-fn holds_0((low, high): (f64, f64)) -> bool {
+pub(crate) fn holds_0((low, high): (f64, f64)) -> bool {
     low <= 0.0 && high >= 0.0
 }
 
 /// The colour of a difference that is printed as `text`: by its sign, unless that is open.
-fn sign_color(text: &str, open: bool) -> Color {
+pub(crate) fn sign_color(text: &str, open: bool) -> Color {
     match text.chars().next() {
         Some('+') if !open => ACCENT,
         Some('−') if !open => LOSS,
