@@ -76,11 +76,14 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
     let (out, name) = (&args.training.out, survey.name);
     files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
     files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
+    // As in Figure 5: the control would leave the others one shade.
+    let defended = survey.rows.iter().zip(&values).filter(|(row, _)| row.is_defended()).map(|(_, values)| values);
+    let scale = range(defended);
     let heat = Heat {
         title: title(survey),
         rows: ("network under attack".into(), rows),
         columns: ("attack; from n: images made for network n".into(), labels),
-        panels: vec![Panel { title: String::new(), scale: range(&values), values, surpassed: None }],
+        panels: vec![Panel { title: String::new(), scale, values, surpassed: None }],
         footer,
     };
     write_pictures(name, &heat, out)?;
