@@ -2,7 +2,7 @@
 
 use super::{
     alone, conditions, heading,
-    heat::{Heat, Panel, range},
+    heat::{Heat, Panel, range_of_defended},
     line, mean, paired, panel_title, rule, shown, title, write_pictures,
 };
 use crate::{
@@ -91,9 +91,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
         for (row, values) in survey.rows.iter().zip(&panel) {
             text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
         }
-        // The undefended control would leave the others one shade.
-        let defended = survey.rows.iter().zip(&panel).filter(|(row, _)| row.is_defended()).map(|(_, values)| values);
-        let scale = range(defended);
+        let scale = range_of_defended(&survey.rows, &panel);
         panels.push(Panel { title: panel_title(survey, attack), values: panel, scale, surpassed: None });
     }
     text += &differences(survey, attacks, &lines);

@@ -1,8 +1,11 @@
 //! A table of numbers, each on a ground that says how large it is.
 
-use crate::drawing::{
-    Drawing,
-    pen::{self, ACCENT, Anchor, Color, INK, MUTED, Pen},
+use crate::{
+    drawing::{
+        Drawing,
+        pen::{self, ACCENT, Anchor, Color, INK, MUTED, Pen},
+    },
+    report::Row,
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
@@ -44,6 +47,11 @@ pub struct Panel {
 pub fn range<'a>(values: impl IntoIterator<Item = &'a Vec<Option<f64>>>) -> (f64, f64) {
     let known = values.into_iter().flatten().flatten();
     known.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+/// The same of defended networks alone, each with its row of `values`: the control would leave the others one shade.
+pub fn range_of_defended(rows: &[Row], values: &[Vec<Option<f64>>]) -> (f64, f64) {
+    range(rows.iter().zip(values).filter(|(row, _)| row.is_defended()).map(|(_, values)| values))
 }
 
 impl Heat {

@@ -2,7 +2,7 @@
 
 use super::{
     conditions, heading,
-    heat::{Heat, Panel, range},
+    heat::{Heat, Panel, range_of_defended},
     line, mean, rule, shown, title, write_pictures,
 };
 use crate::{
@@ -76,9 +76,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
     let (out, name) = (&args.training.out, survey.name);
     files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
     files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
-    // As in Figure 5: the control would leave the others one shade.
-    let defended = survey.rows.iter().zip(&values).filter(|(row, _)| row.is_defended()).map(|(_, values)| values);
-    let scale = range(defended);
+    let scale = range_of_defended(&survey.rows, &values);
     let heat = Heat {
         title: title(survey),
         rows: ("network under attack".into(), rows),

@@ -90,7 +90,7 @@ impl Table {
         rows.collect()
     }
 
-    fn summaries(&self) -> impl Iterator<Item = super::Summary> {
+    pub(super) fn summaries(&self) -> impl Iterator<Item = super::Summary> {
         let columns = self.columns.len();
         (0..self.rows.len() * columns).filter_map(move |i| self.value(i / columns, i % columns))
     }

@@ -35,9 +35,7 @@ pub(super) struct Picture<'a> {
 impl<'a> Picture<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
         let mut remarks = table.remarks();
-        let cells =
-            || (0..table.rows.len() * table.columns.len()).map(|i| (i / table.columns.len(), i % table.columns.len()));
-        if cells().any(|(row, column)| table.value(row, column).is_some_and(|value| value.half_width.is_some())) {
+        if table.summaries().any(|summary| summary.half_width.is_some()) {
             remarks.push("Bars are 95 % intervals of means, where they are longer than the mark.".to_owned());
         }
         if table.rows.iter().any(Row::is_regularized) {
