@@ -128,7 +128,12 @@ impl Framework {
 
 impl fmt::Display for Framework {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ascends {}; training descends {}", self.name, self.attack, self.inner, self.outer)?;
+        let statistics = match self.attack_mode {
+            Mode::Eval => "running",
+            Mode::BatchStats | Mode::Train => "batch",
+        };
+        write!(f, "{}: {} ascends {} (batch norm: {statistics} statistics)", self.name, self.attack, self.inner)?;
+        write!(f, "; training descends {}", self.outer)?;
         if self.label_smoothing != 0. {
             write!(f, " on labels smoothed by {}", self.label_smoothing)?;
         }

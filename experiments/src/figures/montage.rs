@@ -1,6 +1,6 @@
 //! What each network sees: test images, what an attack makes of them, and where the features of both lie.
 
-use super::{conditions, heading};
+use super::{conditions, heading, title};
 use crate::{
     drawing::{
         bitmap, encoded,
@@ -22,7 +22,7 @@ use std::{io::Cursor, path::Path, process::ExitCode};
 
 /// Space around pictures, in pixels.
 const GAP: u32 = 36;
-/// Height of a row's title.
+/// Height of a title, of the page and of a row.
 const TITLE: u32 = 64;
 
 /// A row of pictures for each row of a grid, of its first seed.
@@ -90,7 +90,7 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let picture = out.join(format!("{}.png", survey.name));
     match strips.is_empty() {
         true => files::remove(&picture)?,
-        false => files::write(&picture, &encoded(&stacked(&strips)?)?)?,
+        false => files::write(&picture, &encoded(&stacked(&title(survey), &strips)?)?)?,
     }
     files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
     Ok(text)
@@ -115,26 +115,30 @@ fn decoded(pictures: &[Picture]) -> Result<Vec<RgbImage>> {
     pictures.iter().map(decode).collect()
 }
 
-/// Strips below one another, each under its title.
-fn stacked(strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> {
+/// Strips below one another, each under its title, below that of the page.
+fn stacked(title: &str, strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> {
     let width = |strip: &[RgbImage]| strip.iter().map(|image| image.width() + GAP).sum::<u32>() + GAP;
     let height = |strip: &[RgbImage]| strip.iter().map(RgbImage::height).max().unwrap_or(0) + TITLE + GAP;
     let wide = strips.iter().map(|(_, strip)| width(strip)).max().unwrap_or(0);
-    let high = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + GAP;
+    let high = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + TITLE + GAP;
     // Titles are drawn in units of two pixels.
     let mut page = bitmap((f64::from(wide) / 2., f64::from(high) / 2.), |pen| {
-        let mut y = GAP;
-        for (i, (title, strip)) in strips.iter().enumerate() {
+        let heading = |text: &str, y: u32, size| {
+            pen.strong(text, (f64::from(GAP) / 2., f64::from(y + TITLE / 2) / 2.), size, INK)
+        };
+        heading(title, GAP / 2, 17.)?;
+        let mut y = GAP + TITLE;
+        for (i, (row, strip)) in strips.iter().enumerate() {
             if i > 0 {
                 let at = f64::from(y) / 2.;
                 pen.line((f64::from(GAP) / 2., at), (f64::from(wide - GAP) / 2., at), MUTED, 0.5)?;
             }
-            pen.strong(title, (f64::from(GAP) / 2., f64::from(y + TITLE / 2) / 2.), 15., INK)?;
+            heading(row, y, 15.)?;
             y += height(strip);
         }
         Ok(())
     })?;
-    let mut y = GAP;
+    let mut y = GAP + TITLE;
     for (_, strip) in strips {
         let mut x = GAP;
         for image in strip {

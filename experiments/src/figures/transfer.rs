@@ -82,7 +82,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
         rows: ("network under attack".into(), rows),
         columns: ("attack; from n: images made for network n".into(), labels),
         panels: vec![Panel { title: String::new(), scale, values, surpassed: None }],
-        footer,
+        footer: format!("{footer} Dark is high, between the least and the greatest of defended networks."),
     };
     write_pictures(name, &heat, out)?;
     Ok(text)

@@ -1,11 +1,11 @@
 //! What golden values do not show: batches without partners, equal features, learnable centres.
 
 use crate::golden::numbers;
-use candle::{Device, Result, Tensor, Var};
+use candle::{DType, Device, Result, Tensor, Var};
 use models::Output;
 use objectives::{
-    Centers, Clean, Negative, Pass, Positive, Stage, adr, cosine_costs, local_compactness, proximity, transport,
-    transport_plan, triplet,
+    Centers, Clean, Negative, Pass, Positive, Stage, adr, cosine_costs, global_compactness, local_compactness,
+    proximity, transport, transport_plan, triplet,
 };
 use std::collections::BTreeMap;
 
@@ -37,6 +37,23 @@ fn a_batch_of_one_class_is_finite_everywhere() -> Result<()> {
     let norm = |x: &Tensor| x.sqr()?.mean(1);
     let ratio = numbers(&(at(0.)? / (norm(&adversarial()?.features)? + norm(&passes.clean()?.features)?)?)?);
     assert!(ratio.iter().all(|r| (r - ratio[0]).abs() < 1e-6 * ratio[0]), "{ratio:?}");
+    Ok(())
+}
+
+#[test]
+fn all_pairs_of_a_batch_of_one_class_weigh_one() -> Result<()> {
+    let labels = Tensor::new(&[1u32; 4], &Device::Cpu)?;
+    let clean = small(&labels)?;
+    let passes = clean.against_known(adversarial()?);
+    let rows = |output: &Output| output.features.to_dtype(DType::F64)?.to_vec2::<f64>();
+    let (clean, adv) = (rows(passes.clean()?)?, rows(&adversarial()?)?);
+    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    let distance = |a: &[f64], b: &[f64]| mean(a.iter().zip(b).map(|(a, b)| (a - b).abs()).collect());
+    let found = numbers(&global_compactness().losses(&passes)?);
+    for (adv, found) in adv.iter().zip(found) {
+        let expected = mean(clean.iter().map(|clean| distance(clean, adv)).collect());
+        assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+    }
     Ok(())
 }
 
