@@ -51,9 +51,15 @@ pub(crate) struct Found {
 
 impl Found {
     /// The lock at `path`, if there is one.
-    pub(crate) fn at(path: &Path) -> Option<Self> {
-        let touched = fs::metadata(path).ok()?.modified().ok()?;
-        Some(Self { text: fs::read(path).ok()?, touched })
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
+        let found = || io::Result::Ok(Self { touched: fs::metadata(path)?.modified()?, text: fs::read(path)? });
+        match found() {
+            Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     fn holder(&self) -> Option<Holder> {
@@ -116,14 +122,24 @@ impl Lock {
                 }
                 Claim::Refused(now) => now,
             };
-            let Some(found) = Found::at(&path) else { continue };
+            let found = match Found::at(&path) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(e) => {
+                    let what =
+                        format!("{}: {e}; whoever has made it may be at work; wait, or {otherwise}", path.display());
+                    return Err(Held(what).into());
+                }
+            };
             if found.held(now) {
                 let who = found.by(now);
                 let what = format!("{}: {who}, is at work on this; wait for it, or {otherwise}", folder.display());
                 return Err(Held(what).into());
             }
             tracing::info!("{}: taken over from {}; it is gone", path.display(), found.by(now));
-            set_aside(&path, &found);
+            if let Err(e) = set_aside(&path, &found) {
+                anyhow::bail!("{}: who made it is gone, but it cannot be removed ({e}); delete it", path.display())
+            }
         }
         anyhow::bail!("{}: others take this lock and leave it all the time; try again", path.display())
     }
@@ -179,10 +195,16 @@ fn claim(path: &Path, means: Means) -> Result<Claim> {
         let now = file.metadata()?.modified()?;
         match (means.link)(&draft, path) {
             Ok(()) => Ok(Some(file)),
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(None),
+            // NFS may say so of the link that it made itself, if it was asked a second time.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                Ok(Some(file).filter(|_| fs::read(path).is_ok_and(|there| there == text)))
+            }
             // No links on this file system. Between the two lines the file is empty: held, by nobody known.
             Err(_) => match File::create_new(path) {
-                Ok(mut own) => own.write_all(&text).map(|()| Some(own)),
+                Ok(mut own) => match own.write_all(&text) {
+                    Ok(()) => Ok(Some(own)),
+                    Err(e) => fs::remove_file(path).and(Err(e)),
+                },
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(None),
                 Err(e) => Err(e),
             },
@@ -214,16 +236,17 @@ fn beat(mut file: File, text: Vec<u8>, every: Duration) -> (Sender<()>, JoinHand
 }
 
 /// Removes the dead lock at `path`, and no other: another process may have done so and claimed the folder.
-fn set_aside(path: &Path, dead: &Found) {
+fn set_aside(path: &Path, dead: &Found) -> io::Result<()> {
     // Over NFS only those who may write can lock; elsewhere a reader can.
     let open = File::options().read(true).write(true).open(path).or_else(|_| File::open(path));
-    let Ok(file) = open else { return };
+    let file = match open {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
     // So that nobody else removes it between the next two lines. Where the file system has no such locks, that
     // is no more than unlikely.
     let _ = file.lock();
-    if fs::read(path).is_ok_and(|text| text == dead.text) {
-        let _ = fs::remove_file(path);
-    }
+    if fs::read(path).is_ok_and(|text| text == dead.text) { fs::remove_file(path) } else { Ok(()) }
 }
 
 #[cfg(test)]

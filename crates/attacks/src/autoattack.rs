@@ -7,7 +7,8 @@ use std::fmt;
 /// AutoAttack (Croce and Hein 2020), each attack at those examples only that the ones before have not
 /// broken.
 ///
-/// Ignores the victim's objective. Examples it does not break come back as they were, so an example
+/// Versions with APGD-T need at least 4 classes, as its ratio of logits does; with fewer, an image that is left for it is an
+/// error. Ignores the victim's objective. Examples it does not break come back as they were, so an example
 /// counts as robust only if all attacks fail.
 pub struct AutoAttack {
     name: &'static str,

@@ -1,6 +1,6 @@
 //! Images an attack has found, with the network's verdict on each, and the better of two.
 
-use crate::Victim;
+use crate::{Norm, Victim};
 use candle::{D, DType, Result, Tensor, Var};
 use objectives::{Clean, Passes};
 
@@ -25,11 +25,17 @@ impl Candidate {
         Ok(Self { x, losses, wrong })
     }
 
-    /// Runs the network on `x` and back, as [`ascent`] does: also the gradient in every pixel.
-    pub(crate) fn climbed(victim: Victim<'_>, clean: &Clean<'_>, x: &Tensor, passes: usize) -> Result<(Self, Tensor)> {
+    /// Runs the network on `x` and back, as [`ascent`] does: also the gradient in every pixel, for steps in `norm`.
+    pub(crate) fn climbed(
+        victim: Victim<'_>,
+        clean: &Clean<'_>,
+        x: &Tensor,
+        passes: usize,
+        norm: Norm,
+    ) -> Result<(Self, Tensor)> {
         let var = Var::from_tensor(x)?;
         let Ascent { grad, losses, wrong } = ascent(victim, clean, &var, passes)?;
-        check_gradient(&grad)?;
+        check_gradient(&grad, norm == Norm::Linf)?;
         Ok((Self { x: var.as_detached_tensor(), losses, wrong }, grad))
     }
 
@@ -105,20 +111,34 @@ pub(crate) struct Ascent {
     pub wrong: Tensor,
 }
 
-/// An error where `grad` holds what is no number: a step along it is none, and the network would look robust. On a card
-/// this waits for what is under way.
-pub(crate) fn check_gradient(grad: &Tensor) -> Result<()> {
+/// An error where `grad` holds what no step can follow, so that the network would look robust: what is no number and,
+/// unless steps are made of `signs` alone, what is infinite. On a card this waits for what is under way.
+pub(crate) fn check_gradient(grad: &Tensor, signs: bool) -> Result<()> {
     if grad.sum_all()?.to_scalar::<f32>()?.is_finite() {
         return Ok(());
     }
-    // Infinite entries have a sign, and large ones an infinite sum.
-    if grad.ne(grad)?.max_all()?.to_scalar::<u8>()? != 0 {
-        candle::bail!(
-            "the network's gradient in its pixels is no number, and attacks that follow it would stand still; if this is \
-             training, it diverged: lower its learning rate"
-        )
-    }
-    Ok(())
+    let is = if grad.ne(grad)?.max_all()?.to_scalar::<u8>()? != 0 {
+        "no number"
+    // The sum of large entries may be infinite though none of them is.
+    } else if !signs && grad.abs()?.max_all()?.to_scalar::<f32>()?.is_infinite() {
+        "infinite"
+    } else {
+        return Ok(());
+    };
+    candle::bail!(
+        "the network's gradient in its pixels is {is}, and attacks that follow it would stand still; if this is training, \
+         it diverged: lower its learning rate"
+    )
+}
+
+/// What is said of a network whose logits are no numbers: the largest of them would be some class, and now and then the
+/// right one.
+pub(crate) const NO_NUMBERS: &str =
+    "the network answers with values that are no numbers: its weights are damaged, or its training diverged";
+
+/// An error where `logits` hold what is no number, or infinite.
+pub(crate) fn check_logits(logits: &Tensor) -> Result<()> {
+    if logits.sum_all()?.to_scalar::<f32>()?.is_finite() { Ok(()) } else { candle::bail!("{NO_NUMBERS}") }
 }
 
 /// Runs the network on `var` and back, at least once and `passes` times. Whoever steps along the gradient sees to it

@@ -1,7 +1,7 @@
 //! Projected gradient ascent that goes no further than it must.
 
 use crate::{
-    Attack, Keys, Pgd, Victim,
+    Attack, Keys, Norm, Pgd, Victim,
     candidate::{Ascent, ascent, check_gradient, pick},
 };
 use candle::{Result, Tensor, Var};
@@ -39,7 +39,7 @@ impl Attack for EarlyStopped {
         for step in 0..self.pgd.steps as u64 {
             let var = Var::from_tensor(&x)?;
             let Ascent { grad, wrong, .. } = ascent(victim, &clean, &var, self.pgd.passes)?;
-            check_gradient(&grad)?;
+            check_gradient(&grad, self.pgd.ball.norm == Norm::Linf)?;
             for ((wrong, left), moving) in wrong.to_vec1::<u8>()?.into_iter().zip(&mut left).zip(&mut moving) {
                 match (wrong, *left) {
                     (0, _) => {}

@@ -1,6 +1,9 @@
 //! Accuracy on clean and on attacked images, example by example.
 
-use crate::{Keys, Probe, Victim, candidate::misclassified};
+use crate::{
+    Keys, Probe, Victim,
+    candidate::{check_logits, misclassified},
+};
 use candle::{Device, Result, Tensor};
 use data::{Batch, Dataset};
 use kernels::out_of_memory;
@@ -109,12 +112,7 @@ impl Evaluation<'_> {
 
     fn correct(&self, images: &Tensor, labels: &Tensor) -> Result<Correct> {
         let logits = self.model.forward(images, Mode::Eval)?.logits;
-        // The largest of values that are no numbers would be some class, and now and then the right one.
-        if !logits.sum_all()?.to_scalar::<f32>()?.is_finite() {
-            candle::bail!(
-                "the network answers with values that are no numbers: its weights are damaged, or its training diverged"
-            )
-        }
+        check_logits(&logits)?;
         let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
         Ok(wrong.into_iter().map(|wrong| wrong == 0).collect())
     }

@@ -81,13 +81,7 @@ impl Fab {
                 x.iter_mut().zip(centre).for_each(|(x, c)| *x = c + BETA * (*x - c));
             }
         }
-        let found = goal.tensor(best)?;
-        let settled = (0..goal.labels.len()).map(|row| {
-            let (x, centre) = (found.narrow(0, row, 1)?, goal.images.narrow(0, row, 1)?);
-            // A length summed in 32 bits may round to just beyond the radius.
-            if self.ball.check(&x, &centre).is_ok() { Ok(x) } else { self.ball.project(&x, &centre) }
-        });
-        Tensor::cat(&settled.collect::<Result<Vec<_>>>()?, 0)
+        goal.tensor(best)
     }
 
     /// Where run number `run` starts: at the image, or on the surface of a ball of half the radius.
@@ -135,7 +129,7 @@ impl Attack for Fab {
                 .collect::<Result<_>>()?,
         };
         for (purpose, aim) in &aims {
-            for run in 0..self.restarts as u64 {
+            for run in 0..self.restarts.max(1) as u64 {
                 survivors.try_each(|images, labels, keys, at| {
                     let goal = Goal::new(images, labels, &rows(aim, at)?, others + 1)?;
                     self.run(victim, &goal, self.begin(images, keys, purpose, run)?)

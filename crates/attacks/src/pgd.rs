@@ -93,7 +93,7 @@ impl Pgd {
             // A card would have to finish all that is under way first. There a step in l-infinity makes pixels of it that are
             // no numbers, which end an evaluation, and a training by its loss.
             if grad.device().is_cpu() || self.ball.norm == Norm::L2 {
-                check_gradient(&grad)?;
+                check_gradient(&grad, self.ball.norm == Norm::Linf && self.momentum.is_none())?;
             }
             let direction = match self.momentum {
                 None => grad,

@@ -4,7 +4,7 @@ mod bump;
 mod moves;
 mod stream;
 
-use crate::{Attack, Ball, Keys, Victim, name::more};
+use crate::{Attack, Ball, Keys, Victim, candidate::NO_NUMBERS, name::more};
 use candle::{DType, Result, Tensor};
 use kernels::Key;
 use moves::{Moves, Size};
@@ -51,8 +51,7 @@ const HALVINGS: [usize; 9] = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 struct Verdict {
     /// Whether it names another class than the label.
     wrong: bool,
-    /// The label's logit less the largest other one; infinite where that is no number, so that such a
-    /// point never replaces another.
+    /// The label's logit less the largest other one.
     margin: f32,
 }
 
@@ -65,7 +64,7 @@ impl Verdict {
         for (class, &other) in logits.iter().enumerate().filter(|(class, _)| *class != label) {
             let ahead = own - other;
             if ahead.is_nan() {
-                return Ok(Self { wrong: false, margin: f32::INFINITY });
+                candle::bail!("{NO_NUMBERS}")
             }
             margin = margin.min(ahead);
             // The first of equal logits is the prediction, as it is for candle on a processor (a card may take another one).
@@ -255,7 +254,8 @@ mod tests {
         assert_eq!(say(&[1., 1.], 1), (true, 0.));
         assert_eq!(say(&[1.], 0), (false, f32::INFINITY));
         for logits in [[f32::NAN, 1., 2.], [1., f32::NAN, 2.], [1., 2., f32::NAN], [f32::INFINITY, f32::INFINITY, 0.]] {
-            assert_eq!(say(&logits, 0), (false, f32::INFINITY), "{logits:?}");
+            let told = Verdict::new(&logits, 0).map(|_| ()).unwrap_err().to_string();
+            assert!(told.contains("no numbers"), "{logits:?}: {told}");
         }
         assert!(Verdict::new(&[1., 2.], 2).is_err());
     }

@@ -25,8 +25,8 @@ pub struct Probe {
 )]
 pub struct UnknownAttack(String);
 
-/// How often what the attack called `name` finds within balls of `norm` has changed, from 1 on: verdicts of another revision
-/// are those of another attack.
+/// How often what the attack called `name` finds within balls of `norm` has changed since verdicts say so (2026-11-30), from 1
+/// on: verdicts of another revision are those of another attack.
 pub fn revision(name: &str, norm: Norm) -> u32 {
     // Its steps in l2 were shorter where the gradient is hardly more than nothing.
     let of_pgd = ["fgsm", "pgd", "mim", "cw"].iter().any(|family| name.starts_with(family));
@@ -47,9 +47,10 @@ impl Probe {
     /// - `mim-K`: K momentum steps of eps/4 on the cross-entropy, decay 1, from the image.
     /// - `cw`, `cw-K`: CW-Linf, that is PGD on the margin loss, K steps (30) of eps/4.
     /// - `apgd-ce`, `apgd-dlr`, or with `-K`: Auto-PGD on the cross-entropy or the difference-of-logits
-    ///   ratio, K steps (100) from a random start.
+    ///   ratio (which needs 3 classes), K steps (100) from a random start.
     /// - `apgd-scaled-ce`, `apgd-scaled-ce-K`: Auto-PGD on the cross-entropy of standardised logits.
-    /// - `apgd-t`, `apgd-t-K`: Auto-PGD towards each of the 9 most likely wrong classes, K steps (100).
+    /// - `apgd-t`, `apgd-t-K`: Auto-PGD towards each of the 9 most likely wrong classes, K steps (100); it needs 4
+    ///   classes, and so do the sequences that it is in.
     /// - `fab`, `fab-K`: untargeted FAB, K steps (100) towards the nearest class.
     /// - `fab-t`, `fab-t-K`: targeted FAB, K steps (100) towards each of 9 classes.
     /// - `square`, `square-Q`: random search with Q queries (5000), no gradients.

@@ -2,7 +2,7 @@
 
 use crate::{
     Keys, Victim,
-    candidate::{misclassified, replace, rows},
+    candidate::{check_logits, misclassified, replace, rows},
 };
 use candle::{Result, Tensor};
 
@@ -75,6 +75,7 @@ impl<'a> Survivors<'a> {
 
     fn wrong(&self, x: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
         let logits = self.victim.model.forward(&x.detach(), self.victim.mode)?.logits;
+        check_logits(&logits)?;
         let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
         Ok(wrong.into_iter().map(|w| w != 0).collect())
     }

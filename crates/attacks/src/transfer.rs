@@ -9,6 +9,9 @@ use std::{fmt, sync::Arc};
 /// play no role (Papernot et al. 2016, "Transferability in machine learning").
 ///
 /// A network that such images break, but not its own attack, hides its gradients.
+///
+/// Give it an attack that goes on when the source is broken, such as `mim-20` or `pgd-20`. What stops there (Auto-PGD by
+/// name, FAB, Square, AutoAttack) hands on images just beyond the source's boundary, or clean ones where it breaks nothing.
 pub struct Transfer {
     /// The network that is attacked, in evaluation mode.
     pub source: Arc<Net>,

@@ -11,7 +11,7 @@ use crate::{
     },
     report::{
         Row,
-        plot::{holds_0, sign_color},
+        plot::{leaves_open, sign_color},
     },
 };
 use anyhow::Result;
@@ -112,7 +112,7 @@ impl Dumbbells<'_> {
             mark(pen, (x(plain.mean), y), false)?;
             mark(pen, (x(i2fr.mean), y), true)?;
             let text = kind.signed(paired.difference.mean);
-            let color = sign_color(&text, paired.interval().is_none_or(holds_0));
+            let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
             pen.text(&text, (left + AXIS + 12.0, y), 11.5, color, Anchor::Left)?;
         }
         Ok(())

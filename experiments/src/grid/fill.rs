@@ -26,7 +26,7 @@ impl super::Grid {
     /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
     /// has every row with few seeds rather than few rows with every seed.
     pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs, goal: Goal) -> Result<()> {
-        let data = load(args)?;
+        let data = load_for(planned, args)?;
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
@@ -45,20 +45,18 @@ impl super::Grid {
             let out = args.training.out.display();
             tracing::info!("everything asked for is known in {out}/runs; --out elsewhere trains it anew");
         }
-        let filled = each(&needed, args, &data, &device, |run| self.evaluate(run, args, &data, &device));
-        if filled.as_ref().is_err_and(ends_all) {
-            return filled;
-        }
+        let mut failures = each(&needed, args, &data, &device, |run| self.evaluate(run, args, &data, &device))?;
         // A run is audited against others, so all of them come first.
-        let audited = |run: &&Run| self.is_audited(run, args) && (filled.is_ok() || run.numbers_stand());
-        let audited: Vec<_> = ours.into_iter().filter(audited).collect();
+        let audited: Vec<_> =
+            ours.into_iter().filter(|run| self.is_audited(run, args) && run.numbers_stand()).collect();
         let mut grid = Grid::new("audits", Ahead::new(vec![1.; audited.len()]));
-        for run in audited {
+        for (i, run) in audited.iter().enumerate() {
             grid.begin();
-            let worked = audits::make(run, args, &data, &device)?;
-            grid.end(worked);
+            let made = audits::make(run, args, &data, &device);
+            grid.end(made.as_ref().is_ok_and(|worked| *worked));
+            failures.note(run, made.map(drop), audited.len() - i - 1)?;
         }
-        filled
+        failures.end()
     }
 
     /// Whether `args` ask for an audit of `run`.
@@ -68,7 +66,6 @@ impl super::Grid {
 
     /// Whether everything that is asked of `run` is known.
     fn answered(&self, run: &Run, args: &TableArgs, data: &Splits) -> Result<bool> {
-        run.check_data(data)?;
         let images = args.split.of(run, data)?;
         Ok(run.numbers_stand()
             && known(run, args, &self.wanted(args, &images)?)?.is_some()
@@ -115,45 +112,65 @@ impl super::Grid {
     }
 }
 
-/// Trains `runs` one after the other, and does `then` to each. One that fails by itself, as a training does that diverges,
-/// leaves the others their turn.
+/// What failed of work on several runs: one that fails by itself, as a training does that diverges, leaves the others
+/// their turn.
+#[derive(Default)]
+pub(super) struct Failures(Option<anyhow::Error>);
+
+impl Failures {
+    /// Notes what came of the work on `run`, which `more` runs come after.
+    ///
+    /// # Errors
+    /// When no other run would fare better.
+    pub(super) fn note(&mut self, run: &Run, done: Result<()>, more: usize) -> Result<()> {
+        let Err(e) = done else { return Ok(()) };
+        if e.is::<Interrupted>() || e.chain().any(|cause| cause.is::<io::Error>()) {
+            return Err(e);
+        }
+        // The first is told in the end, too.
+        if more > 0 || self.0.is_some() {
+            tracing::error!("{}: {e:#}; the other runs come first", run.name());
+        }
+        self.0.get_or_insert(e);
+        Ok(())
+    }
+
+    /// Whether nothing failed so far.
+    pub(super) fn none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// # Errors
+    /// The first of all.
+    pub(super) fn end(self) -> Result<()> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
+/// Trains `runs` one after the other, and does `then` to each.
 ///
 /// # Errors
-/// The first of all.
+/// Those that end all work.
 pub(super) fn each(
     runs: &[&Run],
     args: &TableArgs,
     data: &Splits,
     device: &Device,
     mut then: impl FnMut(&Run) -> Result<()>,
-) -> Result<()> {
+) -> Result<Failures> {
     // What comes after a training takes its time too: it is taken to grow as the training does.
     let sizes = runs.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
     let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
-    let mut failed = None;
+    let mut failures = Failures::default();
     for (i, run) in runs.iter().enumerate() {
         let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
         tracing::info!("[{}/{}{eta}] {} ({})", i + 1, runs.len(), run.name(), run.folder().display());
         grid.begin();
         let done = train(run, args, data, device, &mut |done| grid.at(done)).and_then(|()| then(run));
         grid.end(done.is_ok());
-        match done {
-            Err(e) if ends_all(&e) => return Err(e),
-            Err(e) if i + 1 < runs.len() && failed.is_none() => {
-                tracing::error!("{}: {e:#}; the other runs come first", run.name());
-                failed = Some(e);
-            }
-            Err(e) if failed.is_none() => failed = Some(e),
-            Err(e) => tracing::error!("{}: {e:#}", run.name()),
-            Ok(()) => {}
-        }
+        failures.note(run, done, runs.len() - i - 1)?;
     }
-    failed.map_or(Ok(()), Err)
-}
-
-/// Whether no other run would fare better.
-fn ends_all(e: &anyhow::Error) -> bool {
-    e.is::<Interrupted>() || e.chain().any(|cause| cause.is::<io::Error>())
+    Ok(failures)
 }
 
 /// Trains `run`.
@@ -188,6 +205,13 @@ fn patiently<T>(run: &Run, args: &TableArgs, mut work: impl FnMut() -> Result<T>
             done => return done,
         }
     }
+}
+
+/// The data set, if it is the one that all runs of `planned` were made on which are there.
+pub(super) fn load_for(planned: &[Planned], args: &TableArgs) -> Result<Splits> {
+    let data = load(args)?;
+    planned.iter().flat_map(|p| &p.runs).try_for_each(|run| run.check_data(&data))?;
+    Ok(data)
 }
 
 pub(crate) fn load(args: &TableArgs) -> Result<Splits> {

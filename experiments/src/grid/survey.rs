@@ -158,7 +158,7 @@ fn interview(
     args: &TableArgs,
     questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
 ) -> Result<()> {
-    let data = fill::load(args)?;
+    let data = fill::load_for(planned, args)?;
     let device = args.training.device.open()?;
     let seeds = by_seed(planned);
     let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
@@ -175,22 +175,26 @@ fn interview(
     }
     let runs: Vec<&Run> = ours.iter().map(|(run, _)| *run).filter(|run| needed.contains(&run.config().id())).collect();
     // A network may be attacked from another, so all of them are trained first.
-    fill::each(&runs, args, &data, &device, |_| Ok(()))?;
-    for (run, of_seed) in ours {
-        let mut news = false;
-        for question in questions(run, of_seed)? {
-            // Who lends images may be another part's to train; asking all parts together fills what is left.
-            if args.shard.is_none() || question.source.as_ref().is_none_or(Run::trained) {
-                news |= ask(run, &question, args, &data, &device)?;
+    let mut failures = fill::each(&runs, args, &data, &device, |_| Ok(()))?;
+    // Who lends images may be another part's to train; asking all parts together fills what is left.
+    let all_there = failures.none() && args.shard.is_none();
+    let there: Vec<_> = ours.into_iter().filter(|(run, _)| failures.none() || run.numbers_stand()).collect();
+    for (i, (run, of_seed)) in there.iter().enumerate() {
+        let lent = |question: &Question| all_there || question.source.as_ref().is_none_or(Run::trained);
+        let asked = || -> Result<()> {
+            let mut news = false;
+            for question in questions(run, of_seed)?.iter().filter(|question| lent(question)) {
+                news |= ask(run, question, args, &data, &device)?;
             }
-        }
-        if news {
-            show::all(run, &data, &device)?;
-        }
-        // Figures count by the labels there, when nobody has the data set any more.
-        fill::keep_examples(run, args.checkpoint, &[], &data.test)?;
+            if news {
+                show::all(run, &data, &device)?;
+            }
+            // Figures count by the labels there, when nobody has the data set any more.
+            fill::keep_examples(run, args.checkpoint, &[], &data.test)
+        };
+        failures.note(run, asked(), there.len() - i - 1)?;
     }
-    Ok(())
+    failures.end()
 }
 
 /// The runs of each seed, in the order of the rows.

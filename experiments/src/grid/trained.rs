@@ -156,7 +156,7 @@ impl Grid {
 
     /// Seeds are the outer loop, as in [`Grid::fill`].
     fn investigate<M: Measurement>(&self, measurement: &M, planned: &[Planned], args: &TableArgs) -> Result<()> {
-        let data = fill::load(args)?;
+        let data = fill::load_for(planned, args)?;
         let device = args.training.device.open()?;
         let seeds = planned.first().map_or(0, |p| p.runs.len());
         let runs = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed]));
@@ -170,13 +170,14 @@ impl Grid {
             }
         }
         // Measuring may need networks that another part trains: that part shall have had the time to.
-        fill::each(&needed, args, &data, &device, |_| Ok(()))?;
-        for run in needed {
+        let mut failures = fill::each(&needed, args, &data, &device, |_| Ok(()))?;
+        needed.retain(|run| failures.none() || run.trained());
+        for (i, run) in needed.iter().enumerate() {
             if !known(run)? {
-                self.ask(measurement, run, &data, &device, args)?;
+                failures.note(run, self.ask(measurement, run, &data, &device, args), needed.len() - i - 1)?;
             }
         }
-        Ok(())
+        failures.end()
     }
 
     fn ask<M: Measurement>(

@@ -76,10 +76,31 @@ fn a_living_lock_is_not_mistaken_for_the_dead_one_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.lock");
     corpse(folder.path());
-    let dead = Found::at(&path).unwrap();
+    let dead = Found::at(&path).unwrap().unwrap();
     let mut lock = Lock::take(folder.path(), WAIT).unwrap();
-    set_aside(&path, &dead);
+    set_aside(&path, &dead).unwrap();
     assert!(lock.confirmed().unwrap());
+}
+
+/// As NFS does that lost its answer to the first request and is asked again.
+#[test]
+fn a_link_that_was_made_in_spite_of_the_answer_is_ours() {
+    let twice = |file: &Path, name: &Path| fs::hard_link(file, name).and_then(|()| fs::hard_link(file, name));
+    let folder = tempfile::tempdir().unwrap();
+    let means = Means { link: twice, ..MEANS };
+    let mut lock = Lock::take_by(means, folder.path(), WAIT).unwrap();
+    assert!(lock.confirmed().unwrap());
+    assert!(Lock::take_by(means, folder.path(), WAIT).is_err(), "two have it");
+    drop(lock);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something is left");
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_may_be_anybodys() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("run.lock")).unwrap();
+    let refused = Lock::take(folder.path(), WAIT).err().unwrap();
+    assert!(refused.is::<Held>() && refused.to_string().contains("run.lock: "), "{refused:#}");
 }
 
 #[test]

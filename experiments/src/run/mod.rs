@@ -126,7 +126,7 @@ impl Run {
     ///
     /// # Errors
     /// When it is there but cannot be read: to take that for none would be to lose what was trained and measured.
-    pub(super) fn own_record(&self) -> Result<Option<Record>> {
+    pub(crate) fn own_record(&self) -> Result<Option<Record>> {
         let path = self.folder.join("run.json");
         let broken = || format!("{}: not the record of a run; delete it to train the run anew", path.display());
         let json = match std::fs::read(&path) {

@@ -144,7 +144,10 @@ impl Stored {
     /// Who trains, measures or audits it right now.
     pub(super) fn held_by(&self) -> Option<String> {
         let now = SystemTime::now();
-        Some(lock::Found::at(&self.folder.join("run.lock"))?).filter(|lock| lock.held(now)).map(|lock| lock.by(now))
+        match lock::Found::at(&self.folder.join("run.lock")) {
+            Ok(found) => found.filter(|lock| lock.held(now)).map(|lock| lock.by(now)),
+            Err(e) => Some(format!("somebody unknown, as run.lock cannot be read ({e})")),
+        }
     }
 
     /// What has become of it.

@@ -41,9 +41,18 @@ impl Run {
         if self.trained() {
             return Ok(());
         }
-        let measured = self.measured()?;
         let mut provenance = Provenance::now(data, device)?;
         let begun_on = self.own_record()?.map(|record| record.provenance);
+        let measured = self.measured()?;
+        if let Some(there) = begun_on.as_ref().map(Provenance::chip).filter(|_| !measured.is_empty())
+            && there != provenance.chip()
+        {
+            let (folder, here) = (self.folder.display(), provenance.chip());
+            anyhow::bail!(
+                "{folder}: its weights are gone, and training them again on {here}, not {there}, gives other last bits, to \
+                 which nothing applies that was measured here; train it in a folder of its own (--out), or delete it"
+            )
+        }
         let resumed = self.resume(&mut trainer)?;
         if let Some(begun) = begun_on.filter(|_| resumed.is_some()) {
             provenance.goes_on_from(&begun);
@@ -73,7 +82,12 @@ impl Run {
                 if due { ControlFlow::Break(()) } else { interrupt::check() }
             })?;
             history.seconds += began.elapsed().as_secs_f64();
-            if !lock.confirmed()? || !self.folder.join("run.json").is_file() {
+            let stood = lock.confirmed()?;
+            if !stood && self.finished() {
+                tracing::warn!("{name}: another process took it over and finished it");
+                return Ok(());
+            }
+            if !stood || !self.folder.join("run.json").is_file() {
                 tracing::warn!("{}: was deleted during training; made anew", self.folder.display());
                 self.write_record(&provenance, Sums::Sought(measured.clone()))?;
             }

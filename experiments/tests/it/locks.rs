@@ -100,6 +100,27 @@ fn another_machine_is_honoured_until_it_is_silent() {
     }
 }
 
+/// As a machine that slept for so long that another took its run over, finished it and is gone.
+#[test]
+fn who_slept_until_another_finished_its_run_leaves_it_as_it_is() {
+    let (done, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    run("train", &[&SETTINGS[..], &FRAMEWORK].concat(), done.path());
+    let mut sleeper = start(&FRAMEWORK, out.path());
+    wait_for_file("resume.safetensors", &mut sleeper, out.path());
+    signal(&sleeper, "STOP");
+    let (theirs, ours) = (only_run(done.path()), only_run(out.path()));
+    for file in fs::read_dir(&theirs).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+        fs::copy(&file, ours.join(file.file_name().unwrap())).unwrap();
+    }
+    fs::remove_file(ours.join("run.lock")).unwrap();
+    signal(&sleeper, "CONT");
+    let output = sleeper.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("another process took it over and finished it"), "{said}");
+    assert_eq!(text(&ours.join("run.json")), text(&theirs.join("run.json")));
+    assert_eq!(text(&ours.join("evaluations.csv")), text(&theirs.join("evaluations.csv")));
+}
+
 #[test]
 fn a_lock_of_noise_is_honoured_until_it_is_silent() {
     let (out, _) = killed();

@@ -88,7 +88,12 @@ pub struct Noise(TempDir);
 impl Noise {
     /// Writes it.
     pub fn new() -> Self {
-        Self(binary(&records(600), &records(40)))
+        Self::of(40)
+    }
+
+    /// Writes a copy with so many test images.
+    pub fn of(test: usize) -> Self {
+        Self(binary(&records(600), &records(test)))
     }
 
     /// The arguments that choose it.

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::fails,
-    program::{Noise, TINY, assert_nothing_half_written, bytes, run, text, trained},
+    program::{Noise, TINY, assert_nothing_half_written, bytes, only_run, run, text, trained},
 };
 
 const STANDARD: [&str; 2] = ["--framework", "standard"];
@@ -37,6 +37,8 @@ fn a_damaged_record_is_named_and_costs_nothing_until_it_is_deleted() {
         let named = [&record.display().to_string(), "delete it to train the run anew"];
         fails("train", &again(&noise), out.path(), &named);
         fails("table1", &table(&noise), out.path(), &named);
+        // A table without it would look whole.
+        fails("table1", &[&table(&noise)[..], &["--render-only"]].concat(), out.path(), &named);
         assert!(kept.each_ref().map(|path| bytes(path)) == before);
     }
     std::fs::remove_file(&record).unwrap();
@@ -45,6 +47,43 @@ fn a_damaged_record_is_named_and_costs_nothing_until_it_is_deleted() {
     assert!(bytes(&kept[0]) == before[0] && bytes(&kept[2]) == before[2]);
     assert!(text(&record).contains("\"finished\": true"));
     assert_nothing_half_written(out.path());
+}
+
+#[test]
+fn another_copy_of_the_images_is_refused_before_anything_is_done() {
+    let (noise, fewer) = (Noise::new(), Noise::of(30));
+    let (out, folder) = trained(&noise, &STANDARD);
+    let figure = ["--columns", "clean,pgd-20"];
+    run("figure5", &[&table(&noise)[..], &figure].concat(), out.path());
+    let kept = ["evaluations.csv", "examples.csv"].map(|name| folder.join(name));
+    let before = kept.each_ref().map(|path| bytes(path));
+    // All of it is known, or another seed would be trained.
+    for (program, more) in [("figure5", &figure[..]), ("table1", &["--seeds", "0,1"]), ("figure4", &[])] {
+        let asked = [&table(&fewer)[..], more].concat();
+        fails(program, &asked, out.path(), &["made on other images than the cifar10 given now", "--out"]);
+        assert_eq!(only_run(out.path()), folder, "{program} trains");
+        assert!(kept.each_ref().map(|path| bytes(path)) == before, "{program} writes");
+    }
+}
+
+#[test]
+fn weights_that_would_come_back_with_other_bits_are_not_trained_again() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
+    let (record, weights) = (folder.join("run.json"), folder.join("best.safetensors"));
+    let (json, sound) = (text(&record), bytes(&weights));
+    let (front, rest) = json.split_once("\"isa\": \"").unwrap();
+    std::fs::write(&record, format!("{front}\"isa\": \"Other{}", &rest[rest.find('"').unwrap()..])).unwrap();
+    let again = again(&noise);
+    run("train", &again, out.path());
+    std::fs::remove_file(&weights).unwrap();
+    let named = [&*folder.display().to_string(), "weights are gone", "not Other", "--out"];
+    fails("train", &again, out.path(), &named);
+    assert!(["evaluations.csv", "examples.csv"].iter().all(|name| folder.join(name).is_file()));
+    // Here they come back.
+    std::fs::write(&record, json).unwrap();
+    run("train", &again, out.path());
+    assert_eq!(bytes(&weights), sound);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     interrupted::{assert_interrupted, signal, wait_until},
-    outcome::refuses,
+    outcome::{fails, refuses},
     program::{TINY, assert_nothing_half_written, bytes, command, path, remove_weights, run, runs, text},
 };
 use experiments::report::{Measure, read_measures};
@@ -155,6 +155,21 @@ fn an_interrupted_table_goes_on() {
     assert_eq!(answers(out.path()).len(), 8);
     assert!(known.iter().all(|(path, before)| bytes(path) == *before), "something was measured twice");
     assert!(printed.contains("± ") && printed.contains("p = "), "{printed}");
+}
+
+#[test]
+fn a_run_that_another_process_holds_leaves_the_others_their_turn() {
+    let out = tempfile::tempdir().unwrap();
+    let trained = [&TINY[..], &["--only", "pgd-at,=trades", "--columns", "clean", "--no-audit"]].concat();
+    run("table1", &trained, out.path());
+    let held = runs(out.path()).into_iter().find(|run| run.display().to_string().contains("i2fr")).unwrap();
+    std::fs::write(held.join("run.lock"), "noise").unwrap();
+    fails("table4", &pgd_at(&[]), out.path(), &[&*held.display().to_string(), "is at work on this"]);
+    let others: Vec<Measure> = measures(out.path());
+    assert!(!others.is_empty() && others.iter().all(|line| line.regularizer == "none"), "{others:?}");
+    std::fs::remove_file(held.join("run.lock")).unwrap();
+    run("table4", &pgd_at(&[]), out.path());
+    assert!(measures(out.path()).len() > others.len());
 }
 
 /// Both parts need TRADES beside their rows, and none of them has it as a row.

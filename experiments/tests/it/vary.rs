@@ -97,6 +97,13 @@ fn a_row_that_diverges_leaves_the_others_their_turn() {
     assert!(rows.len() == 2 && rows[0] == "| PGD-AT (lr 1e30) | — | — | — |" && !rows[1].contains('—'), "{table}");
     let audits = runs(out.path()).iter().filter(|run| run.join("audit-best.csv").is_file()).count();
     assert_eq!(audits, 1, "it is audited, too");
+    // Figures ask what is there.
+    let rows = ["--only", "=pgd-at", "--vary", "lr=1e30,0.01", "--columns", "clean"];
+    let failed = command("figure5").args(TINY).args(rows).arg("--out").arg(out.path()).assert().code(1);
+    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(said.lines().last().unwrap().contains("diverge"), "{said}");
+    let cells = text(&out.path().join("figure5/cells.csv"));
+    assert!(cells.lines().count() == 2 && cells.contains("lr 0.01"), "{cells}");
 }
 
 #[test]

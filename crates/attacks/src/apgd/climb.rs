@@ -48,7 +48,7 @@ pub(super) struct Climb {
 
 impl Climb {
     pub fn new(attack: &Apgd, group: &Group<'_>, start: &Tensor) -> Result<Self> {
-        let (here, grad) = Candidate::climbed(group.victim, &group.clean, start, attack.passes)?;
+        let (here, grad) = Candidate::climbed(group.victim, &group.clean, start, attack.passes, attack.ball.norm)?;
         let peak = Peak { x: here.x.clone(), grad: grad.clone(), losses: here.losses.clone() };
         let pace = Pace::new(attack.ball.eps, &here.losses)?;
         Ok(Self { found: here.clone(), here, grad, before: None, peak, pace })
@@ -57,7 +57,7 @@ impl Climb {
     /// One step, the last of a window if that has a length.
     pub fn step(&mut self, attack: &Apgd, group: &Group<'_>, window: Option<usize>) -> Result<()> {
         let x = attack.advance(&self.here.x, &self.grad, self.before.as_ref(), &self.pace.step, group.images)?;
-        let (next, grad) = Candidate::climbed(group.victim, &group.clean, &x, attack.passes)?;
+        let (next, grad) = Candidate::climbed(group.victim, &group.clean, &x, attack.passes, attack.ball.norm)?;
         self.pace.count(&self.here.losses, &next.losses)?;
         self.before = Some(std::mem::replace(&mut self.here, next).x);
         self.grad = grad;

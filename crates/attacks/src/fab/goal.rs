@@ -50,7 +50,7 @@ impl<'a> Goal<'a> {
             let Some(grad) = gap.sum_all()?.backward()?.remove(&var) else {
                 candle::bail!("the network's logits do not depend on its images")
             };
-            check_gradient(&grad)?;
+            check_gradient(&grad, false)?;
             let (gap, grad) = (gap.to_vec1::<f32>()?, grad.flatten_all()?.to_vec1::<f32>()?);
             for (row, (gap, grad)) in gap.into_iter().zip(grad.chunks(size)).enumerate() {
                 let far = f64::from(gap.abs()) / (dual_length(norm, grad) + TINY);

@@ -1,12 +1,12 @@
 //! Attacks in sequence, and the official code's verdicts.
 
-use crate::golden::folder;
+use crate::golden::{folder, given};
 use crate::setting::{Counting, bits, eval, examples, images, keys, net, predictions};
-use attacks::{ApgdT, Attack, Ball, Evaluation, Keys, Probe};
+use attacks::{ApgdT, Attack, Ball, Evaluation, Keys, Norm, Probe};
 use candle::{Device, Result, Tensor};
 use models::{Arch, Net, checkpoint};
 use objectives::{Pass, ce};
-use std::{ops::ControlFlow, path::PathBuf};
+use std::ops::ControlFlow;
 
 #[test]
 fn examples_that_are_wrong_are_left_alone() -> Result<()> {
@@ -94,8 +94,8 @@ fn a_sequence_is_its_stages_one_after_the_other() -> Result<()> {
 
 /// Real test images; `None` where this machine has none.
 fn cifar10(count: usize) -> Option<data::Dataset> {
-    let root = PathBuf::from(std::env::var_os("I2FR_DATA")?);
-    let splits = data::load(data::Name::Cifar10, Some(&root.join("cifar10")), 0).unwrap_or_else(|e| panic!("{e}"));
+    let folder = given("I2FR_DATA")?.join("cifar10");
+    let splits = data::load(data::Name::Cifar10, Some(&folder), 0).unwrap_or_else(|e| panic!("{e}"));
     Some(splits.test.first(count))
 }
 
@@ -133,11 +133,21 @@ fn parity_apgd_t() {
     assert!((4..=6).contains(&standing), "{standing} of 30 stand, not about 5");
 }
 
-/// The whole sequence, image by image; at 200 images 199 verdicts are the same (by hand).
+/// The whole sequence, image by image; at 200 images of l-infinity 199 verdicts are the same (by hand).
 #[test]
 fn parity_autoattack() {
-    let Some(ours) = verdicts("autoattack", Ball::grey_levels(1.), 20) else { return };
-    let theirs = official(&folder().expect("golden values"), "Linf", "1/255");
+    compare(Ball::grey_levels(1.), "Linf", "1/255", 20);
+}
+
+/// The same in l2.
+#[test]
+fn parity_autoattack_l2() {
+    compare(Ball { norm: Norm::L2, eps: 0.15 }, "L2", "0.15", 20);
+}
+
+fn compare(ball: Ball, norm: &str, eps: &str, count: usize) {
+    let Some(ours) = verdicts("autoattack", ball, count) else { return };
+    let theirs = official(&folder().expect("golden values"), norm, eps);
     let found: Vec<usize> = (0..ours.len()).filter(|&i| theirs[i] && !ours[i]).collect();
     let missed: Vec<usize> = (0..ours.len()).filter(|&i| ours[i] && !theirs[i]).collect();
     println!("autoattack: broken here only {found:?}, there only {missed:?}");

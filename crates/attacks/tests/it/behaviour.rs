@@ -1,10 +1,11 @@
 //! What every attack must do whatever the network.
 
-use crate::setting::{Flat, SHAPE, attacks, bits, eval, examples, images, judge, keys, net, predictions};
+use crate::setting::{Flat, SHAPE, attacks, bits, eval, examples, images, judge, keys, net, predictions, searches};
 use attacks::{Apgd, Attack, Ball, Identity, Keys, Norm, Pgd, Start, Victim};
 use candle::{Device, Result, Tensor, Var};
 use models::{Mode, Model};
 use objectives::{Clean, Objective, Pass, Stage, ce, dlr, kl, margin};
+use std::sync::Arc;
 
 fn balls() -> Vec<Ball> {
     [(Norm::Linf, 8. / 255.), (Norm::Linf, 0.3), (Norm::Linf, 0.), (Norm::L2, 0.5), (Norm::L2, 0.)]
@@ -43,7 +44,7 @@ fn images_on_the_bounds() -> Result<()> {
     let view = net.frozen();
     let y = predictions(&view, &x)?;
     for ball in balls() {
-        for attack in attacks(ball) {
+        for attack in attacks(ball).into_iter().chain(searches(ball)) {
             let adv = attack.perturb(eval(&view, &ce(Pass::Adv)), &x, &y, &keys(&n))?;
             ball.check(&adv, &x).unwrap_or_else(|e| panic!("{attack}: {e}"));
         }
@@ -104,7 +105,8 @@ fn weights_and_statistics_stay() -> Result<()> {
     let (frozen, live) = (net.frozen(), net.live());
     let allowed: [(&dyn Model, Mode); 4] =
         [(&frozen, Mode::Eval), (&frozen, Mode::BatchStats), (&live, Mode::Eval), (&live, Mode::BatchStats)];
-    for attack in attacks(Ball::grey_levels(8.)) {
+    let ball = Ball::grey_levels(8.);
+    for attack in attacks(ball).into_iter().chain(searches(ball)) {
         for (model, mode) in allowed {
             attack.perturb(Victim { model, mode, objective: &objective }, &x, &y, &keys(&n))?;
         }
@@ -153,10 +155,10 @@ fn seeds_decide_the_starts() -> Result<()> {
     let view = net.frozen();
     let y = predictions(&view, &x)?;
     let ball = Ball::grey_levels(8.);
-    let still: [Box<dyn Attack>; 3] = [
-        Box::new(Pgd::new(ball, 0)),
-        Box::new(Pgd { start: Start::Gaussian(0.01), ..Pgd::new(ball, 0) }),
-        Box::new(Apgd::new(ball, 0)),
+    let still: [Arc<dyn Attack>; 3] = [
+        Arc::new(Pgd::new(ball, 0)),
+        Arc::new(Pgd { start: Start::Gaussian(0.01), ..Pgd::new(ball, 0) }),
+        Arc::new(Apgd::new(ball, 0)),
     ];
     for attack in attacks(ball).into_iter().chain(still) {
         let run = |keys: Keys<'_>| bits(&attack.perturb(eval(&view, &margin()), &x, &y, &keys)?);

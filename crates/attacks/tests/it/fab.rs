@@ -232,9 +232,12 @@ fn odd_batches_and_networks() -> Result<()> {
         let y = predictions(&view, &x)?;
         let none = fab.perturb(eval(&view, &objective), &x.narrow(0, 0, 0)?, &y.narrow(0, 0, 0)?, &keys(&[]))?;
         assert_eq!(none.dims(), [0, 3, 12, 12]);
-        for idle in [Fab { steps: 0, ..fab }, Fab { targets: Some(0), ..fab }, Fab { restarts: 0, ..fab }] {
-            assert_eq!(bits(&idle.perturb(eval(&view, &objective), &x, &y, &keys(&examples(3)))?)?, bits(&x)?);
+        let run = |fab: Fab| bits(&fab.perturb(eval(&view, &objective), &x, &y, &keys(&examples(3)))?);
+        for idle in [Fab { steps: 0, ..fab }, Fab { targets: Some(0), ..fab }] {
+            assert_eq!(run(idle)?, bits(&x)?);
         }
+        // As of every attack, there is one run at least.
+        assert_eq!(run(Fab { restarts: 0, ..fab })?, run(Fab { restarts: 1, ..fab })?);
         // What does not fit.
         assert!(fab.perturb(eval(&view, &objective), &x, &y, &keys(&examples(2))).is_err());
         let unknown = Tensor::new(&[0u32, 1, 10], &Device::Cpu)?;

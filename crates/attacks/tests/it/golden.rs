@@ -8,9 +8,14 @@ use std::{collections::HashMap, path::PathBuf, sync::Mutex};
 
 /// Where golden values are; `None` where there are none, which CI does not allow.
 pub fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("I2FR_FIXTURES").map(PathBuf::from);
+    given("I2FR_FIXTURES")
+}
+
+/// The folder that the environment's `variable` names.
+pub fn given(variable: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(variable).map(PathBuf::from);
     let ci = std::env::var("CI").is_ok_and(|v| v == "true");
-    assert!(folder.is_some() || !ci, "I2FR_FIXTURES is unset, so there is nothing to compare with");
+    assert!(folder.is_some() || !ci, "{variable} is unset, so there is nothing to compare with");
     folder
 }
 

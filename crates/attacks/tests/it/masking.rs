@@ -119,33 +119,53 @@ fn what_transfers_does_not_depend_on_the_victim() -> Result<()> {
     Ok(())
 }
 
-/// A network whose gradients are not numbers, though its logits are.
-struct Steep;
+/// A network whose gradients at black pixels are infinite, or no numbers, though its logits are numbers.
+struct Steep {
+    factor: f64,
+}
+
+/// No numbers, and infinite.
+const STEEP: [Steep; 2] = [Steep { factor: 0. }, Steep { factor: 1. }];
 
 impl Model for Steep {
     fn forward(&self, images: &Tensor, _: Mode) -> Result<Output> {
         // The derivative of a root at 0 is infinite, and 0 times that is no number.
         let features = images.flatten_from(1)?;
-        let zero = (&features * features.zeros_like()?)?.sqrt()?.sum_keepdim(1)?;
-        let logits = zero.broadcast_add(&Tensor::new(&[1f32, 0., 0., 0.], &Device::Cpu)?)?;
+        let factor = (features.zeros_like()? + self.factor)?;
+        let root = (&features * factor)?.sqrt()?.sum_keepdim(1)?;
+        let own = root.broadcast_mul(&Tensor::new(&[0.01f32, 0., 0., 0.], &Device::Cpu)?)?;
+        let logits = own.broadcast_add(&Tensor::new(&[1f32, 0., 0., 0.], &Device::Cpu)?)?;
         Ok(Output { features, logits })
     }
 }
 
 #[test]
-fn gradients_that_are_no_numbers_are_no_defence() -> Result<()> {
-    let (x, y) = (images(2), Tensor::zeros(2, DType::U32, &Device::Cpu)?);
+fn gradients_without_a_direction_are_no_defence() -> Result<()> {
+    let (x, y, n) = (images(2), Tensor::zeros(2, DType::U32, &Device::Cpu)?, examples(2));
     for (norm, eps) in [(Norm::Linf, 0.03), (Norm::L2, 0.6)] {
-        for name in ["fgsm", "pgd-20", "cw", "apgd-ce", "apgd-t", "fab-t", "autoattack"] {
+        let attacked = |steep: &Steep, name: &str| {
             let Probe { attack, objective, .. } =
                 Probe::named(name, Ball { norm, eps }).map_err(candle::Error::wrap)?;
-            let told = attack.perturb(eval(&Steep, &objective), &x, &y, &keys(&examples(2))).unwrap_err().to_string();
-            assert!(told.contains("gradient in its pixels is no number"), "{name}: {told}");
+            attack.perturb(eval(steep, &objective), &x, &y, &keys(&n))
+        };
+        // An infinite entry has a sign, which is all that these follow in l-infinity.
+        let signs = ["fgsm", "pgd-20", "cw", "apgd-ce"];
+        for (steep, is) in STEEP.iter().zip(["no number", "infinite"]) {
+            for name in signs.into_iter().chain(["mim-5", "fab", "fab-t"]) {
+                match attacked(steep, name) {
+                    Ok(_) => assert!(is == "infinite" && norm == Norm::Linf && signs.contains(&name), "{name}, {norm}"),
+                    Err(told) => {
+                        let told = told.to_string();
+                        assert!(told.contains(&format!("gradient in its pixels is {is}")), "{name}, {norm}: {told}");
+                    }
+                }
+            }
+            // A ratio of infinite differences is no number either.
+            let told = attacked(steep, "apgd-t").unwrap_err().to_string();
+            assert!(told.contains("gradient in its pixels is no number"), "{norm}: {told}");
+            // What needs no gradient is not told of any.
+            attacked(steep, "square")?;
         }
-        // What needs no gradient is not told of any.
-        let Probe { attack, objective, .. } =
-            Probe::named("square", Ball { norm, eps }).map_err(candle::Error::wrap)?;
-        attack.perturb(eval(&Steep, &objective), &x, &y, &keys(&examples(2)))?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Small networks, random images and the attacks under test.
 
-use attacks::{Apgd, Attack, Ball, Keys, Pgd, Start, Victim};
+use attacks::{Apgd, Attack, Ball, EarlyStopped, Keys, Pgd, Probe, Start, Victim};
 use candle::{D, Device, Result, Tensor};
 use kernels::Key;
 use models::{Arch, Mode, Model, Net, Output};
 use objectives::{Clean, Objective, Stage};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Sides of the random images.
 pub const SHAPE: [usize; 3] = [3, 12, 12];
@@ -36,18 +36,26 @@ pub fn keys(examples: &[u64]) -> Keys<'_> {
     Keys { seed: 11, epoch: 0, examples }
 }
 
-/// Every kind of attack, few steps each.
-pub fn attacks(ball: Ball) -> Vec<Box<dyn Attack>> {
+/// What goes uphill in a fixed number of steps, few each.
+pub fn attacks(ball: Ball) -> Vec<Arc<dyn Attack>> {
     let pgd = Pgd::new(ball, 4);
     vec![
-        Box::new(Pgd::fgsm(ball)),
-        Box::new(pgd),
-        Box::new(Pgd { restarts: 3, ..pgd }),
-        Box::new(Pgd { start: Start::Gaussian(0.1), step: ball.eps * 3., ..pgd }),
-        Box::new(Pgd::mim(ball, 4)),
-        Box::new(Apgd::new(ball, 9)),
-        Box::new(Apgd { restarts: 2, ..Apgd::new(ball, 5) }),
+        Arc::new(Pgd::fgsm(ball)),
+        Arc::new(pgd),
+        Arc::new(Pgd { restarts: 3, ..pgd }),
+        Arc::new(Pgd { start: Start::Gaussian(0.1), step: ball.eps * 3., ..pgd }),
+        Arc::new(Pgd::mim(ball, 4)),
+        Arc::new(Apgd::new(ball, 9)),
+        Arc::new(Apgd { restarts: 2, ..Apgd::new(ball, 5) }),
     ]
+}
+
+/// What stops or tries something else once an example is broken, short.
+pub fn searches(ball: Ball) -> Vec<Arc<dyn Attack>> {
+    let named = |name: &str| Probe::named(name, ball).expect("an attack").attack;
+    let friendly = EarlyStopped { pgd: Pgd::new(ball, 4), patience: vec![(0, 1)], noise: 0.01 };
+    let names = ["apgd-t-5", "fab-5", "fab-t-5x2", "square-9", "noise-4", "autoattack"];
+    names.into_iter().map(named).chain([Arc::new(friendly) as Arc<dyn Attack>]).collect()
 }
 
 /// Whether each image gets another label, and what `objective` says of it.

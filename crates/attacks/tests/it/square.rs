@@ -5,7 +5,7 @@ mod parity;
 
 use crate::setting::{Flat, SHAPE, bits, eval, examples, images, judge, keys, net, predictions};
 use ::models::{Mode, Model};
-use attacks::{Attack, Ball, Keys, Norm, Square};
+use attacks::{Attack, Ball, Keys, Noise, Norm, Square};
 use candle::{DType, Device, Result, Tensor};
 use models::{Broken, Linear, Recorder, margins};
 use objectives::{Pass, ce, margin};
@@ -31,16 +31,20 @@ fn points_stay_inside() -> Result<()> {
     let y = predictions(&view, &x)?;
     for ball in balls() {
         for attack in [square(ball, 0), square(ball, 40), Square { restarts: 2, ..square(ball, 15) }] {
-            // Every point it asks about, not only those that come back.
-            let recorder = Recorder::new(net.frozen());
-            let adv = attack.perturb(eval(&recorder, &ce(Pass::Adv)), &x, &y, &keys(&n))?;
+            let adv = attack.perturb(eval(&view, &ce(Pass::Adv)), &x, &y, &keys(&n))?;
             ball.check(&adv, &x).unwrap_or_else(|e| panic!("{attack}: {e}"));
             assert!(!adv.track_op(), "{attack} returns a gradient");
             if ball.eps == 0. {
                 assert_eq!(bits(&adv)?, bits(&x)?, "{attack}");
             }
-            for (points, _) in recorder.calls().iter().filter(|(points, _)| points.dims() == x.dims()) {
-                ball.check(points, &x).unwrap_or_else(|e| panic!("{attack}: {e}"));
+            // Every point it asks about, not only those that come back. Alone, an example is in every batch.
+            for i in 0..n.len() {
+                let recorder = Recorder::new(net.frozen());
+                let (x, y) = (x.narrow(0, i, 1)?, y.narrow(0, i, 1)?);
+                attack.perturb(eval(&recorder, &ce(Pass::Adv)), &x, &y, &keys(&n[i..=i]))?;
+                for (points, _) in recorder.calls().iter() {
+                    ball.check(points, &x).unwrap_or_else(|e| panic!("{attack}: {e}"));
+                }
             }
         }
     }
@@ -242,17 +246,28 @@ fn any_size_of_image_and_batch() -> Result<()> {
 }
 
 #[test]
-fn answers_that_are_no_numbers_win_nothing() -> Result<()> {
+fn answers_that_are_no_numbers_are_no_defence() -> Result<()> {
     let x = Tensor::full(0.5f32, (3, 1, 6, 6), &Device::Cpu)?;
-    let y = Tensor::zeros(3, DType::U32, &Device::Cpu)?;
-    for everywhere in [true, false] {
-        for ball in balls() {
-            let model = Broken { everywhere };
-            let adv = square(ball, 30).perturb(eval(&model, &margin()), &x, &y, &keys(&examples(3)))?;
-            assert_eq!(bits(&adv)?, bits(&x)?, "{ball}");
+    for label in [0u32, 1] {
+        let y = Tensor::full(label, 3, &Device::Cpu)?;
+        for everywhere in [true, false] {
+            for ball in balls() {
+                let model = Broken { everywhere };
+                let noise: Box<dyn Attack> = Box::new(Noise { ball, draws: 9 });
+                for attack in [noise, Box::new(square(ball, 30))] {
+                    let found = attack.perturb(eval(&model, &margin()), &x, &y, &keys(&examples(3)));
+                    // In a ball of one point only that is asked about, and of class 0, which is named there, what is wrong.
+                    let answered = !everywhere && (ball.eps == 0. || label == 1);
+                    match found {
+                        Ok(adv) if answered => assert_eq!(bits(&adv)?, bits(&x)?, "{attack}"),
+                        Ok(_) => panic!("{attack} says that {ball} holds nothing"),
+                        Err(told) => assert!(!answered && told.to_string().contains("no numbers"), "{attack}: {told}"),
+                    }
+                }
+            }
         }
     }
-    // Nor do answers that never change.
+    // Answers that never change are numbers.
     let (x, y) = (images(2), Tensor::new(&[4u32, 4], &Device::Cpu)?);
     let adv = square(Ball::grey_levels(8.), 30).perturb(eval(&Flat, &margin()), &x, &y, &keys(&examples(2)))?;
     assert_eq!(bits(&adv)?, bits(&x)?);

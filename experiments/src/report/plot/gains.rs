@@ -1,9 +1,8 @@
 //! What each row changes, as a picture: a panel per column, every seed's difference, and what they leave open.
 
 use super::{
-    holds_0,
     layout::{Label, Layout},
-    sign_color,
+    leaves_open, sign_color,
 };
 use crate::{
     audit::Verdict,
@@ -92,7 +91,7 @@ impl<'a> Gains<'a> {
             };
             let paired = difference.paired;
             let mut text = signed(paired.difference.mean, 1);
-            let color = sign_color(&text, paired.interval().is_none_or(holds_0));
+            let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
             for points in difference.each() {
                 let at = (x(points), y);
                 if (least..=most).contains(&points) {

@@ -144,7 +144,7 @@ fn grey(table: &Table) -> String {
 /// open then stands for it.
 fn is_open(difference: &Difference<'_>) -> bool {
     match (difference.paired.interval(), &difference.pairs[..]) {
-        (Some(interval), _) => holds_0(interval),
+        (Some(interval), _) => leaves_open(interval),
         (None, pairs) => pairs.iter().all(|pair| {
             let [a, b] = pair.map(|percent| {
                 let (low, high) = wilson(percent, difference.examples);
@@ -155,8 +155,10 @@ fn is_open(difference: &Difference<'_>) -> bool {
     }
 }
 
-pub(crate) fn holds_0((low, high): (f64, f64)) -> bool {
-    low <= 0.0 && high >= 0.0
+/// Whether an interval leaves the sign open: with 0 in it, or without a width, as few images make a few seeds' differences
+/// equal by chance.
+pub(crate) fn leaves_open((low, high): (f64, f64)) -> bool {
+    low <= 0.0 && high >= 0.0 || low == high
 }
 
 /// The colour of a difference that is printed as `text`: by its sign, unless that is open.
