@@ -8,6 +8,7 @@ use super::{
 use crate::{
     audit::Verdict,
     files,
+    grid::AUDITED,
     report::{Cell, Measure, read_cells, read_measures},
     run::{CONTROL, Split},
 };
@@ -91,8 +92,17 @@ impl From<Measure> for Row {
 pub(super) struct Evidence {
     /// By file and setting; selected weights only.
     files: BTreeMap<String, BTreeMap<Setting, BTreeMap<Subject, Seeds>>>,
-    /// By table: the checks that each audited run failed.
-    audits: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// By table and run.
+    audits: BTreeMap<String, BTreeMap<String, Audit>>,
+}
+
+/// What an audit of a run came to.
+#[derive(Debug, Default)]
+struct Audit {
+    /// So many images were looked at.
+    images: Option<usize>,
+    /// Checks.
+    failed: Vec<String>,
 }
 
 /// A line of `audit.csv`, as far as it is needed.
@@ -100,6 +110,9 @@ pub(super) struct Evidence {
 struct Line {
     checkpoint: String,
     run: String,
+    /// Older programs did not say.
+    #[serde(default)]
+    images: Option<usize>,
     check: String,
     verdict: Verdict,
 }
@@ -124,13 +137,14 @@ impl Evidence {
             }
             let path = out.join(claim.source()).join("audit.csv");
             if claim.audited && path.is_file() {
-                let failed = evidence.audits.entry(claim.source().to_owned()).or_default();
-                for Line { run, check, verdict, .. } in
+                let audits = evidence.audits.entry(claim.source().to_owned()).or_default();
+                for Line { run, images, check, verdict, .. } in
                     files::read_csv(&path)?.into_iter().filter(|line: &Line| line.checkpoint == SELECTED)
                 {
-                    let checks = failed.entry(run).or_default();
-                    if verdict == Verdict::Fail && !checks.contains(&check) {
-                        checks.push(check);
+                    let audit = audits.entry(run).or_default();
+                    audit.images = images;
+                    if verdict == Verdict::Fail && !audit.failed.contains(&check) {
+                        audit.failed.push(check);
                     }
                 }
             }
@@ -204,20 +218,24 @@ impl Evidence {
                 [(&before, &one.run, &mut contrast.doubts.before), (&after, &other.run, &mut contrast.doubts.after)]
             {
                 if claim.audited && about.0 != CONTROL {
-                    self.doubt(claim.source(), run, doubts);
+                    let audit = self.audits.get(claim.source()).and_then(|runs| runs.get(run));
+                    doubt(run, audit, doubts);
+                    let looked_at = audit.and_then(|audit| audit.images);
+                    let fewer = looked_at.filter(|images| *images < one.examples.min(AUDITED.1));
+                    contrast.remarks.extend(fewer.map(|images| format!("audits looked at the first {images} images")));
                 }
             }
         }
         contrast
     }
+}
 
-    /// Notes why the robustness of `run` may be less than was measured, if so.
-    fn doubt(&self, source: &str, run: &str, doubts: &mut Doubts) {
-        match self.audits.get(source).and_then(|runs| runs.get(run)) {
-            None => drop(doubts.unaudited.insert(run.to_owned())),
-            Some(failed) if failed.is_empty() => {}
-            Some(failed) => drop(doubts.failed.insert(format!("{run} fails its audit ({})", failed.join(", ")))),
-        }
+/// Notes why the robustness of `run` may be less than was measured, if so.
+fn doubt(run: &str, audit: Option<&Audit>, doubts: &mut Doubts) {
+    match audit {
+        None => drop(doubts.unaudited.insert(run.to_owned())),
+        Some(audit) if audit.failed.is_empty() => {}
+        Some(audit) => drop(doubts.failed.insert(format!("{run} fails its audit ({})", audit.failed.join(", ")))),
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// An audit looks at as many images as this attack does, but no more than settle its checks: it asks for
 /// every attack of AutoAttack alone, and for ten others.
-const AUDITED: (&str, usize) = ("autoattack", 1000);
+pub(crate) const AUDITED: (&str, usize) = ("autoattack", 1000);
 
 /// What an audit of a run is to look at.
 pub(super) struct AuditPlan {

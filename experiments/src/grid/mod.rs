@@ -28,7 +28,7 @@ use anyhow::Result;
 
 pub use args::TableArgs;
 pub(crate) use args::main;
-pub(crate) use audits::{sibling, surrogate};
+pub(crate) use audits::{AUDITED, sibling, surrogate};
 pub use entry::{ATTACKS, COMPARED, Entry, pairs, row};
 pub(crate) use fill::load;
 use found::{Found, on_the_same_images};

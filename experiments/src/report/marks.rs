@@ -31,6 +31,8 @@ struct Line<'a> {
     checkpoint: &'a str,
     seed: u64,
     run: &'a str,
+    /// So many test images, the first ones, were looked at.
+    images: Option<usize>,
     check: &'a str,
     verdict: Verdict,
     detail: &'a str,
@@ -157,6 +159,7 @@ impl Table {
                         checkpoint,
                         seed: *seed,
                         run,
+                        images: audit.examples(),
                         check: check.name,
                         verdict: check.verdict,
                         detail: &check.detail,

@@ -144,6 +144,25 @@ fn a_failed_or_missing_audit_counts_only_against_its_own_run() {
 }
 
 #[test]
+fn audits_of_fewer_images_than_were_measured_are_remarked() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    store(out, &table1(11, 2.0), &[]);
+    let path = out.join("table1/audit.csv");
+    let silent = text(&path);
+    for (images, remarks) in [("64", &["audits looked at the first 64 images"][..]), ("1000", &[])] {
+        let told =
+            silent.replace("run,check", "run,images,check").replace(",black box", &format!(",{images},black box"));
+        std::fs::write(&path, told).unwrap();
+        let found = the_finding(out, "f");
+        assert_eq!(
+            (found.verdict, &found.remarks[..]),
+            (Verdict::Supported, &remarks.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>()[..])
+        );
+    }
+}
+
+#[test]
 fn settings_are_never_mixed() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();

@@ -64,5 +64,5 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(crate::drawing::svg(&plot::Picture::of(&table)).unwrap().contains("PGD-AT + I2FR ‡"));
     let long = table.audit_csv().unwrap();
     assert_eq!(long.lines().count(), 1 + 8);
-    assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,black box,fail,made up\n"), "{long}");
+    assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,64,black box,fail,made up\n"), "{long}");
 }
