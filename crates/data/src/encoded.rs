@@ -7,10 +7,15 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder, ImageError};
+use image::{ColorType, ImageDecoder, ImageError, Limits};
 
-/// How every JPEG file begins.
+/// How every JPEG file begins, and what stands before its data and behind them. (Within them a zero follows each 0xff.)
 const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
+const SCAN: [u8; 2] = [0xff, 0xda];
+const END: [u8; 2] = [0xff, 0xd9];
+
+/// What a PNG may ask for beside its pixels, bytes: a colour profile of a few kilobytes may claim gigabytes.
+const BESIDE: u64 = 1 << 20;
 
 /// Decodes `bytes` into `out`, which holds one image of `shape` = `[channels, height, width]`. A grey JPEG in a
 /// set of colour images gets three equal channels.
@@ -20,10 +25,22 @@ const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 pub(crate) fn decode(bytes: &[u8], shape: [usize; 3], out: &mut [u8]) -> Result<(), String> {
     let cursor = Cursor::new(bytes);
     if bytes.starts_with(&JPEG) {
+        // The decoder makes the rest of what is cut off grey.
+        if !is_whole(bytes) {
+            return Err("the JPEG image ends too early".into());
+        }
         read("JPEG", JpegDecoder::new(cursor), shape, true, out)
     } else {
-        read("PNG", PngDecoder::new(cursor), shape, false, out)
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(BESIDE);
+        read("PNG", PngDecoder::with_limits(cursor, limits), shape, false, out)
     }
+}
+
+/// Whether a JPEG's last data have their end.
+fn is_whole(bytes: &[u8]) -> bool {
+    let scan = bytes.windows(2).rposition(|marker| marker == SCAN);
+    scan.is_some_and(|scan| bytes[scan..].windows(2).any(|marker| marker == END))
 }
 
 fn read(

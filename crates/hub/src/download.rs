@@ -69,6 +69,8 @@ impl Download<'_> {
     fn complete(&self, place: &str, path: &str, size: u64, partial: &Path, start: u64) -> Result<(), Error> {
         let mut file = File::options().create(true).append(true).open(partial).map_err(Error::written(partial))?;
         let mut failures = Failures::new(self.patience, self.stop);
+        // A server that knows no ranges begins anew each time: bytes that had come before are no progress.
+        let mut furthest = 0;
         loop {
             let have = file.seek(SeekFrom::End(0)).map_err(Error::read(partial))?;
             self.bar.set_position(start + have);
@@ -77,9 +79,11 @@ impl Download<'_> {
             }
             let came = self.remote.body(place, self.repository, self.commit, path, have);
             let ended = came.and_then(|(begin, body)| self.append(begin, body, size, &mut file, partial));
-            if file.seek(SeekFrom::End(0)).map_err(Error::read(partial))? > have {
+            let now = file.seek(SeekFrom::End(0)).map_err(Error::read(partial))?;
+            if now > furthest.max(have) {
                 failures.forget();
             }
+            furthest = furthest.max(have).max(now);
             if let Err(failure) = ended {
                 failures.wait(failure, self.remote.unreachable(place))?;
             }

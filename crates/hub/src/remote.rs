@@ -6,11 +6,11 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hf_hub::repository::RepoTreeEntry;
 use hf_hub::{HFClientBuilder, HFClientSync, HFError};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, Url};
+use serde::Deserialize;
 
 use crate::patience::Failure;
 use crate::record::Known;
@@ -18,6 +18,9 @@ use crate::{Error, Kind, Patience, Repository};
 
 /// Redirections in a row that are followed.
 const HOPS: usize = 8;
+
+/// Pages of a listing that are read; the Hub puts a thousand entries on one.
+const PAGES: usize = 200;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -29,6 +32,24 @@ pub(crate) fn is_set(variable: &str) -> bool {
 
 fn is_yes(value: &str) -> bool {
     ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
+}
+
+/// A line of a listing.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
+    path: String,
+    #[serde(default)]
+    size: u64,
+}
+
+/// Where a listing goes on, by the header `Link: <ADDRESS>; rel="next"`.
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let links = text(headers, "link")?.split(',').map(str::trim);
+    let next =
+        links.filter(|link| link.contains("rel=\"next\"")).find_map(|link| link.strip_prefix('<')?.split_once('>'));
+    next.map(|(address, _)| address.to_owned())
 }
 
 /// One endpoint of the Hub.
@@ -103,15 +124,23 @@ impl Remote {
         commit: &str,
     ) -> Result<BTreeMap<String, Known>, Failure> {
         let Repository { kind, owner, name } = repository;
-        let listed = match kind {
-            Kind::Dataset => self.hub.dataset(owner, name).list_tree().revision(commit).recursive(true).send(),
-            Kind::Model => self.hub.model(owner, name).list_tree().revision(commit).recursive(true).send(),
-        };
-        let file = |entry| match entry {
-            RepoTreeEntry::File { path, size, .. } => Some((path, Known { size, sha256: None })),
-            RepoTreeEntry::Directory { .. } => None,
-        };
-        Ok(listed.map_err(|e| self.failure(place, &e))?.into_iter().filter_map(file).collect())
+        let mut address = self.at(&["api", kind.plural(), owner, name, "tree", commit]);
+        address.set_query(Some("recursive=true"));
+        let mut files = BTreeMap::new();
+        for _ in 0..PAGES {
+            let answer = self.ask(place, Method::GET, address.clone(), None)?;
+            let next = next_page(answer.headers());
+            let page = answer.bytes().map_err(|e| self.transport(place, &e))?;
+            let unread = |_| self.foreign(place, "its listing cannot be read");
+            let entries: Vec<Entry> = serde_json::from_slice(&page).map_err(unread)?;
+            let file = |entry: Entry| (entry.path, Known { size: entry.size, sha256: None });
+            files.extend(entries.into_iter().filter(|entry| entry.kind == "file").map(file));
+            let Some(next) = next else { return Ok(files) };
+            // Another server is not this Hub, whatever it would say and to whomever the token belongs.
+            let next = address.join(&next).ok().filter(|next| next.origin() == self.endpoint.origin());
+            address = next.ok_or_else(|| self.foreign(place, "its listing goes on elsewhere"))?;
+        }
+        Err(self.foreign(place, "its listing has no end").into())
     }
 
     /// The name of a file's content: its checksum.
@@ -162,13 +191,17 @@ impl Remote {
 
     /// Where a file of a commit is.
     fn address(&self, repository: &Repository, commit: &str, path: &str) -> Url {
+        let Repository { kind, owner, name } = repository;
+        let datasets = (*kind == Kind::Dataset).then(|| kind.plural());
+        let parts = datasets.into_iter().chain([&**owner, name, "resolve", commit]).chain(path.split('/'));
+        self.at(&parts.collect::<Vec<_>>())
+    }
+
+    /// An address below the endpoint.
+    fn at(&self, parts: &[&str]) -> Url {
         let mut address = self.endpoint.clone();
-        if let Ok(mut parts) = address.path_segments_mut() {
-            parts.pop_if_empty();
-            if repository.kind == Kind::Dataset {
-                parts.push(repository.kind.plural());
-            }
-            parts.extend([&repository.owner, &repository.name, "resolve", commit]).extend(path.split('/'));
+        if let Ok(mut path) = address.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
         }
         address
     }

@@ -15,8 +15,12 @@ pub enum Fault {
     Status(u16, Option<u64>),
     /// A web page instead of an answer.
     Page,
+    /// The answer says that it goes on at this address.
+    Next(String),
     /// The connection closes after so many bytes of the file.
     Cut(usize),
+    /// The same of the whole file, whatever range was asked for.
+    CutWithoutRange(usize),
     /// Silence after so many bytes of the file, until the client hangs up.
     Stall(usize),
     /// The file in so many pieces, with a pause between them.
@@ -40,7 +44,7 @@ pub(crate) struct Planned {
 impl Fault {
     /// Whether it is about a file's bytes.
     fn of_bytes(&self) -> bool {
-        !matches!(self, Self::Status(..) | Self::Page)
+        !matches!(self, Self::Status(..) | Self::Page | Self::Next(_))
     }
 }
 
@@ -68,11 +72,17 @@ pub(crate) fn send(mut to: TcpStream, request: &Request, mut answer: Answer, fau
             let body = "<!DOCTYPE html><title>Log in</title>".into();
             answer = Answer { status: 200, headers, body, file: false };
         }
+        Some(Fault::Next(address)) => {
+            answer.headers.retain(|(name, _)| *name != "Link");
+            answer.headers.push(("Link", format!("<{address}>; rel=\"next\"")));
+        }
         Some(Fault::Wrong) => answer.body.iter_mut().take(1).for_each(|byte| *byte ^= 1),
         Some(Fault::Longer) => answer.body.extend([0; 100]),
         _ => {}
     }
-    if let Some(from) = request.range.filter(|_| answer.file && !matches!(fault, Some(Fault::NoRange))) {
+    if let Some(from) =
+        request.range.filter(|_| answer.file && !matches!(fault, Some(Fault::NoRange | Fault::CutWithoutRange(_))))
+    {
         let total = answer.body.len();
         if from >= total {
             answer = Answer { status: 416, headers: Vec::new(), body: Vec::new(), file: false };
@@ -93,7 +103,7 @@ pub(crate) fn send(mut to: TcpStream, request: &Request, mut answer: Answer, fau
     }
     let body = &*answer.body;
     match fault {
-        Some(Fault::Cut(after)) => to.write_all(&body[..after.min(body.len())]),
+        Some(Fault::Cut(after) | Fault::CutWithoutRange(after)) => to.write_all(&body[..after.min(body.len())]),
         Some(Fault::Stall(after)) => {
             to.write_all(&body[..after.min(body.len())])?;
             to.flush()?;

@@ -22,8 +22,8 @@ pub enum Arch {
     ResNet18,
     /// `preact-resnet18`.
     PreActResNet18,
-    /// `preact-resnet18-fast`: that of the Fast-AT code, whose shortcut convolutions read a block's input as it is, and
-    /// which has no batch norm before pooling.
+    /// `preact-resnet18-fast`: that of the first Fast-AT code and of RobustBench's entry of it, whose shortcut convolutions
+    /// read a block's input as it is, and which has no batch norm before pooling.
     FastPreActResNet18,
     /// `wrn-DEPTH-WIDEN`, depth `6n + 4`.
     WideResNet(usize, usize),

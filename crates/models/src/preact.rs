@@ -2,7 +2,7 @@
 //! (Zagoruyko and Komodakis 2016).
 //!
 //! Parameter names follow the PyTorch code whose checkpoints circulate: PreActResNet-18 as in
-//! `robust_overfitting` (with a final `bn`) or as in Fast-AT (without), Wide ResNets as in TRADES and AWP
+//! `robust_overfitting` (with a final `bn`) or as in the first Fast-AT code (without), Wide ResNets as in TRADES and AWP
 //! (`block1.layer.0`, `convShortcut`, `bn1`, `fc`).
 
 use crate::{
@@ -66,7 +66,8 @@ const PREACT: Design = Design {
     linear: "linear",
 };
 
-/// PreActResNet-18 as in `fast_adversarial`.
+/// PreActResNet-18 as in the first commit of `fast_adversarial`, which RobustBench's entry of it has, too. Since the next day
+/// (December 21, 2019) that code has a final `bn`.
 const FAST_PREACT: Design = Design { shares_activation: false, norm: None, ..PREACT };
 
 const WIDE: Design = Design {
@@ -91,7 +92,7 @@ impl PreActResNet {
         Self::new(at, &PREACT, [channels, 64], &[64, 128, 256, 512], 2, classes)
     }
 
-    /// The same with the blocks and the end of the Fast-AT code.
+    /// The same with the blocks and the end of the first Fast-AT code.
     pub(crate) fn fast_preact18(at: Scope<'_>, channels: usize, classes: usize) -> Result<Self> {
         Self::new(at, &FAST_PREACT, [channels, 64], &[64, 128, 256, 512], 2, classes)
     }

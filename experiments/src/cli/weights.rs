@@ -62,7 +62,11 @@ impl Weights {
                     other => other?,
                 };
                 let file = snapshot.join(path);
-                anyhow::ensure!(file.is_file(), "{self}: {repository} has no such file at {revision}");
+                let none = || match offline {
+                    true => format!("is not in the Hub's cache, {}; leave --offline out", hub.cache().display()),
+                    false => format!("{repository} has no such file at {revision}"),
+                };
+                anyhow::ensure!(file.is_file(), "{self}: {}", none());
                 Ok(file)
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hub::{Hub, Repository};
 use mirror::Fault;
 
-use crate::place::{LARGE, Place, SMALL, impatient};
+use crate::place::{LARGE, Place, SMALL, impatient, large};
 
 #[test]
 fn what_passes_is_waited_for() {
@@ -91,6 +91,35 @@ fn a_web_page_is_no_data() {
         place.fails(&[place.mirror.endpoint(), "does not answer like the Hub", "HF_ENDPOINT"]);
         assert!(place.blobs().iter().all(|name| !name.ends_with(".incomplete") || part == "/store/"));
     }
+}
+
+#[test]
+fn a_listing_goes_on_where_it_began_and_ends() {
+    let place = Place::new();
+    let elsewhere = "http://127.0.0.1:9/api/datasets/owner/name/tree/main".to_owned();
+    place.mirror.fault("/tree/", 1, Fault::Next(elsewhere));
+    place.fails(&["does not answer like the Hub", "its listing goes on elsewhere"]);
+    let itself = place.mirror.requests().into_iter().rfind(|line| line.contains("/tree/")).unwrap();
+    let itself = itself.trim_start_matches("GET ").to_owned();
+    place.mirror.fault("/tree/", usize::MAX, Fault::Next(itself));
+    place.fails(&["does not answer like the Hub", "its listing has no end"]);
+    // What is no address is none.
+    let place = Place::new();
+    place.mirror.put("datasets", "owner/small", "main", LARGE, &large());
+    place.mirror.fault("/tree/", 1, Fault::Next("> <".into()));
+    let small = Repository::dataset("owner", "small");
+    assert!(place.hub().file(&small, "main", LARGE).unwrap().is_file());
+}
+
+#[test]
+fn a_server_without_ranges_is_given_up_when_nothing_new_comes() {
+    let place = Place::new();
+    // The third attempt gets further than the second, and not than the first.
+    for after in [9_000, 8_000, 9_000, 8_000, 9_000, 8_000] {
+        place.mirror.fault(LARGE, 1, Fault::CutWithoutRange(after));
+    }
+    place.fails(&[LARGE, "the connection broke after 9000 of 20000 bytes", "3 times in a row"]);
+    assert_eq!(place.bodies().len(), 3, "{:?}", place.bodies());
 }
 
 #[test]

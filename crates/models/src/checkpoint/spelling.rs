@@ -72,7 +72,8 @@ const RESNET18: [Spelling; 2] = [
 
 const PREACT: [Spelling; 2] = [
     Spelling {
-        about: "robust_overfitting (layer2.0.shortcut.0, bn, linear); without bn it may be preact-resnet18-fast",
+        about: "robust_overfitting (layer2.0.shortcut.0, bn, linear; the later fast_adversarial code has these names, but another \
+                network, which is not known here); without bn it may be preact-resnet18-fast",
         mark: None,
         reading: AS_HERE,
     },
@@ -81,7 +82,8 @@ const PREACT: [Spelling; 2] = [
 
 const FAST_PREACT: [Spelling; 2] = [
     Spelling {
-        about: "fast_adversarial (layer2.0.shortcut.0, linear); with bn it is preact-resnet18",
+        about: "fast_adversarial's first code (layer2.0.shortcut.0, linear); with bn it is robust_overfitting's preact-resnet18, or \
+                that of the later fast_adversarial code, which is not known here",
         mark: None,
         reading: AS_HERE,
     },

@@ -174,8 +174,8 @@ fn weights_of_another_architecture_are_refused() -> Result<()> {
     extra.insert("head.weight".into(), Tensor::zeros(3, DType::F32, &Device::Cpu)?);
     let wider = Net::new(Arch::CifarResNet(20), COLOUR, 100, 0, &Device::Cpu)?.state()?;
     for (state, what) in [
-        (Net::new(Arch::Tiny, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is"),
-        (Net::new(Arch::ResNet18, COLOUR, 10, 0, &Device::Cpu)?.state()?, "bn1.bias is [64], not [16]"),
+        (Net::new(Arch::Tiny, COLOUR, 10, 0, &Device::Cpu)?.state()?, "missing: "),
+        (Net::new(Arch::ResNet18, COLOUR, 10, 0, &Device::Cpu)?.state()?, "without a place in it: "),
         (
             Net::new(Arch::CifarResNet(32), COLOUR, 10, 0, &Device::Cpu)?.state()?,
             "without a place in it: layer1.3.bn1.bias, ",
@@ -191,7 +191,7 @@ fn weights_of_another_architecture_are_refused() -> Result<()> {
     ] {
         let text = net.load(&state).expect_err(what).to_string();
         assert!(text.starts_with("the weights are not those of a resnet20: ") && !text.contains('\n'), "{text}");
-        assert!(text.contains(what) || what.starts_with("bn1.bias is"), "{text} does not say {what}");
+        assert!(text.contains(what), "{text} does not say {what}");
         assert!(before == bits(&net)?, "a refused checkpoint changed the network");
     }
     Ok(())

@@ -130,7 +130,8 @@ fn networks_that_differ_by_more_than_names_are_refused() -> Result<()> {
     assert!(deepmind.contains("DeepMind") && deepmind.contains("SiLU"), "{deepmind}");
     let with_norm = refusal("preact-resnet18-fast", case("robust-overfitting")?.state);
     assert!(
-        with_norm.contains("without a place in it: bn.bias") && with_norm.contains("with bn it is preact-resnet18"),
+        with_norm.contains("without a place in it: bn.bias")
+            && with_norm.contains("with bn it is robust_overfitting's preact-resnet18"),
         "{with_norm}"
     );
     let without = refusal("preact-resnet18", case("fast-adversarial")?.state);
