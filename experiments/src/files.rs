@@ -58,7 +58,12 @@ pub fn replace(path: &Path, fill: impl Fn(&Path) -> Result<()>) -> Result<()> {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
-    written.map_err(|cause: anyhow::Error| cause.context(cannot_write(path)))
+    written.map_err(|cause: anyhow::Error| {
+        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+        let full = io_kinds(&cause).any(|kind| full.contains(&kind));
+        let free = || format!("cannot write {}; free space there and run the same command again", path.display());
+        cause.context(if full { free() } else { cannot_write(path) })
+    })
 }
 
 /// The error of a file that cannot be written, without its cause.
@@ -68,8 +73,11 @@ pub(crate) fn cannot_write(path: &Path) -> String {
 
 /// Whether a file or its folder was not there.
 fn lost(error: &anyhow::Error) -> bool {
-    let io = |cause: &(dyn std::error::Error + 'static)| Some(cause.downcast_ref::<io::Error>()?.kind());
-    error.chain().filter_map(io).any(|kind| kind == io::ErrorKind::NotFound)
+    io_kinds(error).any(|kind| kind == ErrorKind::NotFound)
+}
+
+fn io_kinds(error: &anyhow::Error) -> impl Iterator<Item = ErrorKind> {
+    error.chain().filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()))
 }
 
 /// A name beside `path` that nobody else uses: `.PID-N-MACHINE.name`.

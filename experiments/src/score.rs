@@ -9,6 +9,7 @@ use crate::{
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
+use models::Normalization;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -70,6 +71,8 @@ pub struct About {
     pub dataset: String,
     /// SHA-256 of the weights file.
     pub checkpoint_sha256: String,
+    /// What the network does to pixels first.
+    pub normalization: Normalization,
     /// Whether an audit found that the numbers cannot be trusted; `None` without an audit.
     pub unreliable: Option<bool>,
 }
@@ -86,7 +89,12 @@ impl About {
         }
         let known = std::fs::read(out.join(REPORT)).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
         let Some(known) = known else { return Ok(()) };
+        // Older programs did not say how it normalises.
+        let alike = |key: &str, own: String| [Value::Null, own.into()].contains(&known["measurement"][key]);
+        let [mean, std] = self.normalization();
         let same = known["measurement"]["checkpoint_sha256"] == self.checkpoint_sha256.as_str()
+            && alike("mean", mean)
+            && alike("std", std)
             && known["threat_model"] == threat_model(&threat.norm.to_string())
             && known["eps"] == threat.epsilon.to_string()
             && known["dataset"] == self.dataset.as_str();
@@ -96,6 +104,12 @@ impl About {
             "{place} holds the evaluation of {name} on {dataset}, {norm} {epsilon}; choose another folder with --out"
         );
         if same { Ok(()) } else { Err(Usage(what)) }
+    }
+
+    /// Mean and deviation as text.
+    fn normalization(&self) -> [String; 2] {
+        let Normalization { mean, std } = &self.normalization;
+        [mean, std].map(|values| values.iter().map(f32::to_string).collect::<Vec<_>>().join(","))
     }
 }
 
@@ -200,6 +214,7 @@ fn write_stages(out: &Path, examination: &Examination<'_>, outcomes: &[Outcome])
 fn robustbench(examination: &Examination<'_>, outcomes: &[Outcome], about: &About) -> Value {
     let percent = |outcome: &Outcome| Value::from(format!("{:.2}", outcome.percent()));
     let of = |attack: &str| outcomes.iter().find(|outcome| outcome.attack == attack).map_or(Value::Null, percent);
+    let [mean, std] = about.normalization();
     let attacks: Map<String, Value> = outcomes.iter().map(|o| (o.attack.clone(), json!(Interval::of(o)))).collect();
     json!({
         "name": about.name,
@@ -217,6 +232,8 @@ fn robustbench(examination: &Examination<'_>, outcomes: &[Outcome], about: &Abou
             "examples": outcomes.first().map_or(0, |clean| clean.correct.len()),
             "seed": examination.seed,
             "checkpoint_sha256": about.checkpoint_sha256,
+            "mean": mean,
+            "std": std,
             "intervals": "Wilson, 95 %",
             "worst_case": Interval::of(&worst_case(outcomes)),
             "attacks": attacks,

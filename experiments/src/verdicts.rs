@@ -108,13 +108,17 @@ impl Verdicts {
     /// # Errors
     /// When it is there but broken.
     pub fn read(path: PathBuf) -> Result<Self> {
-        let broken = || format!("{}: not evaluations; delete it to evaluate again", path.display());
+        let place = path.display();
+        let broken = || format!("{place}: not evaluations; delete the line that is damaged, or all, to evaluate again");
         let lines: Vec<Line> = if path.is_file() { files::read_csv(&path).with_context(broken)? } else { Vec::new() };
         let sign = |byte| matches!(byte, STANDS | BROKEN | UNKNOWN);
         let whole = |line: &&Line| line.correct.len() >= line.examples && line.correct.bytes().all(sign);
-        if let Some(line) = lines.iter().find(|line| !whole(line)) {
-            let Line { attack, examples, .. } = line;
-            anyhow::bail!("{}: {attack} does not have a 0, a 1 or a dot for each of {examples} examples", broken())
+        if let Some((i, Line { attack, examples, .. })) = lines.iter().enumerate().find(|(_, line)| !whole(line)) {
+            let line = i + 2;
+            anyhow::bail!(
+                "{place}: line {line} is damaged: {attack} does not have a 0, a 1 or a dot for each of {examples} examples; delete \
+                 that line to evaluate again"
+            )
         }
         Ok(Self { path, lines })
     }

@@ -99,7 +99,12 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
         Ok(data) if !data.is_dir() => return Err(missing("not a folder".into())),
         Ok(_) => {}
     }
-    let reading = find(name, dir)?.ok_or_else(|| missing(format!("no {name} data in this folder")))?;
+    // The folder itself, or the one of its name in it.
+    let reading = match find(name, dir)? {
+        Some(reading) => Some(reading),
+        None => find(name, &dir.join(name.to_string()))?,
+    };
+    let reading = reading.ok_or_else(|| missing(format!("no {name} data in this folder")))?;
     let Splits { train, test } = reading()?;
     Ok(match name {
         // Its files stand class by class, so that the first ten thousand images would be of twenty classes.

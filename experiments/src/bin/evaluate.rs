@@ -73,11 +73,11 @@ struct Args {
     i2fr: TermArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Means the network subtracts, one per channel [default: the checkpoint's, else the architecture's]
-    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std")]
+    /// Means the network subtracts, one per channel, of pixels in [0, 1] [default: the checkpoint's, else the architecture's]
+    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "std", value_parser = of_pixels)]
     mean: Vec<f32>,
     /// Deviations the network divides by, one per channel
-    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "mean")]
+    #[arg(long, value_delimiter = ',', value_name = "R,G,B", requires = "mean", value_parser = of_pixels)]
     std: Vec<f32>,
     /// Weights whose adversarial examples `transfer` tries
     #[arg(long, value_name = "FILE")]
@@ -99,8 +99,14 @@ struct Args {
     out: PathBuf,
 }
 
+fn of_pixels(text: &str) -> Result<f32> {
+    let value: f32 = text.trim().parse()?;
+    anyhow::ensure!(value <= 1., "pixels are in [0, 1]: divide by 255");
+    Ok(value)
+}
+
 fn known(attack: &str) -> Result<String> {
-    let attack = attack.to_lowercase();
+    let attack = attack.trim().to_lowercase();
     arsenal::stages(&attack, Some("any"))?;
     Ok(attack)
 }
@@ -143,16 +149,17 @@ fn evaluate(args: &Args) -> Result<()> {
     if !i2fr.weighs() {
         return Err(Usage("every weight of I2FR is 0, so there is nothing for `adaptive` to ascend".into()).into());
     }
+    let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
     let mut about = About {
         name: args.checkpoint.name(),
         architecture: arch.to_string(),
         dataset: all.name().to_string(),
         checkpoint_sha256: sha256(&std::fs::read(&path)?),
+        normalization: net.normalization().clone(),
         unreliable: None,
     };
     about.check_folder(&args.out, &threat)?;
     let ground = Ground { args, test: &all, device: &device, threat: &threat, i2fr: &i2fr };
-    let net = network::load(&path, &traits, &all, &device).context("--checkpoint")?;
     let usual = Traits { arch: Some(arch), normalization: args.normalization(), ..Traits::default() };
     let surrogate = ground.surrogate(&usual)?;
     // Before the network itself: both keep their verdicts in one file.

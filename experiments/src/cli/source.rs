@@ -1,6 +1,9 @@
 //! Where data comes from.
 
-use crate::interrupt::{self, Interrupted};
+use crate::{
+    interrupt::{self, Interrupted},
+    process::Usage,
+};
 use anyhow::Result;
 use clap::Args;
 use data::{Name, Source, Splits};
@@ -21,8 +24,14 @@ impl SourceArgs {
     /// Loads `name`.
     ///
     /// # Errors
-    /// When it is nowhere or damaged, and [`Interrupted`] when the user stopped its download.
+    /// When it is nowhere or damaged, [`Interrupted`] when the user stopped its download, and [`Usage`] when it is embedded
+    /// and sought in a folder.
     pub fn load(&self, name: Name) -> Result<Splits> {
+        if name == Name::Synthetic && self.data_dir.is_some() {
+            let what = "--data-dir changes nothing: synthetic images are embedded; name a data set or a profile of one, as \
+                        --dataset cifar10 or --profile cpu";
+            return Err(Usage(what.into()).into());
+        }
         self.source().load(name, 0).map_err(said)
     }
 

@@ -47,8 +47,15 @@ impl Weights {
         match self {
             Self::Local(path) => {
                 let within = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
-                let none =
-                    "a folder without weights; give a file, or the folder of a run (OUT/runs/ID) or of an export";
+                let none = match path.join("run.json").is_file() {
+                    true => {
+                        "the folder of a run whose weights are not there: its training is not done, or they were removed (they \
+                         are not in git); `train` with its options, or its table, makes them"
+                    }
+                    false => {
+                        "a folder without weights; give a file, or the folder of a run (OUT/runs/ID) or of an export"
+                    }
+                };
                 anyhow::ensure!(within.is_some() || !path.is_dir(), "{}: {none}", path.display());
                 Ok(within.unwrap_or_else(|| path.clone()))
             }

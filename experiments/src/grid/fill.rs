@@ -161,14 +161,25 @@ pub(super) fn each(
     // What comes after a training takes its time too: it is taken to grow as the training does.
     let sizes = runs.iter().map(|run| if run.trained() { 0. } else { estimate::work(run.config()) });
     let mut grid = Grid::new("runs", Ahead::new(sizes.collect()));
-    let mut failures = Failures::default();
+    let (mut failures, mut held) = (Failures::default(), Vec::new());
     for (i, run) in runs.iter().enumerate() {
         let eta = if i == 0 { String::new() } else { format!(", ETA {}", grid.eta()) };
         tracing::info!("[{}/{}{eta}] {} ({})", i + 1, runs.len(), run.name(), run.folder().display());
         grid.begin();
         let done = train(run, args, data, device, &mut |done| grid.at(done)).and_then(|()| then(run));
         grid.end(done.is_ok());
-        failures.note(run, done, runs.len() - i - 1)?;
+        match done {
+            Err(e) if e.is::<Held>() && i + 1 < runs.len() => {
+                tracing::warn!("{}: {e:#}; the other runs come first", run.name());
+                held.push(*run);
+            }
+            done => failures.note(run, done, runs.len() - i - 1)?,
+        }
+    }
+    // Who held them may be done.
+    for (i, run) in held.iter().enumerate() {
+        let done = train(run, args, data, device, &mut |_| {}).and_then(|()| then(run));
+        failures.note(run, done, held.len() - i - 1)?;
     }
     Ok(failures)
 }

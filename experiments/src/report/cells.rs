@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Row, Table};
 use crate::{files, run::Split};
@@ -58,8 +58,9 @@ impl Cell {
 ///
 /// If the file cannot be read or a line does not have the columns of [`Cell`].
 pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
-    files::read_csv(path)
-        .with_context(|| format!("no measurements in {}; run the table again, without --render-only", path.display()))
+    files::read_csv(path).with_context(|| {
+        format!("{}: no measurements; its table's command with --render-only writes it again", path.display())
+    })
 }
 
 /// Writes a `cells.csv`; makes its folder.
@@ -68,7 +69,7 @@ pub fn read_cells(path: &Path) -> Result<Vec<Cell>> {
 ///
 /// If it cannot be written.
 pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
-    warn_of_replaced(path, cells);
+    keep_replaced(path, cells)?;
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;
     }
@@ -76,24 +77,51 @@ pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
 }
 
 /// Says how many of the values in the `cells.csv` at `path`, if that is there, are not among the `new` ones, on as many
-/// images.
-pub(super) fn warn_of_replaced(path: &Path, new: &[Cell]) {
-    let Ok(old) = files::read_csv::<Cell>(path) else { return };
+/// images, and keeps those that nobody else has.
+///
+/// # Errors
+///
+/// If they cannot be kept.
+pub(super) fn keep_replaced(path: &Path, new: &[Cell]) -> Result<()> {
+    let Ok(old) = files::read_csv::<Cell>(path) else { return Ok(()) };
     let is = |of: &Cell| [&of.run, &of.attack, &of.epsilon, &of.checkpoint].map(String::clone);
     let new: BTreeMap<_, usize> = new.iter().map(|cell| (is(cell), cell.examples)).collect();
-    let gone = old.iter().filter(|cell| new.get(&is(cell)).is_none_or(|images| *images < cell.examples)).count();
-    say_replaced(path, gone, old.len());
+    let replaced = |cell: &Cell| new.get(&is(cell)).is_none_or(|images| *images < cell.examples);
+    keep(path, &old, replaced, |cell| (&cell.run, "evaluations.csv"))
 }
 
-/// Says, if that is so, that `gone` of `all` values in the file at `path` go.
-pub(super) fn say_replaced(path: &Path, gone: usize, all: usize) {
-    if gone > 0 {
+/// Says how many of the `old` lines in the file `NAME/*.csv` at `path` are `replaced`, and keeps those beside it whose run
+/// has not the file any more that they come from.
+pub(super) fn keep<T: Clone + PartialEq + Serialize + DeserializeOwned>(
+    path: &Path,
+    old: &[T],
+    replaced: impl Fn(&T) -> bool,
+    source: impl Fn(&T) -> (&str, &str),
+) -> Result<()> {
+    let runs = path.ancestors().nth(2).unwrap_or(Path::new("")).join("runs");
+    let there = |line: &T| {
+        let (run, file) = source(line);
+        runs.join(run).join(file).is_file()
+    };
+    let (kept, gone): (Vec<&T>, Vec<&T>) = old.iter().filter(|line| replaced(line)).partition(|line| there(line));
+    let (path, all) = (path.to_owned(), old.len());
+    if !kept.is_empty() {
         tracing::warn!(
-            "{}: {gone} of {all} values that it had are not asked for now; the runs keep them, and the command that asked for \
+            "{}: {} of {all} values that it had are not asked for now; the runs keep them, and the command that asked for \
              them draws them again with --render-only",
-            path.display()
+            path.display(),
+            kept.len()
         );
     }
+    if !gone.is_empty() {
+        let aside = path.with_extension("gone.csv");
+        let mut lines: Vec<T> = if aside.is_file() { files::read_csv(&aside)? } else { Vec::new() };
+        lines.extend(gone.iter().filter(|line| !lines.contains(line)).map(|line| (*line).clone()).collect::<Vec<_>>());
+        files::write_csv(&aside, &lines)?;
+        let (path, aside, gone) = (path.display(), aside.display(), gone.len());
+        tracing::warn!("{path}: {gone} of {all} values that it had are of runs that are gone; {aside} keeps them");
+    }
+    Ok(())
 }
 
 pub(super) fn long(cells: &[Cell]) -> Result<String> {

@@ -142,7 +142,7 @@ impl Table {
                 cell.value_percent
             );
         }
-        cells::warn_of_replaced(&out.join(&self.name).join("cells.csv"), &self.cells);
+        cells::keep_replaced(&out.join(&self.name).join("cells.csv"), &self.cells)?;
         let file = |extension: &str| out.join(format!("{}.{extension}", self.name));
         let picture = plot::Picture::of(self);
         let mut texts = vec![

@@ -2,6 +2,7 @@
 
 use crate::{
     data::{binary, records},
+    outcome::refuses,
     program::{TINY, assert_nothing_half_written, bytes, only_run, run, text},
 };
 use std::path::Path;
@@ -128,6 +129,11 @@ fn normalisation_radius_and_norm_reach_the_network_and_the_attack() {
     // What the checkpoint says of itself.
     assert_eq!(examples("same", &["--mean", "0.5,0.5,0.5", "--std", "0.25,0.25,0.25"]).0, stored);
     assert_eq!(examples("spread", &["--mean", "0.5", "--std", "0.25"]).0, stored);
+    let bytes = ["--checkpoint", &last, "--mean", "125,123,114", "--std", "63,62,66"];
+    refuses("evaluate", &bytes, &["--mean", "pixels are in [0, 1]: divide by 255"]);
+    let another = ["--checkpoint", &last, "--dataset", "synthetic", "--mean", "0.9", "--std", "0.25", "--out"];
+    let place = out.path().join("stored").display().to_string();
+    refuses("evaluate", &[&another[..], &[&place]].concat(), &[&place, "holds the evaluation of"]);
     let (other, less) = examples("other", &["--mean", "0.9,0.1,0.5", "--std", "1,0.1,0.5"]);
     assert!(other != stored && less < percent, "{less} {percent}");
 

@@ -193,6 +193,24 @@ fn one_of_two_measures_a_run_and_the_other_says_so() {
 }
 
 #[test]
+fn a_run_that_was_held_is_looked_at_again_in_the_end() {
+    let (noise, out) = (Noise::new(), tempfile::tempdir().unwrap());
+    let table = [&TINY[..], &noise.arguments(), &["--no-audit", "--columns"]].concat();
+    run("table1", &[&table[..], &["clean", "--only", "=pgd-at"]].concat(), out.path());
+    let lock = only_run(out.path()).join("run.lock");
+    fs::write(&lock, "noise").unwrap();
+    let mut command = Command::new(path("table1"));
+    command.args(&table).args(["clean,pgd-20", "--only", "=pgd-at,=trades", "--out"]).arg(out.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(&mut child, || crate::program::runs(out.path()).len() == 2);
+    fs::remove_file(&lock).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("the other runs come first"), "{said}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("—"), "a value is missing");
+}
+
+#[test]
 fn one_of_two_evaluates_into_a_folder_and_the_other_says_so() {
     let noise = Noise::new();
     let (_run, run) = trained(&noise, &["--framework", "standard"]);

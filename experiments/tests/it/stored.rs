@@ -1,7 +1,7 @@
 //! What stands in a results folder, whole or damaged.
 
 use crate::{
-    outcome::fails,
+    outcome::{fails, refuses},
     program::{Noise, TINY, assert_nothing_half_written, bytes, only_run, run, text, trained},
 };
 
@@ -64,6 +64,49 @@ fn another_copy_of_the_images_is_refused_before_anything_is_done() {
         assert_eq!(only_run(out.path()), folder, "{program} trains");
         assert!(kept.each_ref().map(|path| bytes(path)) == before, "{program} writes");
     }
+}
+
+#[test]
+fn values_of_runs_that_are_gone_are_kept_beside_the_table() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &STANDARD);
+    let both = [&TINY[..], &noise.arguments(), &["--only", "=standard,=pgd-at", "--columns", "clean"]].concat();
+    run("table1", &both, out.path());
+    let (cells, gone) = (out.path().join("table1/cells.csv"), out.path().join("table1/cells.gone.csv"));
+    let before = text(&cells);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let again = [&both[..], &["--render-only"]].concat();
+    run("table1", &again, out.path());
+    let (head, kept) = (before.lines().next().unwrap(), before.lines().find(|line| line.contains("standard")).unwrap());
+    assert_eq!(text(&gone), format!("{head}\n{kept}\n"));
+    assert!(
+        !text(&cells).contains("standard") && text(&out.path().join("log.txt")).contains("cells.gone.csv keeps them")
+    );
+    // Once is enough.
+    std::fs::write(&cells, &before).unwrap();
+    run("table1", &again, out.path());
+    assert_eq!(text(&gone).lines().count(), 2);
+}
+
+#[test]
+fn embedded_images_have_no_folder_and_others_may_have_one_in_a_folder() {
+    let noise = Noise::new();
+    let out = tempfile::tempdir().unwrap();
+    let folder = noise.arguments()[3];
+    refuses(
+        "table1",
+        &[&TINY[..], &["--only", "standard", "--data-dir", folder]].concat(),
+        &["--data-dir", "embedded"],
+    );
+    let around = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(folder, around.path().join("cifar10")).unwrap();
+    let place = around.path().to_str().unwrap();
+    let shown = [folder, place].map(|folder| {
+        let picture = out.path().join("images.png");
+        run("data", &["show", "cifar10", "--data-dir", folder], &picture);
+        bytes(&picture)
+    });
+    assert!(shown[0] == shown[1]);
 }
 
 #[test]
@@ -185,11 +228,19 @@ fn damaged_evaluations_are_named_and_can_be_deleted() {
     let longer = sound.replacen(",40,", ",41,", 1);
     for damage in [cut, "checkpoint,attack\nbest,clean\n", &letters, &longer] {
         std::fs::write(&evaluations, damage).unwrap();
-        fails("train", &again(&noise), out.path(), &[&path, "delete it to evaluate again"]);
+        fails("train", &again(&noise), out.path(), &[&path, "line", "to evaluate again"]);
         let table = table(&noise);
-        fails("table1", &table, out.path(), &[&path, "delete it"]);
-        fails("table1", &[&table[..], &["--render-only"]].concat(), out.path(), &[&path, "delete it"]);
+        fails("table1", &table, out.path(), &[&path, "line", "to evaluate again"]);
+        fails("table1", &[&table[..], &["--render-only"]].concat(), out.path(), &[&path, "line", "to evaluate again"]);
     }
+    // As the message has it: the rest stays.
+    let last = sound.lines().count();
+    std::fs::write(&evaluations, cut).unwrap();
+    fails("train", &again(&noise), out.path(), &[&format!("line {last} is damaged"), "delete that line"]);
+    std::fs::write(&evaluations, sound.lines().take(last - 1).map(|line| format!("{line}\n")).collect::<String>())
+        .unwrap();
+    run("train", &again(&noise), out.path());
+    assert_eq!(text(&folder.join("examples.csv")), examples);
     std::fs::remove_file(&evaluations).unwrap();
     run("train", &again(&noise), out.path());
     assert_eq!(text(&folder.join("examples.csv")), examples);
