@@ -11,6 +11,7 @@ mod checksum;
 mod download;
 mod error;
 mod hub;
+mod listing;
 mod patience;
 mod progress;
 mod record;

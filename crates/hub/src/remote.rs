@@ -1,6 +1,5 @@
 //! What the Hub is asked, and what its answers mean.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -10,17 +9,12 @@ use hf_hub::{HFClientBuilder, HFClientSync, HFError};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, Url};
-use serde::Deserialize;
 
 use crate::patience::Failure;
-use crate::record::Known;
 use crate::{Error, Kind, Patience, Repository};
 
 /// Redirections in a row that are followed.
 const HOPS: usize = 8;
-
-/// Pages of a listing that are read; the Hub puts a thousand entries on one.
-const PAGES: usize = 200;
 
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -34,30 +28,12 @@ fn is_yes(value: &str) -> bool {
     ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
 }
 
-/// A line of a listing.
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "type")]
-    kind: String,
-    path: String,
-    #[serde(default)]
-    size: u64,
-}
-
-/// Where a listing goes on, by the header `Link: <ADDRESS>; rel="next"`.
-fn next_page(headers: &HeaderMap) -> Option<String> {
-    let links = text(headers, "link")?.split(',').map(str::trim);
-    let next =
-        links.filter(|link| link.contains("rel=\"next\"")).find_map(|link| link.strip_prefix('<')?.split_once('>'));
-    next.map(|(address, _)| address.to_owned())
-}
-
 /// One endpoint of the Hub.
 pub(crate) struct Remote {
     hub: HFClientSync,
     http: Client,
     token: Option<String>,
-    endpoint: Url,
+    pub(crate) endpoint: Url,
     cache: PathBuf,
 }
 
@@ -116,33 +92,6 @@ impl Remote {
             .ok_or_else(|| self.foreign(place, "it names no commit").into())
     }
 
-    /// Every file of `commit`.
-    pub(crate) fn list(
-        &self,
-        place: &str,
-        repository: &Repository,
-        commit: &str,
-    ) -> Result<BTreeMap<String, Known>, Failure> {
-        let Repository { kind, owner, name } = repository;
-        let mut address = self.at(&["api", kind.plural(), owner, name, "tree", commit]);
-        address.set_query(Some("recursive=true"));
-        let mut files = BTreeMap::new();
-        for _ in 0..PAGES {
-            let answer = self.ask(place, Method::GET, address.clone(), None)?;
-            let next = next_page(answer.headers());
-            let page = answer.bytes().map_err(|e| self.transport(place, &e))?;
-            let unread = |_| self.foreign(place, "its listing cannot be read");
-            let entries: Vec<Entry> = serde_json::from_slice(&page).map_err(unread)?;
-            let file = |entry: Entry| (entry.path, Known { size: entry.size, sha256: None });
-            files.extend(entries.into_iter().filter(|entry| entry.kind == "file").map(file));
-            let Some(next) = next else { return Ok(files) };
-            // Another server is not this Hub, whatever it would say and to whomever the token belongs.
-            let next = address.join(&next).ok().filter(|next| next.origin() == self.endpoint.origin());
-            address = next.ok_or_else(|| self.foreign(place, "its listing goes on elsewhere"))?;
-        }
-        Err(self.foreign(place, "its listing has no end").into())
-    }
-
     /// The name of a file's content: its checksum.
     pub(crate) fn etag(
         &self,
@@ -198,7 +147,7 @@ impl Remote {
     }
 
     /// An address below the endpoint.
-    fn at(&self, parts: &[&str]) -> Url {
+    pub(crate) fn at(&self, parts: &[&str]) -> Url {
         let mut address = self.endpoint.clone();
         if let Ok(mut path) = address.path_segments_mut() {
             path.pop_if_empty().extend(parts);
@@ -207,7 +156,13 @@ impl Remote {
     }
 
     /// Asks, following redirections; those of HEAD only until the content's name is told.
-    fn ask(&self, place: &str, method: Method, mut address: Url, range: Option<String>) -> Result<Response, Failure> {
+    pub(crate) fn ask(
+        &self,
+        place: &str,
+        method: Method,
+        mut address: Url,
+        range: Option<String>,
+    ) -> Result<Response, Failure> {
         for _ in 0..HOPS {
             let mut request = self.http.request(method.clone(), address.clone());
             // Sizes and ranges are those of the file itself.
@@ -235,7 +190,7 @@ impl Remote {
     }
 
     /// An answer that the Hub would not give.
-    fn foreign(&self, place: &str, what: &str) -> Error {
+    pub(crate) fn foreign(&self, place: &str, what: &str) -> Error {
         Error::NotTheHub { place: place.into(), endpoint: self.name(), what: what.into() }
     }
 
@@ -251,7 +206,7 @@ impl Remote {
     }
 
     /// A request that got no answer, or half of one.
-    fn transport(&self, place: &str, error: &reqwest::Error) -> Failure {
+    pub(crate) fn transport(&self, place: &str, error: &reqwest::Error) -> Failure {
         let cause = innermost(error);
         if cause.is::<serde_json::Error>() {
             return self.foreign(place, "its listing cannot be read").into();
@@ -294,7 +249,7 @@ impl Remote {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 

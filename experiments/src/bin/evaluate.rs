@@ -101,7 +101,8 @@ struct Args {
 
 fn of_pixels(text: &str) -> Result<f32> {
     let value: f32 = text.trim().parse()?;
-    anyhow::ensure!(value <= 1., "pixels are in [0, 1]: divide by 255");
+    // What is no number is refused where the network is.
+    anyhow::ensure!(value.is_nan() || value <= 1., "pixels are in [0, 1]: divide by 255");
     Ok(value)
 }
 

@@ -93,9 +93,11 @@ fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
 fn gains_are_coloured_by_what_their_intervals_hold() {
     let mut table = large(1);
     // Of PGD-AT a gain, of TRADES a loss, of MART neither, of Feature Scattering one seed.
+    let nearly = |seed: u64| [-0.1, 0.0, 0.1][seed as usize];
     for cell in table.cells.iter_mut().filter(|cell| cell.regularizer == "i2fr") {
         cell.value_percent += match cell.framework.as_str() {
-            "trades" => -9.0,
+            "pgd-at" => nearly(cell.seed),
+            "trades" => -9.0 + nearly(cell.seed),
             "mart" => [-9.0, 0.0, 1.0][cell.seed as usize],
             _ => 0.0,
         };
@@ -107,6 +109,8 @@ fn gains_are_coloured_by_what_their_intervals_hold() {
     let means: Vec<&str> = discs.filter(|(radius, _)| *radius == "3").skip(3).map(|(_, fill)| fill).collect();
     assert_eq!(means, ["#0072B2", "#C44E00", "#626A73", "#0072B2"], "{svg}");
     assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART 3"), "{svg}");
+    // An interval without a width is no evidence.
+    assert!(super::leaves_open((4.0, 4.0)) && super::leaves_open((-1.0, 0.0)) && !super::leaves_open((0.5, 4.0)));
 }
 
 #[test]
