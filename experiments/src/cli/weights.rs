@@ -49,8 +49,8 @@ impl Weights {
                 let within = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
                 let none = match path.join("run.json").is_file() {
                     true => {
-                        "the folder of a run whose weights are not there: its training is not done, or they were removed (they \
-                         are not in git); `train` with its options, or its table, makes them"
+                        "the folder of a run whose weights are not there: its training is not done, or they were removed or \
+                         never in git; `train` with its options, or its table, makes them"
                     }
                     false => {
                         "a folder without weights; give a file, or the folder of a run (OUT/runs/ID) or of an export"

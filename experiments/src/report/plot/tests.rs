@@ -96,7 +96,7 @@ fn gains_are_coloured_by_what_their_intervals_hold() {
     let nearly = |seed: u64| [-0.1, 0.0, 0.1][seed as usize];
     for cell in table.cells.iter_mut().filter(|cell| cell.regularizer == "i2fr") {
         cell.value_percent += match cell.framework.as_str() {
-            "pgd-at" => nearly(cell.seed),
+            "pgd-at" | "fast-at" => nearly(cell.seed),
             "trades" => -9.0 + nearly(cell.seed),
             "mart" => [-9.0, 0.0, 1.0][cell.seed as usize],
             _ => 0.0,
