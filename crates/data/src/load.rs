@@ -99,12 +99,7 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
         Ok(data) if !data.is_dir() => return Err(missing("not a folder".into())),
         Ok(_) => {}
     }
-    // The folder itself, or the one of its name in it.
-    let reading = match find(name, dir)? {
-        Some(reading) => Some(reading),
-        None => find(name, &dir.join(name.to_string()))?,
-    };
-    let reading = reading.ok_or_else(|| missing(format!("no {name} data in this folder")))?;
+    let reading = find(name, dir)?.ok_or_else(|| missing(format!("no {name} data in this folder")))?;
     let Splits { train, test } = reading()?;
     Ok(match name {
         // Its files stand class by class, so that the first ten thousand images would be of twenty classes.
@@ -113,7 +108,8 @@ pub(crate) fn from_folder(name: Name, dir: &Path) -> Result<Splits, Error> {
     })
 }
 
-/// The first layout of `name` that is in `dir`.
+/// The first layout of `name` that is in `dir`, or in the folder of that name there.
 fn find(name: Name, dir: &Path) -> Result<Option<Reading>, Error> {
-    layout::ALL.iter().map(|layout| (layout.find)(name, dir)).find_map(Result::transpose).transpose()
+    let within = |dir: &Path| layout::ALL.iter().map(|layout| (layout.find)(name, dir)).find_map(Result::transpose);
+    within(dir).or_else(|| within(&dir.join(name.to_string()))).transpose()
 }

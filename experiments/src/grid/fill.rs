@@ -41,7 +41,9 @@ impl super::Grid {
                 self.keep_known(run, args, &data)?;
             }
         }
-        if needed.is_empty() && !ours.is_empty() {
+        if ours.is_empty() {
+            tracing::info!("this part has none of the {} runs", planned.len() * seeds);
+        } else if needed.is_empty() {
             let out = args.training.out.display();
             tracing::info!("everything asked for is known in {out}/runs; --out elsewhere trains it anew");
         }

@@ -133,6 +133,10 @@ impl Grid {
         let missing: Vec<&RunConfig> = missing.map(Run::config).collect();
         let mut ahead = Vec::new();
         print_line(format_args!("{}: {}", self.name, self.caption))?;
+        let dataset = profile::resolve(&args.training).dataset.parse::<data::Name>()?;
+        if let Some(dir) = args.training.source.data_dir.as_deref().filter(|dir| !data::holds(dataset, dir)) {
+            tracing::warn!("{}: no {dataset} data there that could be read; without, this ends at once", dir.display());
+        }
         for (i, Planned { row, runs, .. }) in planned.iter().enumerate() {
             for (seed, run) in runs.iter().enumerate() {
                 let estimate = rate.estimate(run.config());

@@ -2,7 +2,7 @@
 
 use crate::{
     outcome::{fails, refuses},
-    program::{Noise, TINY, assert_nothing_half_written, bytes, only_run, run, text, trained},
+    program::{Noise, TINY, assert_nothing_half_written, bytes, command, only_run, run, text, trained},
 };
 
 const STANDARD: [&str; 2] = ["--framework", "standard"];
@@ -107,6 +107,11 @@ fn embedded_images_have_no_folder_and_others_may_have_one_in_a_folder() {
         bytes(&picture)
     });
     assert!(shown[0] == shown[1]);
+    let plan = |folder: &str| {
+        let asked = ["--dataset", "cifar10", "--data-dir", folder, "--only", "standard", "--plan"];
+        String::from_utf8(command("table1").args(asked).current_dir(out.path()).output().unwrap().stderr).unwrap()
+    };
+    assert!(plan("nowhere").contains("nowhere: no cifar10 data") && !plan(place).contains("no cifar10 data"));
 }
 
 #[test]
