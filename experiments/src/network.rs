@@ -32,6 +32,11 @@ pub struct Traits {
     pub i2fr: Option<I2fr>,
 }
 
+/// Numbers as files of weights and reports spell them: `0.5,0.25`.
+pub(crate) fn listed(values: &[f32]) -> String {
+    values.iter().map(f32::to_string).collect::<Vec<_>>().join(",")
+}
+
 impl Traits {
     /// These, and of those that are not known `other`'s.
     #[must_use]

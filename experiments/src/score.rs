@@ -5,6 +5,7 @@ use crate::{
     cli::Threat,
     evaluation::{Examination, read_attacks, write_examples},
     files,
+    network::listed,
     report::wilson,
     verdicts::{CLEAN, Outcome},
 };
@@ -109,7 +110,7 @@ impl About {
     /// Mean and deviation as text.
     fn normalization(&self) -> [String; 2] {
         let Normalization { mean, std } = &self.normalization;
-        [mean, std].map(|values| values.iter().map(f32::to_string).collect::<Vec<_>>().join(","))
+        [mean, std].map(|values| listed(values))
     }
 }
 

@@ -14,7 +14,7 @@ use experiments::{
     Usage, adversarial,
     arsenal::{self, Arsenal, Surrogate},
     audit::{Audit, Examined, Subject, Verdict},
-    cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Threat, Weights, at_least_one, said},
+    cli::{DeviceArgs, Epsilon, SourceArgs, TermArgs, Threat, Weights, at_least_one, of_pixels, said},
     evaluation::Examination,
     files,
     lock::Lock,
@@ -97,13 +97,6 @@ struct Args {
     /// Folder for summary.csv, intervals.csv, examples.csv, stages.csv, robustbench.json, audit.md and audit.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-}
-
-fn of_pixels(text: &str) -> Result<f32> {
-    let value: f32 = text.trim().parse()?;
-    // What is no number is refused where the network is.
-    anyhow::ensure!(value.is_nan() || value <= 1., "pixels are in [0, 1]: divide by 255");
-    Ok(value)
 }
 
 fn known(attack: &str) -> Result<String> {

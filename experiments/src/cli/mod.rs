@@ -195,3 +195,14 @@ pub struct TrainingArgs {
     #[command(flatten)]
     pub i2fr: I2frArgs,
 }
+
+/// A mean or a deviation of pixels, for a command line: those of 8-bit pixels are a mistake.
+///
+/// # Errors
+/// When it is no number, or more than 1.
+pub fn of_pixels(text: &str) -> anyhow::Result<f32> {
+    let value: f32 = text.trim().parse()?;
+    // What is no number is refused where the network is.
+    anyhow::ensure!(value.is_nan() || value <= 1., "pixels are in [0, 1]: divide by 255");
+    Ok(value)
+}

@@ -87,12 +87,12 @@ pub(super) fn keep_replaced(path: &Path, new: &[Cell]) -> Result<()> {
     let is = |of: &Cell| [&of.run, &of.attack, &of.epsilon, &of.checkpoint].map(String::clone);
     let new: BTreeMap<_, usize> = new.iter().map(|cell| (is(cell), cell.examples)).collect();
     let replaced = |cell: &Cell| new.get(&is(cell)).is_none_or(|images| *images < cell.examples);
-    keep(path, &old, replaced, |cell| (&cell.run, "evaluations.csv"))
+    keep_gone(path, &old, replaced, |cell| (&cell.run, "evaluations.csv"))
 }
 
 /// Says how many of the `old` lines in the file `NAME/*.csv` at `path` are `replaced`, and keeps those beside it whose run
 /// has not the file any more that they come from.
-pub(super) fn keep<T: Clone + PartialEq + Serialize + DeserializeOwned>(
+pub(super) fn keep_gone<T: Clone + PartialEq + Serialize + DeserializeOwned>(
     path: &Path,
     old: &[T],
     replaced: impl Fn(&T) -> bool,
@@ -104,7 +104,7 @@ pub(super) fn keep<T: Clone + PartialEq + Serialize + DeserializeOwned>(
         runs.join(run).join(file).is_file()
     };
     let (kept, gone): (Vec<&T>, Vec<&T>) = old.iter().filter(|line| replaced(line)).partition(|line| there(line));
-    let (path, all) = (path.to_owned(), old.len());
+    let all = old.len();
     if !kept.is_empty() {
         tracing::warn!(
             "{}: {} of {all} values that it had are not asked for now; the runs keep them, and the command that asked for \
@@ -116,7 +116,11 @@ pub(super) fn keep<T: Clone + PartialEq + Serialize + DeserializeOwned>(
     if !gone.is_empty() {
         let aside = path.with_extension("gone.csv");
         let mut lines: Vec<T> = if aside.is_file() { files::read_csv(&aside)? } else { Vec::new() };
-        lines.extend(gone.iter().filter(|line| !lines.contains(line)).map(|line| (*line).clone()).collect::<Vec<_>>());
+        for line in &gone {
+            if !lines.contains(line) {
+                lines.push((*line).clone());
+            }
+        }
         files::write_csv(&aside, &lines)?;
         let (path, aside, gone) = (path.display(), aside.display(), gone.len());
         tracing::warn!("{path}: {gone} of {all} values that it had are of runs that are gone; {aside} keeps them");

@@ -1,6 +1,6 @@
 //! Measurements that are not accuracies: what tables and figures that count something else store.
 
-use super::cells::keep;
+use super::cells::keep_gone;
 use crate::files;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<()> {
     if let Ok(old) = files::read_csv::<Measure>(path) {
         let is = |of: &Measure| [&of.run, &of.subject, &of.measure, &of.checkpoint].map(String::clone);
         let new: BTreeSet<_> = measures.iter().map(is).collect();
-        keep(path, &old, |measure| !new.contains(&is(measure)), |measure| (&measure.run, "run.json"))?;
+        keep_gone(path, &old, |measure| !new.contains(&is(measure)), |measure| (&measure.run, "run.json"))?;
     }
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;

@@ -4,7 +4,7 @@
 //! the newest, training goes on from the other and ends with the same bits.
 
 use super::{Checkpoint, Record, Run, seal};
-use crate::{files, findings::EpochLine, provenance::Provenance};
+use crate::{files, findings::EpochLine, network::listed, provenance::Provenance};
 use anyhow::{Context, Result};
 use candle::Tensor;
 use frameworks::{Resume, Trainer};
@@ -92,12 +92,11 @@ impl Run {
 
     /// Writes weights of `net`; returns the checksum of the file.
     fn write_weights(&self, checkpoint: Checkpoint, net: &Net, weights: &Weights, epoch: usize) -> Result<String> {
-        let join = |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
         let about = BTreeMap::from([
             ("arch".to_owned(), net.arch().to_string()),
             ("head".to_owned(), net.head().to_string()),
-            ("mean".to_owned(), join(&net.normalization().mean)),
-            ("std".to_owned(), join(&net.normalization().std)),
+            ("mean".to_owned(), listed(&net.normalization().mean)),
+            ("std".to_owned(), listed(&net.normalization().std)),
             ("epoch".to_owned(), epoch.to_string()),
         ]);
         let path = self.weights(checkpoint);
