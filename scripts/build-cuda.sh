@@ -7,8 +7,8 @@
 # looked up when a card is first used (build-cuda-lazy.sh), so that the binaries start on any machine. Needs Linux on
 # x86-64, cargo, gcc, Python 3 with venv; 4 GB of disk, and a quarter of an hour on two cores the first time.
 #
-# CUDA_COMPUTE_CAP: the oldest cards that must be served: 80 (A100) by default, 90 for H100 and H200. CUDA's version
-# is 13.0, which drivers from 580 on understand.
+# CUDA_COMPUTE_CAP: the oldest cards that must be served: 80 (A100) by default, which later ones understand, H100 and H200
+# too; 90 makes kernels that only H100 and H200 load. CUDA's version is 13.0, which drivers from 580 on understand.
 set -eu
 cd "$(dirname "$0")/.."
 work=$PWD/target/cuda

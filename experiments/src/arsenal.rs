@@ -82,7 +82,11 @@ const REVISION: &str = " revision ";
 /// How `stage` within balls of `norm` is called where its results are stored: once it is revised (see
 /// [`attacks::revision`]), it is another attack.
 pub(crate) fn revised(stage: &str, norm: Norm) -> String {
-    let attack = if stage.starts_with("transfer@") { TRANSFERRED } else { stage };
+    let attack = match stage {
+        "pgd-i2fr" => "pgd",
+        other if other.starts_with("transfer@") => TRANSFERRED,
+        own => own,
+    };
     match attacks::revision(attack, norm) {
         1 => stage.to_owned(),
         revision => format!("{stage}{REVISION}{revision}"),

@@ -107,9 +107,29 @@ impl Regularizer {
         };
         Ok(I2fr { intra_clean, intra_class, inter, margin, normalize, reference, clean_gradient })
     }
+
+    /// It with the usual values of what moves nothing: a margin to classes that nothing pushes away, and whether clean
+    /// features are constants where no weights are trained with it.
+    fn effective(self) -> Self {
+        let usual = I2fr::default();
+        Self {
+            margin: if self.inter == 0. { usual.margin } else { self.margin },
+            clean_gradient: self.clean_gradient || self.place == Place::Generation.to_string(),
+            ..self
+        }
+    }
 }
 
 impl RunConfig {
+    /// Whether a run of `other` would be one of this but for its name.
+    pub(crate) fn same_effect(&self, other: &Self) -> bool {
+        let effective = |config: &Self| Self {
+            regularizer: config.regularizer.clone().map(Regularizer::effective),
+            ..config.clone()
+        };
+        effective(self) == effective(other)
+    }
+
     /// The run's name: readable parts, then a hash of the whole configuration.
     pub fn id(&self) -> String {
         let mut json = serde_json::to_vec(self).expect("a configuration is plain data");

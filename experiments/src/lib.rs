@@ -2,6 +2,7 @@
 //!
 //! This is the only crate that reads arguments, prints, or writes results.
 
+pub mod across;
 pub mod adversarial;
 mod ahead;
 pub mod arsenal;

@@ -1,5 +1,6 @@
 //! How much to spend on a run.
 
+mod budget;
 mod recipe;
 
 use crate::{
@@ -14,6 +15,7 @@ use frameworks::Schedule;
 use models::Arch;
 use std::fmt;
 
+pub use budget::budget;
 pub use recipe::recipe;
 
 /// Adam's peak learning rate, for grey digits.

@@ -5,7 +5,7 @@ mod pace;
 
 use crate::{
     Attack, Ball, Keys, Victim,
-    candidate::{Candidate, rows},
+    candidate::{Candidate, check_images, rows},
     name::more,
 };
 use candle::{Result, Tensor};
@@ -57,9 +57,10 @@ impl Apgd {
     /// Attacks from `start` instead of random points; it is projected into the ball first.
     ///
     /// # Errors
-    /// When the network fails, shapes differ, or the objective does not depend on its input.
+    /// When the network fails, shapes differ, images are not in `[0, 1]`, or the objective does not depend on its input.
     pub fn from_point(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, start: &Tensor) -> Result<Tensor> {
         let images = &images.detach();
+        check_images(images)?;
         let start = self.ball.project(&start.detach(), images)?;
         Ok(self.run(&Group::new(victim, images, labels), &start)?.x)
     }
@@ -152,6 +153,7 @@ impl Apgd {
 
 impl Attack for Apgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
+        check_images(images)?;
         self.search(victim, images, labels, keys, 0)
     }
 }

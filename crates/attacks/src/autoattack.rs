@@ -16,7 +16,7 @@ pub struct AutoAttack {
     stages: Vec<Probe>,
 }
 
-/// The official code's versions, by their names here. A stage's own name says all its parameters.
+/// The official code's versions, by their only names here. A stage's own name says all its parameters.
 const VERSIONS: [(&str, &[&str]); 3] = [
     ("autoattack", &["apgd-ce", "apgd-t", "fab-t", "square"]),
     ("autoattack-plus", &["apgd-ce-100x5", "apgd-dlr-100x5", "fab-100x5", "square", "apgd-t", "fab-t"]),
@@ -24,12 +24,12 @@ const VERSIONS: [(&str, &[&str]); 3] = [
 ];
 
 impl AutoAttack {
-    /// The version called `name` for `ball`.
+    /// The version called `name` for `ball`. There are three names; what the official code calls a version is none here:
     ///
-    /// - `autoattack` (`standard`): APGD-CE, APGD-T, FAB-T and Square.
-    /// - `autoattack-plus` (`plus`): APGD-CE, APGD-DLR and untargeted FAB with 5 runs each, then Square,
+    /// - `autoattack`, the official code's standard version: APGD-CE, APGD-T, FAB-T and Square.
+    /// - `autoattack-plus`, its plus version: APGD-CE, APGD-DLR and untargeted FAB with 5 runs each, then Square,
     ///   APGD-T and FAB-T.
-    /// - `autoattack-rand` (`rand`), for networks that answer at random: APGD-CE and APGD-DLR, each
+    /// - `autoattack-rand`, its version for networks that answer at random: APGD-CE and APGD-DLR, each
     ///   gradient the mean of 20 passes.
     ///
     /// # Errors

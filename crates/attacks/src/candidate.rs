@@ -141,6 +141,38 @@ pub(crate) fn check_logits(logits: &Tensor) -> Result<()> {
     if logits.sum_all()?.to_scalar::<f32>()?.is_finite() { Ok(()) } else { candle::bail!("{NO_NUMBERS}") }
 }
 
+/// How far rounding may take a pixel out of `[0, 1]`: what was normalised and brought back still is one.
+const ROUNDING: f32 = 1e-5;
+
+/// An error where `images` are not in `[0, 1]`: a ball around such an image is another, and the network's answer to it
+/// means nothing. On a card this waits for what is under way, so attacks that train, too, ask in an evaluation only.
+pub(crate) fn check_images(images: &Tensor) -> Result<()> {
+    if images.elem_count() == 0 {
+        return Ok(());
+    }
+    let images = images.to_dtype(DType::F32)?;
+    let (low, high) = (images.min_all()?.to_scalar::<f32>()?, images.max_all()?.to_scalar::<f32>()?);
+    if low >= -ROUNDING && high <= 1. + ROUNDING {
+        return Ok(());
+    }
+    let instead = match (low, high) {
+        (..0., _) => "; leave normalisation to the network",
+        (_, 2.0..) => "; divide by 255",
+        _ => "",
+    };
+    candle::bail!("images have values from {low} to {high}, not in [0, 1]{instead}")
+}
+
+/// An error where one of `labels` `(N,)` is not among the classes of `logits` `(N, K)`: its example would count as broken
+/// whatever the network says.
+pub(crate) fn check_labels(labels: &Tensor, logits: &Tensor) -> Result<()> {
+    let classes = logits.dim(D::Minus1)?;
+    match labels.to_dtype(DType::U32)?.to_vec1::<u32>()?.into_iter().find(|label| *label as usize >= classes) {
+        None => Ok(()),
+        Some(label) => candle::bail!("label {label}, but the network has {classes} classes, counted from 0"),
+    }
+}
+
 /// Runs the network on `var` and back, at least once and `passes` times. Whoever steps along the gradient sees to it
 /// that it holds numbers ([`check_gradient`]).
 pub(crate) fn ascent(victim: Victim<'_>, clean: &Clean<'_>, var: &Var, passes: usize) -> Result<Ascent> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Attack, Keys, Norm, Pgd, Victim,
-    candidate::{Ascent, ascent, check_gradient, pick},
+    candidate::{Ascent, ascent, check_gradient, check_images, pick},
 };
 use candle::{Result, Tensor, Var};
 use std::fmt;
@@ -32,6 +32,9 @@ impl EarlyStopped {
 impl Attack for EarlyStopped {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
+        if keys.evaluates() {
+            check_images(images)?;
+        }
         let clean = victim.clean(images, labels);
         let mut x = self.pgd.begin(images, keys, 0)?;
         let mut left = vec![self.patience_in(keys.epoch); keys.examples.len()];

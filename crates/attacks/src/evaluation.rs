@@ -2,7 +2,7 @@
 
 use crate::{
     Keys, Probe, Victim,
-    candidate::{check_logits, misclassified},
+    candidate::{check_labels, check_logits, misclassified},
 };
 use candle::{Device, Result, Tensor};
 use data::{Batch, Dataset};
@@ -33,7 +33,7 @@ impl Evaluation<'_> {
     /// Classifies the clean images.
     ///
     /// # Errors
-    /// When the network fails, or answers with what is no number.
+    /// When the network fails, answers with what is no number, or lacks the class of a label.
     pub fn clean(&self, progress: Progress<'_>) -> Result<Option<Correct>> {
         let everyone: Vec<usize> = (0..self.data.len()).collect();
         self.all(None, &everyone, vec![true; self.data.len()], 0, progress)
@@ -112,6 +112,7 @@ impl Evaluation<'_> {
 
     fn correct(&self, images: &Tensor, labels: &Tensor) -> Result<Correct> {
         let logits = self.model.forward(images, Mode::Eval)?.logits;
+        check_labels(labels, &logits)?;
         check_logits(&logits)?;
         let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
         Ok(wrong.into_iter().map(|wrong| wrong == 0).collect())

@@ -119,7 +119,6 @@ impl Attack for Fab {
         }
         // Judges what a run gives, so each further run is at the unbroken examples only.
         let mut survivors = Survivors::new(victim, images, labels, keys)?;
-        // Also refuses labels that are not among the classes.
         let rivals = rivals(victim, images, labels)?;
         let others = rivals.dim(1)?;
         let aims: Vec<(String, Tensor)> = match self.targets {

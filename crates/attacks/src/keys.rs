@@ -16,6 +16,11 @@ pub struct Keys<'a> {
 }
 
 impl Keys<'_> {
+    /// Whether they are those of an evaluation, which has the time to look at what it is given.
+    pub(crate) fn evaluates(&self) -> bool {
+        self.epoch == 0
+    }
+
     /// A tensor of `shape` `(N, ...)` whose row i is what `fill` draws for example i.
     ///
     /// # Errors

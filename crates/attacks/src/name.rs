@@ -90,6 +90,13 @@ impl Name {
         Some(Self { family: family.name, steps, restarts, length, passes })
     }
 
+    /// The family that the attack called `name` is of. A family's own name stands for it, even where an attack's must say
+    /// more: `pgd`.
+    pub(crate) fn family(name: &str) -> Option<&'static str> {
+        let own = FAMILIES.iter().map(|family| family.name).find(|family| *family == name);
+        own.or_else(|| Some(Self::parse(name)?.family))
+    }
+
     /// All that [`Name::parse`] understands.
     pub(crate) fn known() -> String {
         FAMILIES.iter().map(Family::to_string).collect::<Vec<_>>().join(", ")

@@ -2,7 +2,7 @@
 
 use crate::{
     Attack, Ball, Keys, Norm, Victim,
-    candidate::{Ascent, Candidate, ascent, check_gradient},
+    candidate::{Ascent, Candidate, ascent, check_gradient, check_images},
     name::more,
 };
 use candle::{D, Result, Tensor, Var};
@@ -62,9 +62,10 @@ impl Pgd {
     /// ball first.
     ///
     /// # Errors
-    /// When the network fails, shapes differ, or the objective does not depend on its input.
+    /// When the network fails, shapes differ, images are not in `[0, 1]`, or the objective does not depend on its input.
     pub fn from_point(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, start: &Tensor) -> Result<Tensor> {
         let images = &images.detach();
+        check_images(images)?;
         let clean = victim.clean(images, labels);
         self.run(victim, &clean, images, self.ball.project(&start.detach(), images)?)
     }
@@ -125,6 +126,9 @@ fn uniform_l2(key: kernels::Key, eps: f32, out: &mut [f32]) {
 impl Attack for Pgd {
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor> {
         let images = &images.detach();
+        if keys.evaluates() {
+            check_images(images)?;
+        }
         let clean = victim.clean(images, labels);
         let run = |restart| self.run(victim, &clean, images, self.begin(images, keys, restart)?);
         if self.restarts <= 1 {

@@ -4,7 +4,11 @@ mod bump;
 mod moves;
 mod stream;
 
-use crate::{Attack, Ball, Keys, Victim, candidate::NO_NUMBERS, name::more};
+use crate::{
+    Attack, Ball, Keys, Victim,
+    candidate::{NO_NUMBERS, check_images},
+    name::more,
+};
 use candle::{DType, Result, Tensor};
 use kernels::Key;
 use moves::{Moves, Size};
@@ -165,6 +169,7 @@ impl Attack for Square {
         if n * size.pixels() == 0 {
             return Ok(images);
         }
+        check_images(&images)?;
         let judge = |points: &[f32], rows: &[usize]| -> Result<Vec<Verdict>> {
             let x = Tensor::from_slice(points, (rows.len(), c, h, w), images.device())?;
             let logits = victim.model.forward(&x, victim.mode)?.logits.to_vec2::<f32>()?;

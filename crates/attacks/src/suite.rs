@@ -26,11 +26,14 @@ pub struct Probe {
 pub struct UnknownAttack(String);
 
 /// How often what the attack called `name` finds within balls of `norm` has changed since verdicts say so (2026-11-30), from 1
-/// on: verdicts of another revision are those of another attack.
+/// on: verdicts of another revision are those of another attack. For an attack that has no name here, ask by the family
+/// that it is made of, such as `pgd`.
 pub fn revision(name: &str, norm: Norm) -> u32 {
-    // Its steps in l2 were shorter where the gradient is hardly more than nothing.
-    let of_pgd = ["fgsm", "pgd", "mim", "cw"].iter().any(|family| name.starts_with(family));
-    if of_pgd && norm == Norm::L2 { 2 } else { 1 }
+    match (Name::family(name), norm) {
+        // Their steps in l2 were shorter where the gradient is hardly more than nothing.
+        (Some("fgsm" | "pgd" | "mim" | "cw"), Norm::L2) => 2,
+        _ => 1,
+    }
 }
 
 impl UnknownAttack {

@@ -2,7 +2,7 @@
 
 use crate::{
     Keys, Victim,
-    candidate::{check_logits, misclassified, replace, rows},
+    candidate::{check_images, check_labels, check_logits, misclassified, replace, rows},
 };
 use candle::{Result, Tensor};
 
@@ -29,10 +29,11 @@ impl<'a> Survivors<'a> {
         if n != k || n != labels.dim(0)? {
             candle::bail!("{n} images, but {} labels and random keys for {k}", labels.dim(0)?)
         }
-        let mut all = Self { victim, images, labels, keys: *keys, found: images.clone(), standing: Vec::new() };
-        let wrong = all.wrong(images, labels)?;
-        all.standing = (0u32..).zip(wrong).filter(|(_, wrong)| !wrong).map(|(i, _)| i).collect();
-        Ok(all)
+        check_images(images)?;
+        let logits = victim.model.forward(&images.detach(), victim.mode)?.logits;
+        check_labels(labels, &logits)?;
+        let standing = (0u32..).zip(wrong(&logits, labels)?).filter(|(_, wrong)| !wrong).map(|(i, _)| i).collect();
+        Ok(Self { victim, images, labels, keys: *keys, found: images.clone(), standing })
     }
 
     /// Lets `search` look for misclassified images of those left: it gets their images, labels, keys
@@ -48,7 +49,7 @@ impl<'a> Survivors<'a> {
         let (images, labels) = (rows(self.images, &at)?, rows(self.labels, &at)?);
         let examples: Vec<u64> = self.standing.iter().map(|&i| self.keys.examples[i as usize]).collect();
         let found = search(&images, &labels, &Keys { examples: &examples, ..self.keys }, &at)?;
-        let wrong = self.wrong(&found, &labels)?;
+        let wrong = wrong(&self.victim.model.forward(&found.detach(), self.victim.mode)?.logits, &labels)?;
         let (mut broken, mut new, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for ((row, &i), wrong) in (0u32..).zip(&self.standing).zip(wrong) {
             if wrong {
@@ -72,11 +73,11 @@ impl<'a> Survivors<'a> {
     pub(crate) fn found(self) -> Tensor {
         self.found
     }
+}
 
-    fn wrong(&self, x: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
-        let logits = self.victim.model.forward(&x.detach(), self.victim.mode)?.logits;
-        check_logits(&logits)?;
-        let wrong = misclassified(&logits, labels)?.to_vec1::<u8>()?;
-        Ok(wrong.into_iter().map(|w| w != 0).collect())
-    }
+/// Whether the largest of an example's logits is not its label's.
+fn wrong(logits: &Tensor, labels: &Tensor) -> Result<Vec<bool>> {
+    check_logits(logits)?;
+    let wrong = misclassified(logits, labels)?.to_vec1::<u8>()?;
+    Ok(wrong.into_iter().map(|w| w != 0).collect())
 }

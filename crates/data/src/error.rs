@@ -25,12 +25,12 @@ pub enum Error {
         looked_for: String,
     },
     /// The operating system refused to read a file or folder.
-    #[error("{}: cannot be read ({source})", path.display())]
+    #[error("{}: cannot be read ({cause})", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
+        /// The system's reason; part of the message, and so no source.
+        cause: std::io::Error,
     },
     /// A file is not what its name promises, or ends early.
     #[error("{}: {what}; download it again", path.display())]
@@ -76,6 +76,12 @@ pub enum Error {
     /// The caller stopped a download; what has arrived is kept.
     #[error("the download was interrupted; run the same command again to go on")]
     Interrupted,
+    /// No folder was given, and the Hub has no repository of the data set that is known here.
+    #[error("{name} is not on the Hub; pass --data-dir DIR with its files")]
+    NotOnHub {
+        /// The data set.
+        name: Name,
+    },
     /// No folder was given, and this build cannot use the Hub.
     #[error("{name}: pass --data-dir DIR; this build has no Hub support (cargo feature `hub`)")]
     NoHub {
@@ -110,9 +116,16 @@ pub enum Error {
         /// What does not fit.
         what: String,
     },
-    /// Candle could not build a tensor, for example because the device is out of memory.
+    /// Candle could not build a tensor, for example because the device is out of memory. Its reason is part of the
+    /// message, and so no source.
     #[error("building a batch failed: {0}")]
-    Tensor(#[from] candle::Error),
+    Tensor(candle::Error),
+}
+
+impl From<candle::Error> for Error {
+    fn from(cause: candle::Error) -> Self {
+        Self::Tensor(cause)
+    }
 }
 
 impl Error {
@@ -124,8 +137,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.into(), source }
+    pub(crate) fn io(path: &Path, cause: std::io::Error) -> Self {
+        Self::Io { path: path.into(), cause }
     }
 
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {

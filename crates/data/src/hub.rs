@@ -37,7 +37,7 @@ pub(crate) fn fetch(name: Name, hub: &Hub) -> Result<PathBuf, Error> {
     if let Some(snapshot) = cached(name, hub)? {
         return Ok(snapshot);
     }
-    let (repository, commit) = repository(name).ok_or(Error::NoHub { name })?;
+    let (repository, commit) = repository(name).ok_or(Error::NotOnHub { name })?;
     hub.snapshot(&repository, commit, |path| wanted(name, path)).map_err(|cause| Error::hub(name, cause))
 }
 
@@ -48,9 +48,22 @@ mod tests {
     #[test]
     fn every_set_but_the_embedded_one_has_a_place_and_a_commit() {
         for name in Name::ALL {
-            assert_eq!(repository(name).is_some(), name != Name::Synthetic, "{name}");
-            assert!(repository(name).is_none_or(|(_, commit)| commit.len() == 40), "{name}");
+            let known = repository(name);
+            let missing = "repository() has none: users must give its files (then except it here)";
+            assert_eq!(known.is_some(), name != Name::Synthetic, "{name}: {missing}");
+            assert!(
+                known.is_none_or(|(_, commit)| commit.len() == 40),
+                "{name}: a branch may move: give a whole commit"
+            );
         }
+    }
+
+    #[test]
+    fn a_set_that_is_not_on_the_hub_is_to_be_given() {
+        let cache = tempfile::tempdir().unwrap();
+        let hub = Hub::at("http://127.0.0.1:9", cache.path(), None, hub::Patience::default()).unwrap();
+        let told = fetch(Name::Synthetic, &hub).unwrap_err().to_string();
+        assert_eq!(told, "synthetic is not on the Hub; pass --data-dir DIR with its files");
     }
 
     #[test]

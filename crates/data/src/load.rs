@@ -53,7 +53,8 @@ impl Source {
     /// The folder of the Hub's cache with the files of `name`, downloaded first unless they are there.
     ///
     /// # Errors
-    /// [`Error::Hub`] when they are not to be had, [`Error::Interrupted`] when the download was stopped.
+    /// [`Error::Hub`] when they are not to be had, [`Error::NotOnHub`] when there is no repository of them,
+    /// [`Error::Interrupted`] when the download was stopped.
     #[cfg(feature = "hub")]
     pub fn fetch(&self, name: Name) -> Result<PathBuf, Error> {
         let hub = Hub::from_env(self.offline).map_err(|cause| Error::hub(name, cause))?;

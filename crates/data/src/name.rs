@@ -130,7 +130,7 @@ mod tests {
                 Name::TinyImagenet => 200,
                 _ => 10,
             };
-            assert_eq!(name.classes(), classes);
+            assert_eq!(name.classes(), classes, "{name}: add it to this test, unless its list of classes is wrong");
         }
     }
 

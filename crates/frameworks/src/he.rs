@@ -6,8 +6,9 @@ use models::{Head, Mode};
 use objectives::{Pass, margin_ce};
 use std::sync::Arc;
 
-/// The official code's scale of cosines, and how much a training example's own cosine is lowered by.
+/// Scale of cosines: the default of the official code, and of one version of its command for PGD-AT; another has 10.
 const SCALE: f64 = 15.;
+/// How much a training example's own cosine is lowered by, in all of these.
 const MARGIN: f64 = 0.2;
 
 /// Pang et al. 2020 on PGD-AT: logits are scaled cosines between features and class weights, and training takes

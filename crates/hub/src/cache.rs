@@ -81,7 +81,7 @@ impl Folder {
     /// Waits until no other process writes what `name` stands for. The lock ends with the file, or the process.
     pub(crate) fn lock(&self, name: &str, stop: fn() -> ControlFlow<()>) -> Result<File, Error> {
         let path = self.locks.join(format!("{name}.lock"));
-        let locked = |source| Error::Io { path: path.clone(), done: "locked", source };
+        let locked = |cause| Error::Io { path: path.clone(), done: "locked", cause };
         fs::create_dir_all(&self.locks).map_err(locked)?;
         let file = File::options().create(true).append(true).open(&path).map_err(locked)?;
         let mut said = false;

@@ -116,7 +116,7 @@ pub enum Error {
         record: PathBuf,
     },
     /// The operating system refused to read or write the cache.
-    #[error("{}: cannot be {done} ({source}); free space, make it accessible, or set HF_HUB_CACHE to another \
+    #[error("{}: cannot be {done} ({cause}); free space, make it accessible, or set HF_HUB_CACHE to another \
              folder", path.display())]
     Io {
         /// The file or folder.
@@ -124,7 +124,7 @@ pub enum Error {
         /// What was tried: read, written, locked.
         done: &'static str,
         /// The system's reason.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The caller asked to stop; what has arrived is kept.
     #[error("the download was interrupted; run the same command again to go on")]
@@ -133,10 +133,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.into(), done: "read", source }
+        move |cause| Self::Io { path: path.into(), done: "read", cause }
     }
 
     pub(crate) fn written(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { path: path.into(), done: "written", source }
+        move |cause| Self::Io { path: path.into(), done: "written", cause }
     }
 }

@@ -10,7 +10,8 @@ pub fn ce(pass: Pass) -> Objective {
 }
 
 /// Cross-entropy with smoothed labels: `1 - smoothing` on the label plus `smoothing / K` on every
-/// class (Szegedy et al. 2016, PyTorch's convention).
+/// class (Szegedy et al. 2016, PyTorch's convention). It is for objectives of which one cross-entropy alone is
+/// smoothed: frameworks smooth the labels of a whole batch, which this one does not look at.
 pub fn smoothed_ce(pass: Pass, smoothing: f64) -> Objective {
     Ce { pass, smoothing: Some(smoothing) }.into()
 }

@@ -1,4 +1,7 @@
 //! The margin loss with a confidence beyond which nothing is gained.
+//!
+//! No attack of this workspace ascends it ([`crate::margin()`] gives no example up): it is for repeating evaluations
+//! that others made with these losses.
 
 use crate::{Objective, Passes, Term, one_hot, select, select::largest_outside};
 use candle::{D, Result, Tensor};

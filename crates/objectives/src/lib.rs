@@ -27,10 +27,10 @@ pub use adr::{adr, confidence, global_compactness, global_smoothness, local_comp
 pub use ce::{ce, smoothed_ce};
 pub use dlr::{dlr, targeted_dlr};
 pub use feature_scattering::{cosine_costs, spread_ce, transport, transport_plan};
-pub use he::{margin_ce, scaled_kl};
+pub use he::margin_ce;
 pub use hinged_margin::{hinged_lead, hinged_margin};
 pub use kernels::log_softmax;
-pub use kl::kl;
+pub use kl::{kl, scaled_kl};
 pub use margin::margin;
 pub use mart::{boosted_ce, weighted_kl};
 pub use match_features::match_features;

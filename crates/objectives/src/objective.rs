@@ -59,11 +59,16 @@ impl Objective {
     /// example's gradient does not depend on the batch it is in.
     ///
     /// # Errors
-    /// When a term fails, or there is none.
+    /// When a term fails or gives something else, or there is none.
     pub fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
         let mut sum: Option<Tensor> = None;
         for (weight, term) in &self.0 {
             let losses = term.losses(passes)?;
+            // A mean over anything else would train, and an attack go uphill.
+            let (found, examples) = (losses.dims(), passes.labels().dims());
+            if found != examples {
+                candle::bail!("the term `{term}` gives {found:?}, not one loss per example {examples:?}")
+            }
             let scaled = if *weight == 1. { losses } else { (losses * *weight)? };
             sum = Some(match sum {
                 None => scaled,

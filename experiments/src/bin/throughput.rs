@@ -81,7 +81,7 @@ fn steps(args: &Args) -> Result<()> {
     let optimizer = Optimizer::new(&net, OptimizerConfig::default())?;
     let game = frameworks::pgd_at(Pgd::new(Ball { norm: Norm::Linf, eps }, args.attack_steps));
     let examples: Vec<u64> = (0..args.batch as u64).collect();
-    let keys = Keys { seed: 0, epoch: 0, examples: &examples };
+    let keys = Keys { seed: 0, epoch: 1, examples: &examples };
     let [c, h, w] = image;
     let shape = (args.batch, c, h, w).into();
     let images = keys.draw("throughput", 0, &shape, &device, |key, out| kernels::fill_uniform(key, 0., 1., out))?;

@@ -114,7 +114,8 @@ impl Drawing for Picture<'_> {
             }
         }
         for (column, one) in drawn.iter().enumerate() {
-            statistics(pen, one, (left(column), self.bottom() + 10.0))?;
+            let seeds = self.0.measured.iter().filter(|other| other.row.label == one.row.label).count();
+            statistics(pen, one, seeds, (left(column), self.bottom() + 10.0))?;
         }
         let top = self.bottom() + 3.0 * LINE + 20.0;
         for (i, line) in self.footer().iter().enumerate() {
@@ -150,7 +151,12 @@ fn panel<B: DrawingBackend>(
     Ok(())
 }
 
-fn statistics<B: DrawingBackend>(pen: &Pen<'_, B>, one: &Measured<Panel>, (left, top): (f64, f64)) -> Result<()> {
+fn statistics<B: DrawingBackend>(
+    pen: &Pen<'_, B>,
+    one: &Measured<Panel>,
+    seeds: usize,
+    (left, top): (f64, f64),
+) -> Result<()> {
     for (i, (subject, name)) in SUBJECTS.iter().zip(["clean", "adv."]).enumerate() {
         let number = |(measure, short): (&str, &str)| {
             let value = Figure::number(one, subject, measure);
@@ -159,7 +165,8 @@ fn statistics<B: DrawingBackend>(pen: &Pen<'_, B>, one: &Measured<Panel>, (left,
         let text = format!("{name}: {}", MEASURES.map(number).join(", "));
         pen.text(&text, (left, top + LINE * i as f64), 11.0, INK, Anchor::Left)?;
     }
-    let text = format!("{} test images, seed {}", one.answer.examples, one.run.config().seed);
+    let of = if seeds > 1 { format!(", one of {seeds}: the text has their means") } else { String::new() };
+    let text = format!("{} test images, seed {}{of}", one.answer.examples, one.run.config().seed);
     pen.text(&text, (left, top + 2.0 * LINE), 11.0, MUTED, Anchor::Left)
 }
 

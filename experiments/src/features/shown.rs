@@ -14,7 +14,7 @@ use crate::{
     pictures::ATTACK,
     report::{
         Measure, Row, Summary,
-        caption::{conditions, title},
+        caption::{conditions, headline, picture, title},
     },
 };
 use anyhow::Result;
@@ -93,9 +93,10 @@ impl Figure<'_> {
         drawn
     }
 
-    /// `Figure 1: ...`
+    /// `Figure 1, MNIST: ...`
     pub(super) fn title(&self) -> String {
-        format!("{}: {}", title(self.grid.name), self.grid.caption)
+        let of = self.lines.iter().map(|line| (line.dataset.as_str(), line.profile.as_str()));
+        headline(self.grid.name, self.grid.caption, of)
     }
 
     /// What is shown, and how it was made.
@@ -129,8 +130,8 @@ impl Figure<'_> {
     }
 
     pub(super) fn markdown(&self) -> String {
-        let file = format!("{}.svg", self.grid.name);
-        let mut lines = vec![format!("**{}.**", self.title()), String::new(), format!("![{}]({file})", self.title())];
+        let picture = picture(&format!("{}.svg", self.grid.name), &self.title());
+        let mut lines = vec![format!("**{}.** {}.", title(self.grid.name), self.grid.caption), String::new(), picture];
         for text in self.caption() {
             lines.extend([String::new(), text]);
         }

@@ -83,7 +83,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
          several classes of few images is low by chance, too, in every row alike. {}.",
         conditions(survey, &survey.cells[0].epsilon)
     );
-    let mut text = format!("{}\n\n{footer}\n", heading(survey));
+    let mut text = format!("{}\n\n{footer}\n", heading(survey, "svg"));
     let mut panels = Vec::new();
     for attack in attacks {
         let panel: Vec<Vec<Option<f64>>> = survey.rows.iter().map(|row| values(row, attack)).collect();
@@ -92,7 +92,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
             text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
         }
         let scale = range_of_defended(&survey.rows, &panel);
-        panels.push(Panel { title: panel_title(survey, attack), values: panel, scale, surpassed: None });
+        panels.push(Panel { title: panel_title(survey, attack), values: panel, scale, surpassed: None, framed: None });
     }
     text += &differences(survey, attacks, &lines);
     let (out, name) = (&args.training.out, survey.name);

@@ -132,7 +132,7 @@ impl Curves {
             conditions(survey, &epsilon),
             (high - low) / 2.
         );
-        let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey));
+        let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey, "svg"));
         let mut panels = Vec::new();
         for along in self.panels {
             let mut curves = Vec::new();

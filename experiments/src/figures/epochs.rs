@@ -1,9 +1,9 @@
 //! Training epoch by epoch, and what it leaves: its best weights and its last.
 
 use super::{
-    alone, fewer_seeds, heading, line,
+    alone, fewer_seeds, heading, headline, line,
     lines::{COLORS, Key, Lines, Panel, Point},
-    paired, rule, title, write_pictures,
+    paired, rule, write_pictures,
 };
 use crate::{
     files,
@@ -79,11 +79,12 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
         conditions(survey, |cell| {
             let of_run = lines.iter().find(|line| line.run == cell.run);
             let (examples, split) = (of_run.map_or(0, |line| line.held_out), Split::HeldOut);
-            (cell.checkpoint == Checkpoint::Best.name()).then(|| Condition { examples, split, ..cell.into() })
+            let of_each = Condition { examples, split, checkpoint: "every epoch's", ..cell.into() };
+            (cell.checkpoint == Checkpoint::Best.name()).then_some(of_each)
         })
     );
     let text = [
-        format!("{}\n\n{footer}\n", heading(survey)),
+        format!("{}\n\n{footer}\n", heading(survey, "svg")),
         by_epoch(survey, &lines, &attack),
         best_and_last(survey, &lines, attacks),
     ]
@@ -264,5 +265,11 @@ fn picture(survey: &Survey, lines: &[Line], attack: &str, footer: String) -> Lin
     };
     let panels: Vec<Panel> = shown.iter().map(panel).collect();
     let abreast = panels.len().min(ABREAST);
-    Lines { title: title(survey), keys: keys.collect(), panels, abreast, footer }
+    Lines {
+        title: headline(survey, "accuracy after each epoch of training"),
+        keys: keys.collect(),
+        panels,
+        abreast,
+        footer,
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{
     drawing::{
         Drawing,
-        pen::{self, ACCENT, Anchor, Color, INK, MUTED, Pen},
+        pen::{self, ACCENT, Anchor, CARD, Color, INK, MUTED, Pen},
     },
     report::Row,
 };
@@ -41,6 +41,8 @@ pub struct Panel {
     pub scale: (f64, f64),
     /// Numbers above this are bold.
     pub surpassed: Option<f64>,
+    /// The row and column of a number with a frame.
+    pub framed: Option<(usize, usize)>,
 }
 
 /// The least and the greatest of `values`.
@@ -82,12 +84,16 @@ impl Heat {
     }
 
     fn one<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: usize, (left, top): (f64, f64)) -> Result<()> {
-        let Panel { title, values, scale: (low, high), surpassed } = &self.panels[panel];
+        let Panel { title, values, scale: (low, high), surpassed, framed } = &self.panels[panel];
         pen.strong(title, (left, top), 13., INK)?;
         for (i, row) in values.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
                 let at = (left + CELL.0 * j as f64, top + 36. + CELL.1 * i as f64);
                 let middle = (at.0 + CELL.0 / 2., at.1 + CELL.1 / 2.);
+                if *framed == Some((i, j)) {
+                    pen.block((at.0 - 2., at.1 - 2.), (CELL.0 + 2., CELL.1 + 2.), INK)?;
+                    pen.block(at, (CELL.0 - 2., CELL.1 - 2.), CARD)?;
+                }
                 let Some(value) = value else {
                     pen.text("—", middle, 12., MUTED, Anchor::Center)?;
                     continue;

@@ -93,12 +93,19 @@ fn listed(what: &str, rows: Vec<String>) -> String {
 
 /// What stands above the pictures of a survey.
 fn title(survey: &Survey) -> String {
-    format!("{}: {}", caption::title(survey.name), survey.caption)
+    headline(survey, survey.caption)
 }
 
-/// The same as the first line of Markdown.
-fn heading(survey: &Survey) -> String {
-    format!("**{}.** {}.", caption::title(survey.name), survey.caption)
+/// The same of a picture that `shows` something else.
+fn headline(survey: &Survey, shows: &str) -> String {
+    let of = survey.cells.iter().map(|cell| (cell.dataset.as_str(), cell.profile.as_str()));
+    caption::headline(survey.name, shows, of)
+}
+
+/// What its Markdown begins with: the name, and the picture, which is a file of the `kind` (`svg`).
+fn heading(survey: &Survey, kind: &str) -> String {
+    let picture = caption::picture(&format!("{}.{kind}", survey.name), &title(survey));
+    format!("**{}.** {}.\n\n{picture}", caption::title(survey.name), survey.caption)
 }
 
 /// The row that one with a regulariser is compared with.

@@ -1,17 +1,17 @@
 //! What each network sees: test images, what an attack makes of them, and where the features of both lie.
 
-use super::{conditions, heading, title};
+use super::{heading, title};
 use crate::{
     drawing::{
         bitmap, encoded,
-        pen::{INK, MUTED},
+        pen::{self, Anchor, INK, MUTED},
     },
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
     interrupt::{self, Interrupted},
     pictures::{self, Picture},
     process::Usage,
-    report::{caption::grouped, markdown::escape},
+    report::{caption, markdown::escape},
     run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
@@ -24,6 +24,8 @@ use std::{io::Cursor, path::Path, process::ExitCode};
 const GAP: u32 = 36;
 /// Height of a title, of the page and of a row.
 const TITLE: u32 = 64;
+/// Height of a line below all.
+const FOOTER_LINE: u32 = 30;
 
 /// A row of pictures for each row of a grid, of its first seed.
 pub struct Montage(pub Grid);
@@ -75,22 +77,27 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
         true => String::new(),
         false => format!("\nWithout pictures, since none were kept: {}.\n", escape(&missing.join(", "))),
     };
-    let images = survey.cells.iter().map(|cell| cell.examples).max().map_or_else(String::new, grouped);
-    let text = format!(
-        "{}\n\nLeft: a test image of each class, its adversarial example ({}), what the network says of \
-         both, and the change, stretched to the whole range. Right: the features of test images, clean and \
-         adversarial, in the plane of their first two principal components. {}{}; accuracy on {images} of them is in \
-         {}/cells.csv.\n{absent}",
-        heading(survey),
+    let cell = &survey.cells[0];
+    let examples = pictures::OF_EACH * pictures::CLASSES as usize;
+    let footer = format!(
+        "Left: the first test image of each class, its adversarial example ({}), what the network says of both, and the \
+         change, stretched to the whole range. Right: the features of the first {} of each class, clean and adversarial, in \
+         the plane of their first two principal components. {}{}.",
         pictures::ATTACK.to_uppercase(),
-        classes(&survey.cells[0].dataset)?,
-        conditions(survey, &survey.cells[0].epsilon),
+        pictures::OF_EACH,
+        classes(&cell.dataset)?,
+        caption::conditions(survey.cells.iter().map(|cell| caption::Condition { examples, ..cell.into() }))
+    );
+    let text = format!(
+        "{}\n\n{footer} Their accuracy on {} test images is in {}/cells.csv.\n{absent}",
+        heading(survey, "png"),
+        caption::grouped(cell.examples),
         survey.name
     );
     let picture = out.join(format!("{}.png", survey.name));
     match strips.is_empty() {
         true => files::remove(&picture)?,
-        false => files::write(&picture, &encoded(&stacked(&title(survey), &strips)?)?)?,
+        false => files::write(&picture, &encoded(&stacked(&title(survey), &strips, &footer)?)?)?,
     }
     files::write(&out.join(format!("{}.md", survey.name)), text.as_bytes())?;
     Ok(text)
@@ -115,12 +122,14 @@ fn decoded(pictures: &[Picture]) -> Result<Vec<RgbImage>> {
     pictures.iter().map(decode).collect()
 }
 
-/// Strips below one another, each under its title, below that of the page.
-fn stacked(title: &str, strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> {
+/// Strips below one another, each under its title, below that of the page and above its `footer`.
+fn stacked(title: &str, strips: &[(String, Vec<RgbImage>)], footer: &str) -> Result<RgbImage> {
     let width = |strip: &[RgbImage]| strip.iter().map(|image| image.width() + GAP).sum::<u32>() + GAP;
     let height = |strip: &[RgbImage]| strip.iter().map(RgbImage::height).max().unwrap_or(0) + TITLE + GAP;
     let wide = strips.iter().map(|(_, strip)| width(strip)).max().unwrap_or(0);
-    let high = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + TITLE + GAP;
+    let footer = pen::wrap(footer, 10.5, f64::from(wide - 2 * GAP) / 2.);
+    let below = strips.iter().map(|(_, strip)| height(strip)).sum::<u32>() + TITLE + GAP;
+    let high = below + FOOTER_LINE * footer.len() as u32 + GAP;
     // Titles are drawn in units of two pixels.
     let mut page = bitmap((f64::from(wide) / 2., f64::from(high) / 2.), |pen| {
         let heading = |text: &str, y: u32, size| {
@@ -135,6 +144,10 @@ fn stacked(title: &str, strips: &[(String, Vec<RgbImage>)]) -> Result<RgbImage> 
             }
             heading(row, y, 15.)?;
             y += height(strip);
+        }
+        for (i, line) in footer.iter().enumerate() {
+            let at = f64::from(below + FOOTER_LINE * i as u32 + GAP / 2) / 2.;
+            pen.text(line, (f64::from(GAP) / 2., at), 10.5, MUTED, Anchor::Left)?;
         }
         Ok(())
     })?;

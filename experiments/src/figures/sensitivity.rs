@@ -13,6 +13,7 @@ use crate::{
     run::{Run, Split},
 };
 use anyhow::Result;
+use i2fr::I2fr;
 use std::process::ExitCode;
 
 /// I2FR on one framework over its weights and its margin.
@@ -70,7 +71,7 @@ impl Sensitivity {
             let row = survey.rows.iter().find(|row| row.regularizer == regularizer)?;
             mean(&survey.values(row, |cell| cell.attack == attack))
         };
-        let panel = |attack: &&str| {
+        let panel = |attack: &str, usual| {
             let values = self.weights.iter().map(|weight| {
                 let value = |margin: &f64| of(&format!("i2fr {}", name(*weight, *margin)), attack);
                 self.margins.iter().map(value).collect()
@@ -80,13 +81,21 @@ impl Sensitivity {
                 title: format!("{} (alone: {})", panel_title(survey, attack), shown(alone)),
                 scale: widened(range(&values), survey, attack),
                 values,
-                surpassed: alone,
+                surpassed: alone.map(|alone| left_open(alone, survey, attack).1),
+                framed: usual,
             }
         };
+        let I2fr { intra_clean, intra_class, inter, margin, .. } = I2fr::default();
+        let place = |all: &[f64], one: f64| all.iter().position(|value| *value == one);
+        let usual = place(self.weights, 1.).zip(place(self.margins, margin));
+        let panel = |attack: &&str| panel(attack, usual);
         let panels: Vec<Panel> = columns.iter().map(panel).collect();
         let footer = format!("Accuracy in %; alone: without I2FR. {}.", conditions(survey, &survey.cells[0].epsilon));
-        let legend = "Dark is high, within each panel, whose shades span at least the 95 % interval (Wilson) that its images \
-                      leave to one value. Bold: above the framework alone. —: not measured.";
+        let legend = format!(
+            "Weights × 1: {intra_clean} (own clean image), {intra_class} (own class), {inter} (other classes); framed: the setting \
+             of all tables. Dark is high, within each panel, whose shades span at least the 95 % interval (Wilson) that its \
+             images leave to one value. Bold: above the framework alone by more than half that interval. —: not measured."
+        );
         let heat = Heat {
             title: title(survey),
             rows: ("weights".into(), self.weights.iter().map(|weight| format!("× {weight}")).collect()),
@@ -96,7 +105,7 @@ impl Sensitivity {
         };
         let out = &args.training.out;
         write_pictures(self.name, &heat, out)?;
-        let mut text = format!("{}\n\n{footer}\n", heading(survey));
+        let mut text = format!("{}\n\n{footer}\n", heading(survey, "svg"));
         for Panel { title, values, .. } in &heat.panels {
             let columns = line("", &heat.columns.1);
             text +=
@@ -113,9 +122,14 @@ impl Sensitivity {
 /// The range of a panel, at least as wide as the interval that its images leave to a value in its middle: noise shall not
 /// look like a landscape.
 fn widened((low, high): (f64, f64), survey: &Survey, attack: &str) -> (f64, f64) {
-    let of_attack = survey.cells.iter().filter(|cell| cell.attack == attack);
-    let (least, most) = wilson((low + high) / 2., of_attack.map(|cell| cell.examples).min().unwrap_or(0));
+    let (least, most) = left_open((low + high) / 2., survey, attack);
     (low.min(least), high.max(most))
+}
+
+/// The interval that the images of `attack` leave to a value of so many percent.
+fn left_open(percent: f64, survey: &Survey, attack: &str) -> (f64, f64) {
+    let of_attack = survey.cells.iter().filter(|cell| cell.attack == attack);
+    wilson(percent, of_attack.map(|cell| cell.examples).min().unwrap_or(0))
 }
 
 fn name(weight: f64, margin: f64) -> String {

@@ -59,13 +59,18 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
     let own = own.iter().map(|attack| column_label(attack));
     let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
     let rows: Vec<String> = survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
+    let queries = if labels.iter().any(|label| label.starts_with("Square")) {
+        " Square has so many queries an image as stand in brackets."
+    } else {
+        ""
+    };
     let footer = format!(
         "Accuracy in %: of each network (row) on test images, under attacks on itself, and on images that momentum \
          PGD of 20 steps made for the network of the column (transfer). A network that others' images break more \
-         than its own attacks hides its gradients. {}.",
+         than its own attacks hides its gradients.{queries} {}.",
         conditions(survey, &survey.cells[0].epsilon)
     );
-    let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey), line("", &labels), rule(columns));
+    let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey, "svg"), line("", &labels), rule(columns));
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
     for (row, values) in rows.iter().zip(&values) {
@@ -81,7 +86,7 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
         title: title(survey),
         rows: ("network under attack".into(), rows),
         columns: ("attack; from n: images made for network n".into(), labels),
-        panels: vec![Panel { title: String::new(), scale, values, surpassed: None }],
+        panels: vec![Panel { title: String::new(), scale, values, surpassed: None, framed: None }],
         footer: format!("{footer} Dark is high, between the least and the greatest of defended networks."),
     };
     write_pictures(name, &heat, out)?;

@@ -20,7 +20,7 @@ use plotters::backend::DrawingBackend;
 const MARGIN: f64 = 26.0;
 const AXIS: f64 = 104.0;
 /// From the end of an axis to the next panel: room for a difference.
-const NUMBERS: f64 = 84.0;
+const NUMBERS: f64 = 112.0;
 const ROW: f64 = 22.0;
 const GROUP_GAP: f64 = 10.0;
 const LABEL: f64 = 12.0;
@@ -54,14 +54,14 @@ impl Dumbbells<'_> {
     }
 
     fn title(&self) -> Vec<String> {
-        let title = format!("{}: {}", self.0.title(), self.0.caption);
-        pen::wrap(&title, 17.0, 0.9 * (self.width() - 2.0 * MARGIN))
+        pen::wrap(&self.0.headline(), 17.0, 0.9 * (self.width() - 2.0 * MARGIN))
     }
 
     fn footer(&self) -> Vec<String> {
-        let axes = "Each axis goes from the smallest to the largest value of its panel. Coloured difference: its 95 % \
-                    interval over paired seeds excludes 0.";
-        let text = [self.0.conditions(), self.0.remarks(), axes.into()];
+        let axes = "Each axis goes from the smallest to the largest value of its panel, not from 0. Differences: blue above \
+                    0, orange below, grey where their 95 % interval (±, paired seeds) leaves that open.";
+        let few = self.0.too_few().unwrap_or_default();
+        let text = [self.0.conditions(), self.0.remarks(), format!("{axes} {few}")];
         text.iter().flat_map(|line| pen::wrap(line, SMALL, self.width() - 2.0 * MARGIN)).collect()
     }
 
@@ -111,8 +111,11 @@ impl Dumbbells<'_> {
             pen.line((x(plain.mean), y), (x(i2fr.mean), y), ACCENT, 2.0)?;
             mark(pen, (x(plain.mean), y), false)?;
             mark(pen, (x(i2fr.mean), y), true)?;
-            let text = kind.signed(paired.difference.mean);
+            let mut text = kind.signed(paired.difference.mean);
             let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
+            if let Some(half_width) = paired.difference.half_width {
+                text += &format!(" ± {}", kind.number(half_width));
+            }
             pen.text(&text, (left + AXIS + 12.0, y), 11.5, color, Anchor::Left)?;
         }
         Ok(())

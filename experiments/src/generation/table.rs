@@ -9,8 +9,8 @@ use crate::{
     drawing, files,
     report::{
         Measure, Paired, Row, Summary,
-        caption::{conditions, title},
-        differences::{limits, significant},
+        caption::{conditions, headline, picture, title},
+        differences::{limits, significant, too_few},
         latex, markdown,
     },
 };
@@ -134,7 +134,9 @@ impl Table {
 
     /// The table as Markdown, as in `NAME.md`.
     pub fn markdown(&self) -> String {
-        let mut lines = vec![format!("**{}.** {}.", self.title(), self.caption), String::new(), self.conditions()];
+        let mut lines = vec![format!("**{}.** {}.", title(&self.name), self.caption)];
+        lines.extend([String::new(), picture(&format!("{}.svg", self.name), &self.headline())]);
+        lines.extend([String::new(), self.conditions()]);
         for (title, kinds) in parts() {
             let labels: Vec<String> = kinds.iter().map(|kind| markdown::escape(&kind.head())).collect();
             lines.extend([String::new(), format!("| {title} | {} |", labels.join(" | "))]);
@@ -155,8 +157,9 @@ impl Table {
     fn latex(&self) -> String {
         let caption = latex::escape(&format!("{}. {}", self.caption, self.conditions()));
         let mut lines = vec!["\\begin{table*}".to_owned(), "  \\centering".into(), format!("  \\caption{{{caption}}}")];
-        lines.push(format!("  \\label{{tab:{}}}", self.name));
+        lines.push(format!("  \\label{{{}}}", latex::label(&self.headline())));
         for (title, kinds) in parts() {
+            lines.push(format!("  {}%", latex::NARROWED));
             lines.push(format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(kinds.len())));
             let head: String = kinds.iter().map(|kind| format!(" & {}", latex::escape(&kind.head()))).collect();
             lines.extend(["    \\toprule".into(), format!("    {title}{head} \\\\"), "    \\midrule".into()]);
@@ -165,7 +168,7 @@ impl Table {
                 let cells: String = kinds.iter().map(cell).collect();
                 lines.push(format!("    {}{cells} \\\\", latex::escape(&row.label)));
             }
-            lines.extend(["    \\bottomrule".into(), "  \\end{tabular}\n".into()]);
+            lines.extend(["    \\bottomrule".into(), "  \\end{tabular}}\n".into()]);
         }
         for remark in [self.cells(), self.remarks()] {
             lines.push(format!("  \\footnotesize {}\n", latex::escape(&remark)));
@@ -186,8 +189,10 @@ impl Table {
         format!("{} → {} ({found})", kind.number(plain.mean), kind.number(i2fr.mean))
     }
 
-    pub(super) fn title(&self) -> String {
-        title(&self.name)
+    /// `Table 4, MNIST: what it shows`.
+    pub(super) fn headline(&self) -> String {
+        let of = self.measures.iter().map(|measure| (measure.dataset.as_str(), measure.profile.as_str()));
+        headline(&self.name, &self.caption, of)
     }
 
     pub(super) fn conditions(&self) -> String {
@@ -218,14 +223,11 @@ impl Table {
 
     /// What stands in a cell of Markdown and LaTeX.
     fn cells(&self) -> String {
-        let paired = self.rows.iter().flat_map(|row| self.effects(row)).map(|effect| effect.paired);
-        let of_several = paired.filter(|paired| paired.p_value.is_some());
-        let smallest = of_several.map(|paired| (paired.difference.seeds, paired.smallest_p)).collect();
         let spread = if self.several() {
             format!(
                 " ± is half the 95 % interval of the difference, paired over seeds (Student); p is that of the two-sided \
                  sign-flip test, not corrected for there being many. {}",
-                limits(&smallest).join(" ")
+                limits(&self.smallest()).join(" ")
             )
         } else {
             String::new()
@@ -234,6 +236,18 @@ impl Table {
             "Each cell: the framework's own training attack, in evaluation mode → the same with I2FR in what it ascends \
              (difference).{spread}"
         )
+    }
+
+    /// The smallest p there can be, by the number of seeds.
+    fn smallest(&self) -> BTreeMap<usize, f64> {
+        let paired = self.rows.iter().flat_map(|row| self.effects(row)).map(|effect| effect.paired);
+        let of_several = paired.filter(|paired| paired.p_value.is_some());
+        of_several.map(|paired| (paired.difference.seeds, paired.smallest_p)).collect()
+    }
+
+    /// That the seeds are too few for a test, where they are.
+    pub(super) fn too_few(&self) -> Option<String> {
+        too_few(&self.smallest())
     }
 
     /// Whether any difference is one over several seeds.

@@ -6,7 +6,9 @@ use super::{
     found::of_one_copy,
     vary::{self, Variant},
 };
-use crate::{cli::TrainingArgs, config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run};
+use crate::{
+    arsenal, cli::TrainingArgs, config::RunConfig, print_line, process::Usage, profile, report::Row, run::Run,
+};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -48,7 +50,10 @@ impl Grid {
 
     /// The rows that `args` ask for, and their runs.
     pub(super) fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
-        self.columns(args)?;
+        for attack in self.columns(args)? {
+            // Whatever network others' images are made for.
+            arsenal::stages(attack, Some("")).map_err(|e| Usage(format!("{}: {e}", self.name)))?;
+        }
         args.training.device.check()?;
         let base = self.checked(&args.training)?;
         let variants = vary::variants(args)?;
@@ -59,7 +64,8 @@ impl Grid {
         let mut seen = BTreeSet::new();
         if let Some(twice) = planned.iter().find(|p| !seen.insert((&p.row.framework, &p.row.regularizer))) {
             let what = format!(
-                "these options give {} two rows called {}; leave both out with --only, or leave those options out",
+                "these options give {} two rows called {}; leave both out with --only, or leave those options out (or the table has that row \
+                 twice)",
                 self.name, twice.row.label
             );
             return Err(Usage(what).into());
@@ -69,7 +75,7 @@ impl Grid {
             return Err(Usage(what).into());
         }
         if base.beta.is_some() && runs(&planned).all(|run| run.config().beta.is_none()) {
-            return Err(Usage("--beta changes nothing: no row is of TRADES, MART or ALP with another".into()).into());
+            return Err(Usage("--beta changes nothing: no row has a weight that it would change".into()).into());
         }
         if !args.vary.is_empty() {
             // A framework trained otherwise is another one, whose rows stand together.
@@ -77,6 +83,7 @@ impl Grid {
             planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
         }
         of_one_copy(runs(&planned))?;
+        runs(&planned).try_for_each(Run::check_method)?;
         Ok(planned)
     }
 
@@ -184,8 +191,10 @@ pub(super) fn no_idle_options(planned: &[Planned], args: &TableArgs) -> Result<(
     }
     for (option, silent) in i2fr.each_silenced() {
         let silent = TrainingArgs { i2fr: silent, ..args.training.clone() };
-        if planned.iter().all(|p| p.entry.config(&args.training) == p.entry.config(&silent)) {
-            return Err(Usage(format!("{option} changes nothing: every row that has I2FR sets that itself")).into());
+        if planned.iter().all(|p| p.entry.config(&args.training).same_effect(&p.entry.config(&silent))) {
+            let what =
+                format!("{option} changes nothing: every row that has I2FR sets that itself or makes no use of it");
+            return Err(Usage(what).into());
         }
     }
     Ok(())

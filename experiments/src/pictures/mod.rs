@@ -26,7 +26,7 @@ pub const ATTACK: &str = "pgd-20";
 
 /// Classes shown, and test images of each: few enough to be told apart, and to be attacked in seconds.
 pub(crate) const CLASSES: u32 = 10;
-const OF_EACH: usize = 20;
+pub(crate) const OF_EACH: usize = 20;
 
 /// Images attacked at once, between two looks at whether the user has had enough.
 const BATCH: usize = 50;

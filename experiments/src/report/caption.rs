@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, Measure, Table, wilson};
-use crate::run::{HELD_OUT, Split};
+use crate::{
+    profile,
+    run::{HELD_OUT, Split},
+};
 use models::Arch;
 
 impl Table {
@@ -21,7 +24,7 @@ impl Table {
             self.distinct(|cell| arch(&cell.arch)).join(", "),
             self.images(),
             format!("{plural} {}", seeds.join(", ")),
-            format!("profile {}", self.distinct(|cell| cell.profile.clone()).join(", ")),
+            recipes(self.cells.iter().map(|cell| (cell.profile.as_str(), cell.dataset.as_str()))),
             self.distinct(|cell| selection(&cell.checkpoint)).join("; "),
         ]
         .join("; ");
@@ -33,8 +36,13 @@ impl Table {
         format!("{}.", self.caption.trim_end_matches('.'))
     }
 
-    /// What follows from the settings, the table's own notes, and how to fill gaps.
-    pub(super) fn remarks(&self) -> Vec<String> {
+    /// `Table 1, MNIST: what it shows`.
+    pub(super) fn headline(&self, shows: &str) -> String {
+        headline(&self.name, shows, self.cells.iter().map(|cell| (cell.dataset.as_str(), cell.profile.as_str())))
+    }
+
+    /// What follows from the settings, the table's own notes, what audits found, and how to fill gaps.
+    pub(super) fn remarks(&self, audits: impl IntoIterator<Item = String>) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend(self.seeds());
         for examples in self.by_examples().into_keys().rev() {
@@ -53,13 +61,13 @@ impl Table {
             remarks.push("Columns of different numbers of images cannot be compared with one another.".to_owned());
         }
         remarks.extend(self.on_fewer_images());
-        remarks.extend(self.marks());
+        remarks.extend(audits);
         let all = self.rows.len() * self.columns.len();
         let missing = all - self.summaries().count();
         if missing > 0 {
             remarks.push(format!(
-                "— not measured yet ({missing} of {all}); the same command without --render-only fills the gaps and \
-                 keeps what is there."
+                "— not measured yet ({missing} of {all}); what measures it, run without --render-only, fills the gaps and keeps \
+                 what is there."
             ));
         }
         remarks.retain(|remark| !remark.is_empty());
@@ -186,10 +194,28 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
         distinct(&|condition| arch(condition.arch)),
         format!("{} {}", counts.join(" or "), distinct(&|condition| condition.split.images().to_owned())),
         format!("{plural} {}", seeds.join(", ")),
-        format!("profile {}", distinct(&|condition| condition.profile.to_owned())),
+        recipes(all.iter().map(|condition| (condition.profile, condition.dataset))),
         distinct(&|condition| selection(condition.checkpoint)),
     ]
     .join("; ")
+}
+
+/// `Table 1, MNIST, --epochs 10: what it shows`: what stands above a picture, which leaves its folder when it is reused.
+/// `of` is the data set and the recipe of each value; those of several data sets are left out.
+pub(crate) fn headline<'a>(name: &str, shows: &str, of: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let (datasets, recipes): (BTreeSet<String>, BTreeSet<&str>) =
+        of.map(|(set, recipe)| (dataset(set), recipe)).unzip();
+    if datasets.len() > 1 {
+        return format!("{}: {}", title(name), shows.trim_end_matches('.'));
+    }
+    let options = recipes.into_iter().filter_map(|recipe| Some(recipe.split_once(' ')?.1.to_owned()));
+    let parts: Vec<String> = std::iter::once(title(name)).chain(datasets).chain(options).collect();
+    format!("{}: {}", parts.join(", "), shows.trim_end_matches('.'))
+}
+
+/// A picture beside a text about it, in Markdown.
+pub(crate) fn picture(file: &str, alt: &str) -> String {
+    format!("![{}]({file})", alt.trim_end_matches('.'))
 }
 
 /// `Table 1` for `table1`, `Figure 2` for `figure2`; other names as they are.
@@ -235,6 +261,15 @@ fn threat(norm: &str, epsilon: &str) -> String {
     format!("{norm}, ε = {epsilon}")
 }
 
+/// `profile mnist --epochs 5 (5 epochs on 59,000 images)`, of each recipe and data set there is.
+fn recipes<'a>(all: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let each = all.collect::<BTreeSet<_>>().into_iter().map(|(recipe, dataset)| {
+        let budget = profile::budget(recipe, dataset).map(|budget| format!(" ({budget})")).unwrap_or_default();
+        format!("{recipe}{budget}")
+    });
+    format!("profile {}", each.collect::<Vec<_>>().join(", "))
+}
+
 fn selection(checkpoint: &str) -> String {
     match checkpoint {
         "best" => "checkpoint selected on held-out training images".to_owned(),
@@ -243,7 +278,8 @@ fn selection(checkpoint: &str) -> String {
     }
 }
 
-fn dataset(name: &str) -> String {
+/// A data set as it is printed: `CIFAR-10`.
+pub(crate) fn dataset(name: &str) -> String {
     let printed = match name {
         "cifar10" => "CIFAR-10",
         "cifar100" => "CIFAR-100",
@@ -265,6 +301,6 @@ fn arch(name: &str) -> String {
         Ok(Arch::FastPreActResNet18) => "PreActResNet-18 of Fast-AT".into(),
         Ok(Arch::WideResNet(depth, widen)) => format!("WRN-{depth}-{widen}"),
         Ok(Arch::LeNet5) => "LeNet-5".into(),
-        Ok(Arch::Tiny | Arch::MnistCnn) | Err(_) => name.to_owned(),
+        _ => name.to_owned(),
     }
 }

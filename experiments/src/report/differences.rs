@@ -40,6 +40,15 @@ struct Line<'a> {
     test: &'a str,
 }
 
+/// The differences of at least two seeds for a reader, one row of cells each.
+pub(super) struct Printed {
+    pub(super) intro: String,
+    /// The row's label, and its cells.
+    pub(super) rows: Vec<(String, Vec<String>)>,
+    /// What they cannot show.
+    pub(super) limits: String,
+}
+
 fn points(pairs: &[[f64; 2]]) -> Vec<f64> {
     pairs.iter().map(|[before, after]| after - before).collect()
 }
@@ -125,8 +134,8 @@ impl Table {
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
 
-    /// The differences of at least two seeds as lines of Markdown; none if there are none.
-    pub(super) fn differences_markdown(&self, escape: impl Fn(&str) -> String) -> Vec<String> {
+    /// The differences of at least two seeds; `None` if there are none.
+    pub(super) fn printed_differences(&self) -> Option<Printed> {
         let (mut rows, mut tests) = (Vec::new(), 0);
         let (mut smallest, mut images) = (BTreeMap::new(), BTreeSet::new());
         for row in self.regularized() {
@@ -143,34 +152,31 @@ impl Table {
                 })
                 .collect();
             if cells.iter().any(Option::is_some) {
-                let cells: Vec<String> = cells.into_iter().map(|cell| cell.unwrap_or("—".into())).collect();
-                rows.push(format!("| {} | {} |", escape(&self.rows[row].marked()), cells.join(" | ")));
+                let cells = cells.into_iter().map(|cell| cell.unwrap_or("—".into())).collect();
+                rows.push((self.rows[row].marked(), cells));
             }
         }
-        if rows.is_empty() {
-            return rows;
-        }
-        let labels: Vec<String> = self.columns.iter().map(|column| escape(&column.label)).collect();
         let images: Vec<String> = images.into_iter().rev().map(grouped).collect();
-        let mut lines = vec![
-            format!(
-                "**Differences** to the same framework alone in points, paired over n seeds, {} {}: mean ± half the \
-                 95 % interval (Student), and p of the two-sided sign-flip test.",
-                images.join(" or "),
-                self.split.images()
-            ),
-            String::new(),
-            format!("| | {} |", labels.join(" | ")),
-            format!("|---|{}", "---:|".repeat(labels.len())),
-        ];
-        lines.extend(rows);
+        let intro = format!(
+            "to the same framework alone in points, paired over n seeds, {} {}: mean ± half the 95 % interval (Student), \
+             and p of the two-sided sign-flip test.",
+            images.join(" or "),
+            self.split.images()
+        );
         let mut limits = limits(&smallest);
         if tests > 1 {
             limits.push(format!("p is not corrected for there being {tests} tests."));
         }
-        lines.extend([String::new(), limits.join(" ")]);
-        lines
+        (!rows.is_empty()).then(|| Printed { intro, rows, limits: limits.join(" ") })
     }
+}
+
+/// That so few seeds are no test, for a picture, where no p is printed: of the numbers of seeds, each with the smallest p.
+pub(crate) fn too_few(smallest: &BTreeMap<usize, f64>) -> Option<String> {
+    let few: Vec<String> = smallest.iter().filter(|(_, p)| **p > LEVEL).map(|(seeds, _)| seeds.to_string()).collect();
+    let last = few.last()?;
+    let seeds = if last == "1" { "seed" } else { "seeds" };
+    Some(format!("Of {} {seeds}, the sign-flip test has no p below {LEVEL}, whatever they show.", few.join(" or ")))
 }
 
 /// What so many seeds cannot show, for the smallest p of each number of seeds.

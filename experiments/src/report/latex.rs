@@ -1,6 +1,6 @@
-//! The table for the paper; needs the `booktabs` package.
+//! The table for the paper; needs the packages `booktabs` and `graphicx`.
 
-use super::Table;
+use super::{Table, differences::Printed};
 
 pub(super) fn render(table: &Table) -> String {
     let audited = table.is_audited();
@@ -8,7 +8,7 @@ pub(super) fn render(table: &Table) -> String {
         "\\begin{table}".to_owned(),
         "  \\centering".to_owned(),
         format!("  \\caption{{{} {}}}", escape(&table.sentence()), escape(&table.settings())),
-        format!("  \\label{{tab:{}}}", table.name),
+        format!("  \\label{{{}}}", label(&table.headline(&table.caption))),
         format!("  \\begin{{tabular}}{{l{}{}}}", "r".repeat(table.columns.len()), if audited { "l" } else { "" }),
         "    \\toprule".to_owned(),
     ];
@@ -40,11 +40,32 @@ pub(super) fn render(table: &Table) -> String {
         lines.push(line + " \\\\");
     }
     lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}".to_owned()]);
-    for remark in table.bold().into_iter().chain(table.remarks()) {
+    for remark in table.bold().into_iter().chain(table.remarks(table.marks())) {
         lines.push(format!("\n  \\footnotesize {}", with_code(&remark)));
+    }
+    if let Some(Printed { intro, rows, limits }) = table.printed_differences() {
+        lines.push(format!("\n  \\bigskip\n  \\footnotesize Differences {}\n", escape(&intro)));
+        lines.push(format!("  {NARROWED}%"));
+        lines.push(format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(table.columns.len())));
+        lines.extend(["    \\toprule".to_owned(), format!("   {header} \\\\"), "    \\midrule".to_owned()]);
+        let cells = |cells: &[String]| cells.iter().map(|cell| format!(" & {}", escape(cell))).collect::<String>();
+        lines.extend(rows.iter().map(|(label, row)| format!("    {}{} \\\\", escape(label), cells(row))));
+        lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}}".to_owned()]);
+        lines.push(format!("\n  \\footnotesize {}", escape(&limits)));
     }
     lines.push("\\end{table}".to_owned());
     lines.join("\n") + "\n"
+}
+
+/// Begins what is set as wide as the page at most; `}` ends it.
+pub(crate) const NARROWED: &str = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{";
+
+/// `tab:table-1-mnist-epochs-10` for `Table 1, MNIST, --epochs 10: ...`: tables of several folders go into one document.
+pub(crate) fn label(headline: &str) -> String {
+    let words = headline.split(':').next().unwrap_or_default();
+    let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    format!("tab:{}", words.join("-"))
 }
 
 /// Escapes a text in which backticks mark commands.

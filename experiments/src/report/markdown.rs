@@ -1,10 +1,15 @@
 //! The table for a README.
 
-use super::Table;
+use super::{Table, caption::picture, differences::Printed, plot};
 
 pub(super) fn render(table: &Table) -> String {
-    let mut lines =
-        vec![format!("**{}.** {}", table.title(), table.sentence()), String::new(), table.settings(), String::new()];
+    let mut lines = vec![format!("**{}.** {}", table.title(), table.sentence())];
+    lines.extend([String::new(), picture(&format!("{}.svg", table.name), &table.headline(&table.caption))]);
+    if plot::Gains::of(table).is_some() {
+        let file = format!("{}{}.svg", table.name, plot::GAINS);
+        lines.extend([String::new(), picture(&file, &table.headline(plot::GAINED))]);
+    }
+    lines.extend([String::new(), table.settings(), String::new()]);
     let labels: Vec<String> = table.columns.iter().map(|column| escape(&column.label)).collect();
     let audited = table.is_audited();
     let cell = |text: &str| if audited { format!(" {text} |") } else { String::new() };
@@ -26,13 +31,14 @@ pub(super) fn render(table: &Table) -> String {
             .collect();
         lines.push(format!("| {} | {} |{}", escape(&named.marked()), values.join(" | "), cell(named.found())));
     }
-    for remark in table.bold().into_iter().chain(table.remarks()) {
+    for remark in table.bold().into_iter().chain(table.remarks(table.marks())) {
         lines.extend([String::new(), remark]);
     }
-    let differences = table.differences_markdown(escape);
-    if !differences.is_empty() {
-        lines.push(String::new());
-        lines.extend(differences);
+    if let Some(Printed { intro, rows, limits }) = table.printed_differences() {
+        lines.extend([String::new(), format!("**Differences** {intro}"), String::new()]);
+        lines.extend([format!("| | {} |", labels.join(" | ")), format!("|---|{}", "---:|".repeat(labels.len()))]);
+        lines.extend(rows.iter().map(|(label, cells)| format!("| {} | {} |", escape(label), cells.join(" | "))));
+        lines.extend([String::new(), limits]);
     }
     lines.join("\n") + "\n"
 }

@@ -4,7 +4,10 @@ use super::{Row, Table, caption::grouped};
 use crate::audit::{Audit, Verdict};
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// A check that a table answers by itself: it prints how many images were looked at.
 const PRINTED: &str = "sample";
@@ -12,6 +15,8 @@ const PRINTED: &str = "sample";
 /// The audit of one run.
 #[derive(Clone, Debug)]
 pub struct Audited {
+    /// The folder of runs, seen from the table's files.
+    pub runs: PathBuf,
     /// The run's identifier.
     pub run: String,
     /// Its seed.
@@ -91,7 +96,7 @@ impl Table {
         for row in self.rows.iter().filter(|row| row.fails()) {
             let failed: Vec<&Audited> = row.audits.iter().filter(|audited| audited.fails()).collect();
             let reports: Vec<String> =
-                failed.iter().map(|a| format!("runs/{}/audit-{}.md", a.run, a.checkpoint)).collect();
+                failed.iter().map(|a| format!("{}/{}/audit-{}.md", a.runs.display(), a.run, a.checkpoint)).collect();
             let share = match row.audits.len() {
                 1 => String::new(),
                 all => format!(" in {} of {all} audited runs", failed.len()),
@@ -138,6 +143,19 @@ impl Table {
         remarks
     }
 
+    /// Which of `rows` fail, for a picture: the rest is in the table's text.
+    pub(super) fn failures(&self, rows: &[usize]) -> Option<String> {
+        let failing = rows.iter().map(|&row| &self.rows[row]).filter(|row| row.fails());
+        let each = failing.map(|row| {
+            let failed = row.audits.iter().filter(|audited| audited.fails()).count();
+            format!("{} ({failed} of {} runs)", row.label, row.audits.len())
+        });
+        let each: Vec<String> = each.collect();
+        let mark = Verdict::Fail.mark();
+        (!each.is_empty())
+            .then(|| format!("{mark} fails its audit, so its accuracy is no evidence: {}.", each.join(", ")))
+    }
+
     /// How many images audits looked at.
     fn looked_at(&self) -> Option<String> {
         let audits = self.rows.iter().flat_map(|row| &row.audits);
@@ -150,7 +168,7 @@ impl Table {
     pub(super) fn audit_csv(&self) -> Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &self.rows {
-            for Audited { run, seed, checkpoint, audit } in &row.audits {
+            for Audited { run, seed, checkpoint, audit, .. } in &row.audits {
                 for check in &audit.checks {
                     writer.serialize(Line {
                         table: &self.name,

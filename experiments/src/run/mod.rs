@@ -18,7 +18,7 @@ use crate::{
     provenance::{Provenance, sha256},
     verdicts::{Place, Verdicts},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use candle::Device;
 use data::Splits;
 use models::{Model, Net, checkpoint};
@@ -135,6 +135,25 @@ impl Run {
         };
         let record: Record = serde_json::from_slice(&json).with_context(broken)?;
         Ok(Some(record).filter(|record| record.config == self.config))
+    }
+
+    /// An error if it was trained, under the name it has, by another method than this program's: one was changed, and its
+    /// revision was not raised.
+    pub(crate) fn check_method(&self) -> Result<()> {
+        let Some(record) = self.own_record()? else { return Ok(()) };
+        let now = self.config.game()?.to_string();
+        // Older records do not say which statistics an attack sees.
+        let silent =
+            now.split_once(" (batch norm: ").and_then(|(attack, rest)| Some((attack, rest.split_once(')')?.1)));
+        let silent = silent.map(|(attack, training)| format!("{attack}{training}"));
+        ensure!(
+            record.game == now || Some(&record.game) == silent.as_ref(),
+            "{}: trained as `{}`, which is `{now}` in this program; raise `frameworks::revision` of what was changed, or delete \
+             the run",
+            self.folder.display(),
+            record.game
+        );
+        Ok(())
     }
 
     /// Whether training is done, wherever the weights are now.

@@ -34,6 +34,7 @@ mod states;
 mod stored;
 mod table;
 mod table4;
+mod table6;
 mod tables;
 mod tensorboard;
 mod throughput;

@@ -1,7 +1,7 @@
 //! Every option of a training is part of its identity and changes the weights.
 
 use crate::{
-    outcome::refuses,
+    outcome::{fails, refuses},
     program::{Noise, TINY, bytes, only_run, run, text, trained},
 };
 
@@ -113,7 +113,11 @@ fn beta_matters_where_it_is_not_the_usual_one() {
     let beside = |more: &[&str]| run("table4", &[&["--only", "trades,pgd-at", "--plan"], more].concat(), out.path());
     let lenders = |plan: &str| plan.lines().filter(|line| line.contains("pgd-at-synthetic")).count();
     assert_eq!(lenders(&beside(&["--beta", "1"])), lenders(&beside(&[])));
-    refuses("table1", &["--beta", "1", "--only", "pgd-at,fast-at"], &["--beta changes nothing", "TRADES, MART or ALP"]);
+    refuses(
+        "table1",
+        &["--beta", "1", "--only", "pgd-at,fast-at"],
+        &["--beta changes nothing", "no row has a weight that it would change"],
+    );
     refuses("table1", &["--beta", "6", "--only", "trades"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "he", "--beta", "1"], &["--beta changes nothing"]);
     refuses("train", &["--framework", "trades", "--beta", "-1"], &["`-1` is not the weight of a term"]);
@@ -128,4 +132,23 @@ fn a_number_of_many_digits_is_known_again() {
     let (out, _) = trained(&noise, &options);
     let plan = run("train", &[&TINY, &noise.arguments()[..], &options, &["--plan"]].concat(), out.path());
     assert!(plan.contains(" trained "), "{plan}");
+}
+
+/// A method that was changed under its name would be shown with the numbers of what it was.
+#[test]
+fn a_run_of_another_method_of_its_name_is_not_taken() {
+    let noise = Noise::new();
+    let (out, folder) = trained(&noise, &["--framework", "fast-at"]);
+    let arguments = [&TINY, &noise.arguments()[..], &["--framework", "fast-at", "--plan"]].concat();
+    let record = text(&folder.join("run.json"));
+    let changed = |from: &str, to: &str| {
+        assert!(record.contains(from), "{record}");
+        std::fs::write(folder.join("run.json"), record.replace(from, to)).unwrap();
+    };
+    // Older programs did not write this.
+    changed(" (batch norm: batch statistics)", "");
+    assert!(run("train", &arguments, out.path()).contains(" trained "));
+    changed("training descends ce(adv)", "training descends ce(clean)");
+    let said = ["trained as `Fast-AT: ", "ce(clean)`, which is `Fast-AT: ", "raise `frameworks::revision`"];
+    fails("train", &arguments, out.path(), &said);
 }

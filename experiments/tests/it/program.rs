@@ -10,12 +10,13 @@ pub const TINY: [&str; 8] =
     ["--epochs", "1", "--train-examples", "600", "--eval-examples", "40", "--attack-steps", "2"];
 
 /// Every binary.
-pub const ALL: [&str; 18] = [
+pub const ALL: [&str; 19] = [
     "table1",
     "table2",
     "table3",
     "table4",
     "table5",
+    "table6",
     "figure1",
     "figure2",
     "figure3",
@@ -38,6 +39,7 @@ pub fn path(name: &str) -> &'static str {
         "table2" => env!("CARGO_BIN_EXE_table2"),
         "table3" => env!("CARGO_BIN_EXE_table3"),
         "table5" => env!("CARGO_BIN_EXE_table5"),
+        "table6" => env!("CARGO_BIN_EXE_table6"),
         "figure2" => env!("CARGO_BIN_EXE_figure2"),
         "figure3" => env!("CARGO_BIN_EXE_figure3"),
         "figure4" => env!("CARGO_BIN_EXE_figure4"),

@@ -55,6 +55,14 @@ fn everything_stored_is_on_the_page() {
     let page = text(&out.join("report.html"));
     assert_well_made(&page);
     assert!(page.contains(&BASE64_STANDARD.encode(bytes(&out.join("table1.svg")))));
+    // A table of one's own is known by its measurements.
+    fs::create_dir(out.join("mine")).unwrap();
+    fs::copy(out.join("table1/cells.csv"), out.join("mine/cells.csv")).unwrap();
+    fs::write(out.join("mine.md"), "**mine.** My own comparison.\n").unwrap();
+    run("report", &[], out);
+    let with_mine = text(&out.join("report.html"));
+    assert_well_made(&with_mine);
+    assert!(with_mine.contains("<section id=\"mine\">") && with_mine.contains("My own comparison."));
     let record: serde_json::Value =
         serde_json::from_slice(&bytes(&crate::program::runs(out)[0].join("run.json"))).unwrap();
     for told in ["commit", "train_sha256", "test_sha256", "cargo_lock_sha256", "isa"] {

@@ -55,6 +55,13 @@ fn seeds_are_numbers_and_ranges() {
     refuses("table1", &["--seeds", "a-b"], &["a-b", "--seeds", "a whole number"]);
 }
 
+#[test]
+fn train_measures_any_attack_there_is() {
+    let plan = ["--plan", "--framework", "pgd-at", "--columns"];
+    run("train", &[&plan[..], &["clean,pgd-7,square-100"]].concat(), std::path::Path::new("nowhere"));
+    refuses("train", &[&plan[..], &["pgd20"]].concat(), &["train: unknown attack `pgd20`"]);
+}
+
 /// Rows of Figure 3 set weights and margin themselves; Table 3 has rows that set some.
 #[test]
 fn options_that_change_no_row_are_refused() {
@@ -63,6 +70,10 @@ fn options_that_change_no_row_are_refused() {
     refuses("table3", &["--plan", "--only", "margin", "--i2fr-margin", "3"], &["--i2fr-margin", changes]);
     let alone = ["--plan", "--only", "=pgd-at", "--i2fr-margin", "3"];
     refuses("figure1", &alone, &["--i2fr-... changes nothing without I2FR"]);
+    let kept_off = ["--plan", "--framework", "trades", "--i2fr", "--i2fr-inter", "0", "--i2fr-margin", "3"];
+    refuses("train", &kept_off, &["--i2fr-margin", "makes no use of it"]);
+    let constant = ["--plan", "--framework", "trades", "--i2fr", "--i2fr-place", "generation", "--i2fr-clean-constant"];
+    refuses("train", &constant, &["--i2fr-clean-constant", "makes no use of it"]);
     let none = ["--plan", "--framework", "trades", "--i2fr"];
     let zeros = ["--i2fr-intra-clean", "0", "--i2fr-intra-class", "0", "--i2fr-inter", "0"];
     refuses("train", &[&none[..], &zeros].concat(), &["TRADES + I2FR", "every weight of I2FR is 0"]);

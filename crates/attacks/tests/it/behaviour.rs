@@ -97,6 +97,52 @@ fn keys_must_fit_the_batch() -> Result<()> {
 }
 
 #[test]
+fn images_must_be_pixels() -> Result<()> {
+    let (net, x, n) = (net(), images(3), examples(3));
+    let view = net.frozen();
+    let y = predictions(&view, &x)?;
+    let ball = Ball::grey_levels(8.);
+    let rounded = x.affine(1. + 4e-6, -2e-6)?;
+    let outside = [
+        ((&x * 255.)?, "images have values from 0 to 255, not in [0, 1]; divide by 255"),
+        (x.affine(4., -2.)?, "images have values from -2 to 2, not in [0, 1]; leave normalisation to the network"),
+        ((&x * 1.25)?, "images have values from 0 to 1.25, not in [0, 1]"),
+    ];
+    for attack in attacks(ball).into_iter().chain(searches(ball)) {
+        let run = |x: &Tensor| attack.perturb(eval(&view, &ce(Pass::Adv)), x, &y, &keys(&n));
+        run(&rounded).unwrap_or_else(|e| panic!("{attack}: {e}"));
+        for (x, told) in &outside {
+            let e = run(x).expect_err("no pixels").to_string();
+            assert!(e.starts_with(told), "{attack}: {e}");
+        }
+    }
+    let (x, told) = &outside[0];
+    let objective = ce(Pass::Adv);
+    for found in [
+        Pgd::new(ball, 1).from_point(eval(&view, &objective), x, &y, x),
+        Apgd::new(ball, 1).from_point(eval(&view, &objective), x, &y, x),
+    ] {
+        assert!(found.expect_err("no pixels").to_string().starts_with(told));
+    }
+    Ok(())
+}
+
+/// Such examples are misclassified whatever the network says, and would all count as broken.
+#[test]
+fn labels_must_be_classes_of_the_network() -> Result<()> {
+    let (net, x, n) = (net(), images(3), examples(3));
+    let view = net.frozen();
+    let y = Tensor::new(&[0u32, 1, 10], &Device::Cpu)?;
+    let ball = Ball::grey_levels(8.);
+    for attack in attacks(ball).into_iter().chain(searches(ball)) {
+        let found = attack.perturb(eval(&view, &ce(Pass::Adv)), &x, &y, &keys(&n));
+        let told = found.expect_err("classes 0 to 9").to_string();
+        assert!(told.contains(" 10") && told.contains("10 classes"), "{attack}: {told}");
+    }
+    Ok(())
+}
+
+#[test]
 fn weights_and_statistics_stay() -> Result<()> {
     let (net, x, n) = (net(), images(6), examples(6));
     let y = predictions(&net.frozen(), &x)?;

@@ -172,3 +172,15 @@ fn an_attack_that_leaves_its_ball_is_an_error() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_label_that_is_no_class_of_the_network_is_an_error() -> Result<()> {
+    let few = Net::new(Arch::Tiny, [3, 32, 32], 5, 7, &Device::Cpu)?;
+    let data = Dataset::new(Name::Synthetic, vec![9; 2 * 3 * 32 * 32], vec![4, 7]).expect("a data set");
+    let evaluation = Evaluation { model: &few.frozen(), data: &data, batch: 5, device: &Device::Cpu };
+    for found in [evaluation.clean(&mut on), evaluation.robust(&probe(0.), &[true; 2], 4, &mut on)] {
+        let told = found.expect_err("five classes").to_string();
+        assert!(told.contains("7") && told.contains("5 classes"), "{told}");
+    }
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! Attacks by name.
 
-use attacks::{Ball, Probe};
+use attacks::{Ball, Norm, Probe, revision};
 
 #[test]
 fn every_documented_name_is_known() {
@@ -156,5 +156,22 @@ fn sequences_have_stages() {
     }
     for name in ["", "autoattack-", "autoattack-eot2", "apgd"] {
         assert!(Probe::stages(name, ball).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn revisions_are_those_of_the_family() {
+    for (in_l2, names) in [
+        (2, "fgsm fgsm-eot3 pgd-20 pgd-20x3 pgd-20@0.003 pgd-5x2@0.1-eot2 mim-20 mim-5@0.01 cw cw-7x2@0.1-eot3"),
+        // Frameworks ask by a family's own name.
+        (2, "pgd mim"),
+        (1, "apgd-ce apgd-ce-20x5-eot2 apgd-dlr apgd-scaled-ce apgd-t apgd-t-5x2 fab fab-5 fab-t fab-t-5x2"),
+        (1, "square square-7x2 noise noise-7 autoattack autoattack-plus autoattack-rand clean"),
+        // Known to nobody: what a name begins with is not its family.
+        (1, "pgd-cos-20 pgd-cos pgds pgd- cw-l2 cwx mimic mim-x fgsm-rs"),
+    ] {
+        for name in names.split(' ') {
+            assert_eq!((revision(name, Norm::L2), revision(name, Norm::Linf)), (in_l2, 1), "{name}");
+        }
     }
 }

@@ -162,6 +162,19 @@ fn what_a_matlab_file_claims_is_checked() {
     assert!(message(Name::Svhn, dir.path()).ends_with("the test split is missing; looked for test_32x32.mat"));
 }
 
+/// A program prints an error with its sources.
+#[test]
+fn a_cause_is_told_once() {
+    let dir = tiny();
+    fs::write(dir.path().join("val/val_annotations.txt"), "val_9.JPEG\tn01443537\t0\t0\t1\t1\n").unwrap();
+    let absent = load(Name::TinyImagenet, Some(dir.path()), 0).unwrap_err();
+    let full = Error::from(candle::Error::Msg("no memory is left".into()));
+    for (error, cause) in [(absent, "(No such file"), (full, "no memory is left")] {
+        assert!(error.to_string().contains(cause), "{error}");
+        assert!(std::error::Error::source(&error).is_none(), "{error}: its cause would stand there twice");
+    }
+}
+
 #[test]
 fn what_is_wrong_in_a_folder_of_images_is_named() {
     let dir = tiny();

@@ -8,7 +8,8 @@ use models::Mode::{self, BatchStats, Eval, Train};
 use objectives::{Stage, pairing};
 use std::cell::RefCell;
 
-fn named(name: &str) -> Framework {
+/// With two steps to the attack, and the weights of terms that tables have.
+pub fn named(name: &str) -> Framework {
     let ball = Ball::grey_levels(8.);
     let setting = Setting { ball, steps: 2, step: None, epochs: 2, seed: 3, warm_up: 0, beta: None };
     frameworks::named(name, setting).unwrap()

@@ -1,17 +1,17 @@
 //! Leaving a training between two steps, and taking it up again.
 
-use attacks::{Ball, Norm, Probe};
+use attacks::{Ball, Keys, Norm, Probe};
 use candle::{Device, Result, Tensor};
-use data::{Augment, Dataset, Name};
+use data::{Augment, Batch, Dataset, Name};
 use frameworks::{
-    Averaging, Awp, Epoch, Framework, OptimizerConfig, Resume, Schedule, Setting, Trainer, TrainingConfig,
+    Averaging, Awp, Epoch, Framework, Optimizer, OptimizerConfig, Resume, Schedule, Setting, Trainer, TrainingConfig,
 };
 use models::{Arch, Net};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-const EPOCHS: usize = 2;
+pub const EPOCHS: usize = 2;
 /// 20 examples in batches of 6.
-const STEPS: usize = 4;
+pub const STEPS: usize = 4;
 
 fn images(count: usize) -> Dataset {
     let pixels = (0..count * 3072).map(|i| (i * 7 + i / 3072 * 31) as u8).collect();
@@ -19,8 +19,10 @@ fn images(count: usize) -> Dataset {
 }
 
 const BALL: Ball = Ball { norm: Norm::Linf, eps: 8. / 255. };
+/// As small networks on MNIST are trained.
+const ADAM: OptimizerConfig = OptimizerConfig::Adam { momentum: 0.9, weight_decay: 0. };
 
-fn framework(name: &str) -> Framework {
+pub fn framework(name: &str) -> Framework {
     frameworks::named(
         name,
         Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None },
@@ -46,9 +48,17 @@ fn config(averaging: Option<Averaging>) -> TrainingConfig {
     }
 }
 
-fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
-    let net = Net::with_head(Arch::Tiny, framework.head, [3, 32, 32], 10, 3, &Device::Cpu).unwrap();
-    Trainer::new(framework, config(averaging), net, images(20), images(8), &Device::Cpu).unwrap()
+fn network(framework: &Framework) -> Net {
+    Net::with_head(Arch::Tiny, framework.head, [3, 32, 32], 10, 3, &Device::Cpu).unwrap()
+}
+
+fn trainer_with(framework: Framework, config: TrainingConfig) -> Trainer {
+    let net = network(&framework);
+    Trainer::new(framework, config, net, images(20), images(8), &Device::Cpu).unwrap()
+}
+
+pub fn trainer_of(framework: Framework, averaging: Option<Averaging>) -> Trainer {
+    trainer_with(framework, config(averaging))
 }
 
 #[test]
@@ -61,14 +71,7 @@ fn a_network_with_another_last_layer_is_refused() {
 
 /// Trains to the end, telling `progress` how many steps are done, and whether it is a step at all; whenever
 /// it breaks, what is left is a state, and another trainer goes on from there.
-fn train(progress: impl FnMut(usize, bool) -> bool) -> Result<(Vec<Epoch>, Resume)> {
-    train_with(trainer, progress)
-}
-
-fn train_with(
-    make: impl Fn() -> Trainer,
-    mut progress: impl FnMut(usize, bool) -> bool,
-) -> Result<(Vec<Epoch>, Resume)> {
+fn train(make: impl Fn() -> Trainer, mut progress: impl FnMut(usize, bool) -> bool) -> Result<(Vec<Epoch>, Resume)> {
     let (mut trainer, mut epochs) = (make(), Vec::new());
     while !trainer.finished() {
         let mut heard = |step: frameworks::Step| match progress(step.done, step.examples > 0) {
@@ -87,50 +90,92 @@ fn train_with(
     Ok((epochs, trainer.state()?))
 }
 
-fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<&str, Vec<u32>> {
+pub fn bits(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<&str, Vec<u32>> {
     let bits = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     tensors.iter().map(|(name, t)| (name.as_str(), bits(t).iter().map(|v| v.to_bits()).collect())).collect()
 }
 
 #[test]
 fn a_training_left_after_any_step_ends_with_the_same_bits() {
-    let (epochs, whole) = train(|_, _| false).unwrap();
-    assert_eq!(epochs.len(), EPOCHS);
-    for at in 1..=EPOCHS * STEPS {
-        let mut left = 0;
-        let (again, state) = train(|done, step| {
-            let now = step && done == at;
-            left += usize::from(now);
-            now
-        })
-        .unwrap();
-        assert_eq!(left, 1, "step {at} was not done once");
-        assert_eq!(again, epochs, "left after step {at}");
-        assert!(
-            bits(&state.net) == bits(&whole.net) && bits(&state.optimizer) == bits(&whole.optimizer),
-            "left after step {at}"
-        );
+    for (optimizer, lr) in [(OptimizerConfig::default(), 0.05), (ADAM, 1e-3)] {
+        let make = || trainer_with(framework("trades"), TrainingConfig { optimizer, lr, ..config(None) });
+        let (epochs, whole) = train(make, |_, _| false).unwrap();
+        assert_eq!(epochs.len(), EPOCHS);
+        for at in 1..=EPOCHS * STEPS {
+            let mut left = 0;
+            let (again, state) = train(make, |done, step| {
+                let now = step && done == at;
+                left += usize::from(now);
+                now
+            })
+            .unwrap();
+            assert_eq!(left, 1, "{optimizer:?}: step {at} was not done once");
+            assert_eq!(again, epochs, "{optimizer:?}: left after step {at}");
+            assert!(
+                bits(&state.net) == bits(&whole.net) && bits(&state.optimizer) == bits(&whole.optimizer),
+                "{optimizer:?}: left after step {at}"
+            );
+        }
     }
+}
+
+/// Adam corrects its young means by the number of steps since training began, not since the epoch did.
+#[test]
+fn steps_are_numbered_through_all_epochs() {
+    let (method, data) = (framework("pgd-at"), images(20));
+    let config = TrainingConfig {
+        batch: data.len(),
+        lr: 1e-3,
+        schedule: Schedule::Constant,
+        optimizer: ADAM,
+        augment: Augment::NONE,
+        selection: None,
+        ..config(None)
+    };
+    let mut net = network(&method);
+    let optimizer = Optimizer::new(&net, ADAM).unwrap();
+    for epoch in 0..EPOCHS {
+        let batches = data.epoch(config.seed, epoch as u64, config.batch);
+        assert_eq!(batches.len(), 1, "an epoch is a step");
+        let Batch { images, labels, examples } = data.batch(&batches[0], &Device::Cpu).unwrap();
+        let keys = Keys { seed: config.seed, epoch: epoch as u64 + 1, examples: &examples };
+        let (_, grads) = method.gradients(&mut net, &images, &labels, &keys).unwrap();
+        optimizer.step(&mut net, &grads, config.lr, epoch + 1).unwrap();
+    }
+    let mut trainer = trainer_with(method, config);
+    while !trainer.finished() {
+        trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap();
+    }
+    assert!(bits(&trainer.net().state().unwrap()) == bits(&net.state().unwrap()));
 }
 
 #[test]
 fn a_training_left_while_it_is_measured_trains_no_step_twice() {
-    let (epochs, whole) = train(|_, _| false).unwrap();
-    let (mut steps, mut breaks) = (0, 0);
-    let (again, state) = train(|_, step| {
-        steps += usize::from(step);
-        breaks += usize::from(!step);
-        !step && [1, 3, 8].contains(&breaks)
-    })
-    .unwrap();
-    assert!(breaks > 2 * EPOCHS && steps == EPOCHS * STEPS, "{breaks} breaks, {steps} steps");
-    assert!(again == epochs && bits(&state.net) == bits(&whole.net));
+    for averaging in [None, Some(Averaging::Swa { from: 0. }), Some(Averaging::Ema { decay: 0.9 })] {
+        let make = || trainer_of(framework("trades"), averaging);
+        let (epochs, whole) = train(make, |_, _| false).unwrap();
+        let (mut steps, mut heard) = (0, [0; EPOCHS]);
+        let (again, state) = train(make, |done, step| {
+            if step {
+                steps += 1;
+                return false;
+            }
+            // In every epoch: a mean that takes the same weights twice is another from the second on.
+            let heard = &mut heard[done / STEPS - 1];
+            *heard += 1;
+            matches!(*heard, 1 | 3 | 6)
+        })
+        .unwrap();
+        assert!(steps == EPOCHS * STEPS && heard.iter().all(|heard| *heard > 3), "{steps} steps, {heard:?}");
+        assert!(again == epochs && bits(&state.net) == bits(&whole.net), "{averaging:?}");
+        assert!(bits(&state.average) == bits(&whole.average), "{averaging:?}");
+    }
 }
 
 /// It is how a state is saved on the way.
 #[test]
 fn the_same_trainer_goes_on_after_a_break() {
-    let (epochs, whole) = train(|_, _| false).unwrap();
+    let (epochs, whole) = train(trainer, |_, _| false).unwrap();
     let (mut trainer, mut again) = (trainer(), Vec::new());
     while !trainer.finished() {
         again.extend(
@@ -166,13 +211,13 @@ fn every_method_trains_and_resumes_with_the_same_bits() {
     methods.push((framework("pcl").with_awp(awp), Some(swa)));
     for (method, averaging) in methods {
         let make = || trainer_of(method_again(&method), averaging);
-        let (epochs, whole) = train_with(make, |_, _| false).unwrap();
+        let (epochs, whole) = train(make, |_, _| false).unwrap();
         assert!(epochs.iter().all(|epoch| epoch.loss.is_finite()), "{method}");
         let start = make().state().unwrap();
         assert!(bits(&start.net) != bits(&whole.net), "{method} learns nothing");
         let mut broken = false;
         let (again, state) =
-            train_with(make, |done, step| step && done == 3 && !std::mem::replace(&mut broken, true)).unwrap();
+            train(make, |done, step| step && done == 3 && !std::mem::replace(&mut broken, true)).unwrap();
         assert!(broken && again == epochs, "{method}");
         for (a, b) in [
             (&state.net, &whole.net),
@@ -192,50 +237,6 @@ fn method_again(method: &Framework) -> Framework {
     let plain =
         named.filter(|plain| method.name.starts_with(&plain.name)).max_by_key(|plain| plain.name.len()).unwrap();
     Framework { name: method.name.clone(), awp: method.awp, label_smoothing: method.label_smoothing, ..plain }
-}
-
-#[test]
-fn what_is_kept_is_the_average() {
-    let last = |averaging| {
-        let mut trainer = trainer_of(framework("pgd-at"), averaging);
-        let mut weights = Vec::new();
-        while !trainer.finished() {
-            trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap();
-            weights.push((trainer.net().state().unwrap(), trainer.weights().unwrap()));
-        }
-        weights
-    };
-    let plain = last(None);
-    for (latest, kept) in &plain {
-        assert!(bits(latest) == bits(kept));
-    }
-    let values =
-        |weights: &BTreeMap<String, Tensor>| weights["linear.weight"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    // Averaging does not touch training.
-    let averaged = last(Some(Averaging::Swa { from: 0. }));
-    assert!(bits(&averaged[1].0) == bits(&plain[1].0));
-    let [one, two] = [0, 1].map(|epoch| values(&plain[epoch].0));
-    for ((mean, a), b) in values(&averaged[1].1).iter().zip(&one).zip(&two) {
-        assert!((mean - f32::midpoint(*a, *b)).abs() < 1e-6);
-    }
-    // The second half of two epochs is the second.
-    let late = last(Some(Averaging::Swa { from: 0.5 }));
-    assert!(bits(&late[0].1) == bits(&plain[0].0) && bits(&late[1].1) == bits(&plain[1].0));
-    // A mean that forgets nearly everything is the latest.
-    let ema = last(Some(Averaging::Ema { decay: 1e-6 }));
-    assert!(values(&ema[1].1).iter().zip(&two).all(|(mean, latest)| (mean - latest).abs() < 1e-5));
-    let ema = last(Some(Averaging::Ema { decay: 0.9 }));
-    assert!(bits(&ema[1].1) != bits(&plain[1].0));
-}
-
-#[test]
-fn averaging_is_named() {
-    for name in ["ema-0.995", "swa-0.5", "swa-0"] {
-        assert_eq!(name.parse::<Averaging>().unwrap().to_string(), name);
-    }
-    for name in ["ema", "ema-1", "ema-0", "swa-1", "swa--1", "mean", "ema-nan"] {
-        assert!(name.parse::<Averaging>().is_err(), "{name}");
-    }
 }
 
 #[test]

@@ -101,6 +101,14 @@ struct Plan {
     geometry: sys::cudnnConvolutionDescriptor_t,
     /// The best first.
     candidates: Vec<Candidate>,
+    /// Why the last one that was asked for is not among them.
+    refused: Option<CudnnError>,
+}
+
+/// Whether cuDNN has no such algorithm, or not for this shape: errors from 2000 on are of arguments, from 3000 of what is not
+/// supported. Of arguments, a null pointer, an address or a stream is no fault of the algorithm.
+fn unsupported(CudnnError(e): CudnnError) -> bool {
+    (2000..4000).contains(&(e as u32)) && ![2002, 2003, 2007].contains(&(e as u32))
 }
 
 #[derive(Clone, Copy)]
@@ -145,7 +153,7 @@ impl Card {
         };
         let ((a, _reads_a), (b, _reads_b), (out, _writes)) =
             (a.device_ptr(&stream), b.device_ptr(&stream), out.device_ptr_mut(&stream));
-        let mut refused = None;
+        let mut refused = plan.refused.map(|e| format!("; {e}"));
         while let Some(&Candidate { algorithm, bytes }) = plan.candidates.first() {
             if self.workspace.len() < bytes {
                 // The old one goes first, so that there is never room for both.
@@ -157,10 +165,9 @@ impl Card {
             // SAFETY: sizes are those of the shape, the workspace is large enough, all lives until it is enqueued.
             match unsafe { plan.start(self.handle, algorithm, a as _, b as _, out as _, workspace as _, bytes) } {
                 Ok(()) => return Ok(()),
-                // It is not there, or not for this (errors from 2000 on are of arguments, from 3000 of what is not
-                // supported): the next one, from now on.
-                Err(CudnnError(e)) if (2000..4000).contains(&(e as u32)) => {
-                    refused = Some(format!("; {algorithm:?}: {e:?}"));
+                // The next one, from now on.
+                Err(e) if unsupported(e) => {
+                    refused = Some(format!("; {algorithm:?}: {e}"));
                     plan.candidates.remove(0);
                 }
                 Err(e) => return Err(said(e)),
@@ -182,19 +189,21 @@ macro_rules! ranked {
         let mut found = [std::mem::zeroed::<$perf>(); ALGORITHMS];
         let mut count = 0;
         // Where it ranks nothing, nothing is found.
-        let _ = ranked!(@call result::$rank, $handle, $descriptors, ALGORITHMS as _, &raw mut count, found.as_mut_ptr());
+        let ranked = ranked!(@call result::$rank, $handle, $descriptors, ALGORITHMS as _, &raw mut count, found.as_mut_ptr());
+        let mut refused = ranked.err();
         let found = found.iter().take(count as usize).filter(|p| {
             p.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
                 && p.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
         });
         // Asked again, as the ranking may have had another kind of arithmetic in mind.
         let usable = found.map(|p| p.algo).chain([$($known),+]).filter_map(|algorithm| {
-            let bytes = ranked!(@call result::$size, $handle, $descriptors, algorithm).ok()?;
+            let bytes = ranked!(@call result::$size, $handle, $descriptors, algorithm);
+            let bytes = bytes.map_err(|e| refused = Some(e)).ok()?;
             Some(Candidate { algorithm: Algorithm::$kind(algorithm), bytes })
         });
         let mut candidates: Vec<_> = usable.collect();
         candidates.sort_by_key(|c| c.bytes > LARGEST_WORKSPACE);
-        candidates
+        (candidates, refused)
     }};
     (@call $f:path, $handle:expr, ($($descriptor:expr),+), $($rest:expr),+) => { $f($handle, $($descriptor),+, $($rest),+) };
 }
@@ -232,7 +241,7 @@ impl Plan {
             // Sums are in 32 bits whatever is added.
             result::set_convolution2d_descriptor(geometry, p, p, s, s, 1, 1, mode, float)?;
             result::set_convolution_math_type(geometry, math)?;
-            let candidates = match pass {
+            let (candidates, refused) = match pass {
                 Pass::Forward => ranked!(
                     Forward,
                     sys::cudnnConvolutionFwdAlgoPerf_t,
@@ -264,7 +273,11 @@ impl Plan {
                     (x, y, geometry, filter)
                 ),
             };
-            Ok(Self { x, y, filter, geometry, candidates })
+            match refused {
+                // What is wrong is not the algorithms: a library that does not load, a card without memory.
+                Some(e) if candidates.is_empty() && !unsupported(e) => Err(e),
+                _ => Ok(Self { x, y, filter, geometry, candidates, refused }),
+            }
         }
     }
 

@@ -5,10 +5,12 @@
 //! content and never by extension. A pickle is a program; this reader never runs one. It follows the
 //! handful of instructions a state dict consists of and treats everything else as inert.
 //!
-//! [`translate`] gives a state dict of published code the names that [`Net::load`](crate::Net::load) knows.
+//! [`translate`] gives a state dict of published code the names that [`Net::load`](crate::Net::load) knows; [`open()`] does
+//! all of it, from a file to a network.
 
 mod archive;
 mod objects;
+mod open;
 mod pickle;
 mod pytorch;
 pub(crate) mod spelling;
@@ -25,6 +27,7 @@ use candle::Tensor;
 
 use crate::Normalization;
 
+pub use open::open;
 pub use spelling::{Untranslatable, translate};
 
 /// A published state dict, made this crate's by [`translate`].

@@ -1,7 +1,7 @@
 //! Every architecture: size, features, initialisation, and what it refuses.
 
 use candle::{DType, Device, Result, Tensor, Var};
-use models::{Arch, Mode, Model, Net, Normalization, checkpoint};
+use models::{Arch, Head, Mode, Model, Net, Normalization, checkpoint};
 use std::collections::BTreeMap;
 
 const COLOUR: [usize; 3] = [3, 32, 32];
@@ -205,6 +205,43 @@ fn a_checkpoint_brings_the_network_back() -> Result<()> {
     let mut second = net("tiny", COLOUR, 2)?;
     second.load(&checkpoint::read(&path).expect("what was written")).expect("the same architecture");
     assert!(bits(&first)? == bits(&second)?);
+    Ok(())
+}
+
+/// Metadata of a file.
+type Said<'a> = &'a [(&'a str, &'a str)];
+
+/// A file that says what it is needs nothing else, and one that does not the architecture.
+#[test]
+fn a_checkpoint_is_opened_by_what_it_says() -> Result<()> {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("architectures-opened.safetensors");
+    let grey = Normalization { mean: vec![0.25; 3], std: vec![0.5; 3] };
+    let made = Net::with_head(Arch::Tiny, Head::Cosine { scale: 7. }, COLOUR, 10, 1, &Device::Cpu)?;
+    let made = made.normalized_by(grey.clone());
+    let opened = |metadata: &[(&str, &str)], arch: Option<Arch>| {
+        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        checkpoint::write(&path, &made.state().expect("weights"), &metadata).expect("scratch space");
+        checkpoint::open(&path, arch, COLOUR, 10, &Device::Cpu).map_err(|e| e.to_string())
+    };
+    let whole = [("arch", "tiny"), ("head", "cosine-7"), ("mean", "0.25,0.25,0.25"), ("std", "0.5")];
+    let net = opened(&whole, None).expect("it says all");
+    assert_eq!((net.arch(), net.head(), net.normalization()), (Arch::Tiny, made.head(), &grey));
+    assert!(bits(&net)? == bits(&made)?);
+    // What is given counts, and what nobody says is as usual.
+    let bare = opened(&whole[1..2], Some(Arch::Tiny)).expect("it was given");
+    assert_eq!((bare.head(), bare.normalization()), (made.head(), &Arch::Tiny.normalization(3)));
+    let refused: [(Said<'_>, Option<Arch>, &str); 6] = [
+        (&whole[1..], None, "does not say which architecture"),
+        (&[("arch", "tinier")], None, "unknown architecture `tinier`"),
+        (&whole, Some(Arch::CifarResNet(8)), "the weights are not those of a resnet8"),
+        (&[("arch", "tiny"), ("head", "round")], None, "unknown head `round`"),
+        (&[whole[0], whole[1], whole[2], ("std", "a half")], None, "`a half` is no list of numbers"),
+        (&[whole[0], whole[1], ("mean", "0,0"), whole[3]], None, "2 means"),
+    ];
+    for (metadata, arch, told) in refused {
+        let Err(text) = opened(metadata, arch) else { panic!("{told}: was opened") };
+        assert!(text.starts_with(&path.display().to_string()) && text.contains(told), "{text}");
+    }
     Ok(())
 }
 

@@ -3,11 +3,14 @@
 use candle::{DType, Device, Result, Tensor, Var};
 use models::{Mode, Model, Output};
 use objectives::{
-    Clean, Objective, Pass, Stage, boosted_ce, ce, dlr, kl, margin, one_hot, pairing, select, smoothed_ce,
-    targeted_dlr, weighted_kl,
+    Clean, Objective, Pass, Passes, Stage, Term, boosted_ce, ce, dlr, kl, margin, one_hot, pairing, scaled_kl, select,
+    smoothed_ce, targeted_dlr, weighted_kl,
 };
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 const CLASSES: usize = 5;
 
@@ -102,10 +105,42 @@ fn objectives_describe_themselves() {
         "0.5 ce(clean) + 1.5 ce(adv) + pairing"
     );
     assert_eq!(shown(smoothed_ce(Pass::Adv, 0.1)), "ce(adv, smoothing 0.1)");
+    assert_eq!(shown(scaled_kl(1.) + scaled_kl(15.)), "kl + kl(scale 15)");
     assert_eq!(shown(margin() + dlr() + targeted_dlr(indices(&[1]))), "margin + dlr + dlr-targeted");
     let weights: Vec<_> = (2. * (ce(Pass::Clean) + 3. * kl())).terms().map(|(w, t)| (w, t.to_string())).collect();
     assert_eq!(weights, [(2., "ce(clean)".to_owned()), (6., "kl".to_owned())]);
     assert!(terms().iter().all(|o| o.terms().all(|(_, t)| t.memory().is_empty())));
+}
+
+/// A term somebody has not finished: a number for each class, or one for the whole batch.
+struct Unreduced {
+    to_a_mean: bool,
+}
+
+impl Term for Unreduced {
+    fn losses(&self, passes: &Passes<'_>) -> Result<Tensor> {
+        let squares = passes.adv()?.logits.sqr()?;
+        if self.to_a_mean { squares.mean_all() } else { Ok(squares) }
+    }
+}
+
+impl fmt::Display for Unreduced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unreduced")
+    }
+}
+
+#[test]
+fn a_term_without_one_loss_an_example_is_named() {
+    let t = tensor(&[vec![0., 1., 2., 3., 4.], vec![4., 3., 2., 1., 0.]]);
+    for (to_a_mean, dims) in [(false, "[2, 5]"), (true, "[]")] {
+        let term = || Objective::from(Unreduced { to_a_mean });
+        for objective in [term(), 0.5 * term(), ce(Pass::Adv) + term()] {
+            let text = losses(&objective, &t, &t, &[0, 1]).expect_err("not (N,)").to_string();
+            let told = format!("the term `unreduced` gives {dims}, not one loss per example [2]");
+            assert!(text.starts_with(&told), "{objective}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Every `table*` and `figure*` that lies in `out`, tables first.
+    /// Every `table*` and `figure*` that lies in `out`, and whatever else has its measurements in a folder of its name; figures
+    /// last.
     pub(super) fn find(out: &Path) -> Result<Vec<Self>> {
         let entries = fs::read_dir(out).with_context(|| format!("cannot read {}", out.display()))?;
         let mut stems: BTreeMap<(bool, String), BTreeMap<String, Vec<PathBuf>>> = BTreeMap::new();
@@ -38,10 +39,11 @@ impl Shown {
             let kind = path.extension().unwrap_or_default().to_string_lossy().into_owned();
             let name: String = stem.chars().take_while(char::is_ascii_alphanumeric).collect();
             let number = name.strip_prefix("table").or(name.strip_prefix("figure")).unwrap_or_default();
-            if !number.is_empty() && number.chars().all(|c| c.is_ascii_digit()) && kind.len() <= 3 {
-                let whole = stem.strip_suffix(GAINS).unwrap_or(&stem);
-                let name = if whole.ends_with(HELD_OUT) { whole.to_owned() } else { name };
-                stems.entry((name.starts_with('f'), name)).or_default().entry(stem).or_default().push(path);
+            let numbered = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+            let whole = stem.strip_suffix(GAINS).unwrap_or(&stem);
+            if (numbered || out.join(whole).join("cells.csv").is_file()) && kind.len() <= 3 {
+                let name = if whole.ends_with(HELD_OUT) || !numbered { whole.to_owned() } else { name };
+                stems.entry((name.starts_with("figure"), name)).or_default().entry(stem).or_default().push(path);
             }
         }
         let mut found = Vec::new();

@@ -13,7 +13,7 @@ pub(super) fn render(judged: &Judged, shown: &[Shown]) -> String {
         "\\documentclass{article}".into(),
         "\\usepackage[T1]{fontenc}".into(),
         "\\usepackage[a4paper,landscape,margin=15mm]{geometry}".into(),
-        "\\usepackage{booktabs,longtable}".into(),
+        "\\usepackage{booktabs,graphicx,longtable}".into(),
         "\\begin{document}".into(),
         "\\section*{I2FR, measured}".into(),
         "\\subsection*{Verdicts}".into(),

@@ -14,7 +14,7 @@ fn audited() -> Table {
             settings: "linf; 64 images of it".into(),
             checks: found.iter().map(check).collect(),
         };
-        Audited { run: "pgd-at-0123".into(), seed: 0, checkpoint: "best".into(), audit }
+        Audited { runs: "runs".into(), run: "pgd-at-0123".into(), seed: 0, checkpoint: "best".into(), audit }
     };
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 90.0));

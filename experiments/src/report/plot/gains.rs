@@ -8,30 +8,38 @@ use crate::{
     audit::Verdict,
     drawing::{
         Drawing,
-        pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL, faded},
+        pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
     },
-    report::{Table, caption::signed, differences::Difference},
+    report::{
+        Table,
+        caption::signed,
+        differences::{Difference, too_few},
+    },
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What its files are called after the table's name.
 pub(crate) const GAINS: &str = "-gains";
+
+/// What it shows.
+pub(in crate::report) const GAINED: &str = "points gained over the same framework alone";
 
 /// From the largest loss to the largest gain, and the room for numbers right of it.
 const AXIS: f64 = 112.0;
 const NUMBERS: f64 = 96.0;
 
 /// Where an axis may end on either side of 0, in points.
-const ENDS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0];
+const ENDS: [f64; 13] = [1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 70.0, 100.0];
 
 /// The differences of a table that has some over several seeds.
 pub(in crate::report) struct Gains<'a> {
     table: &'a Table,
     /// Of the table, those that change something.
     rows: Vec<usize>,
-    /// Ends of the axis: the largest loss, the largest gain.
-    ends: [f64; 2],
+    /// Ends of each column's axis: the largest loss, the largest gain.
+    ends: Vec<[f64; 2]>,
     layout: Layout,
 }
 
@@ -42,46 +50,60 @@ impl<'a> Gains<'a> {
         let compared = |row: &usize| (0..columns).any(|column| table.difference(*row, column).is_some());
         let rows: Vec<usize> = (0..table.rows.len()).filter(compared).collect();
         let cells = || rows.iter().flat_map(|&row| (0..columns).map(move |column| table.difference(row, column)));
-        let intervals = cells().flatten().filter(|difference| difference.paired.interval().is_some()).count();
-        if intervals == 0 {
+        let intervals: Vec<(f64, f64)> = cells().flatten().filter_map(|one| one.paired.interval()).collect();
+        if intervals.is_empty() {
             return None;
         }
-        let reached: Vec<f64> = cells().flatten().flat_map(|difference| reached(&difference)).collect();
-        let end = |sign: f64| {
-            let farthest = reached.iter().map(|points| sign * points).fold(0.0, f64::max);
-            sign * ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
+        // Columns of one setting are compared by eye, those of several are not.
+        let settings: BTreeSet<_> = table.cells.iter().map(|cell| (&cell.dataset, &cell.profile)).collect();
+        let of_column = |column: usize| match settings.len() {
+            1 => ends(cells().flatten()),
+            _ => ends(rows.iter().filter_map(|&row| table.difference(row, column))),
         };
+        let ends: Vec<[f64; 2]> = (0..columns).map(of_column).collect();
+        let beyond = |row: usize, column: usize| {
+            let interval = table.difference(row, column).and_then(|one| one.paired.interval());
+            interval.is_some_and(|(low, high)| low < ends[column][0] || high > ends[column][1])
+        };
+        let cut = rows.iter().any(|&row| (0..columns).any(|column| beyond(row, column)));
+        let beyond = if cut { "; an arrowhead is an end beyond the panel" } else { "" };
         let mut footer = vec![
             table.settings().replacen("Accuracy in %", "Points of accuracy", 1),
-            "Small dots are seeds, each against the same framework alone with that seed, and the line is the 95 % interval \
-             of their mean; arrowheads are seeds beyond a panel's edge."
-                .into(),
-            format!("{intervals} intervals, none corrected for their number; of one seed there is none."),
+            format!(
+                "Small dots are seeds, each against the same framework alone with that seed; the line above them is the \
+                 95 % interval of their mean{beyond}."
+            ),
+            format!("{} intervals, none corrected for their number; of one seed there is none.", intervals.len()),
         ];
-        footer.extend(table.seeds());
+        let several = cells().flatten().filter(|one| one.paired.interval().is_some());
+        let smallest: BTreeMap<usize, f64> =
+            several.map(|one| (one.paired.difference.seeds, one.paired.smallest_p)).collect();
+        footer.extend(too_few(&smallest));
+        footer.push(seeds(table, &rows));
         if cells().any(|difference| difference.is_none()) {
             footer.push("—: no seed on which the framework alone was measured, too.".into());
         }
-        footer.extend(table.marks());
+        let alone = rows.iter().filter_map(|&row| table.plain_row(row));
+        let named: BTreeSet<usize> = rows.iter().copied().chain(alone).collect();
+        footer.extend(table.failures(&named.into_iter().collect::<Vec<_>>()));
         let labels: Vec<_> = rows.iter().map(|&row| label(table, row)).collect();
-        let title = format!("{}: points gained over the same framework alone", table.title());
-        let layout = Layout::new(labels, columns, AXIS + NUMBERS, &title, &[footer.join(" ")]);
-        Some(Self { table, rows, ends: [end(-1.0), end(1.0)], layout })
+        let layout = Layout::new(labels, columns, AXIS + NUMBERS, &table.headline(GAINED), &[footer.join(" ")]);
+        Some(Self { table, rows, ends, layout })
     }
 
     fn panel<B: DrawingBackend>(&self, pen: &Pen<'_, B>, column: usize) -> Result<()> {
         let (left, top) = self.layout.corner(column);
-        let [least, most] = self.ends;
+        let [least, most] = self.ends[column];
         let x = |points: f64| left + AXIS * (points.clamp(least, most) - least) / (most - least);
         let bottom = top + self.layout.bottom();
         pen.strong(&self.table.columns[column].label, (left, top + 6.0), 13.0, INK)?;
         for tick in [least, 0.0, most] {
             let color = if tick == 0.0 { MUTED } else { RAIL };
             pen.line((x(tick), top + 20.0), (x(tick), bottom), color, 1.0)?;
-            // Next to 0 there is no room for another number.
-            if tick == 0.0 || (x(tick) - x(0.0)).abs() > 16.0 {
-                pen.text(&signed(tick, 0), (x(tick), bottom + 10.0), 10.0, MUTED, Anchor::Center)?;
-            }
+            // Next to 0 there is room for a number only outwards.
+            let near = (x(tick) - x(0.0)).abs() <= 16.0;
+            let aside = if near && tick != 0.0 { 8.0 * tick.signum() } else { 0.0 };
+            pen.text(&signed(tick, 0), (x(tick) + aside, bottom + 10.0), 10.0, MUTED, Anchor::Center)?;
         }
         for (&row, y) in self.rows.iter().zip(self.layout.rows()) {
             let (y, number) = (top + y, left + AXIS + 10.0);
@@ -93,18 +115,17 @@ impl<'a> Gains<'a> {
             let mut text = signed(paired.difference.mean, 1);
             let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
             for points in difference.each() {
-                let at = (x(points), y);
-                if (least..=most).contains(&points) {
-                    pen.disc(at, 2.0, faded(color))?;
-                } else {
-                    arrowhead(pen, at, points.signum(), color)?;
-                }
+                pen.disc((x(points), y + 6.0), 2.0, color)?;
             }
             if let Some((low, high)) = paired.interval() {
                 text += &format!(" ± {:.1}", (high - low) / 2.0);
+                let y = y - 2.0;
                 pen.line((x(low), y), (x(high), y), color, 1.0)?;
-                for end in [low, high].into_iter().filter(|end| (least..=most).contains(end)) {
-                    pen.line((x(end), y - 4.0), (x(end), y + 4.0), color, 1.0)?;
+                for (end, side) in [(low, -1.0), (high, 1.0)] {
+                    match (least..=most).contains(&end) {
+                        true => pen.line((x(end), y - 3.0), (x(end), y + 3.0), color, 1.0)?,
+                        false => arrowhead(pen, (x(end), y), side, color)?,
+                    }
                 }
                 pen.disc((x(paired.difference.mean), y), 3.0, color)?;
             }
@@ -137,12 +158,35 @@ fn arrowhead<B: DrawingBackend>(pen: &Pen<'_, B>, tip: (f64, f64), side: f64, co
     pen.path(&[back(-3.0), tip, back(3.0)], color, 1.0)
 }
 
-/// What an axis shows of a difference: its interval, or its seeds if these are too few for a short one.
+/// How many seeds are behind the differences of `rows`: of all, or, where they differ, row by row.
+fn seeds(table: &Table, rows: &[usize]) -> String {
+    let of_row = |row: usize| {
+        let differences = (0..table.columns.len()).filter_map(move |column| table.difference(row, column));
+        differences.map(|difference| difference.pairs.len()).collect::<BTreeSet<usize>>()
+    };
+    let all: BTreeSet<usize> = rows.iter().flat_map(|&row| of_row(row)).collect();
+    let range = |counts: &BTreeSet<usize>| match (counts.first(), counts.last()) {
+        (Some(least), Some(most)) if least < most => format!("{least}–{most}"),
+        (least, _) => least.map_or("—".into(), usize::to_string),
+    };
+    let each = || rows.iter().map(|&row| format!("{} {}", table.rows[row].label, range(&of_row(row))));
+    let counted = if all.len() > 1 { each().collect::<Vec<_>>().join(", ") } else { range(&all) };
+    format!("Seeds: {counted}.")
+}
+
+/// Where an axis ends on either side of 0 that shows all of `differences`.
+fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
+    let reached: Vec<f64> = differences.flat_map(|difference| reached(&difference)).collect();
+    [-1.0, 1.0].map(|sign| {
+        let farthest = reached.iter().map(|points| sign * points).fold(0.0, f64::max);
+        sign * ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
+    })
+}
+
+/// What an axis shows of a difference: its seeds, and its interval unless they are too few for a short one.
 fn reached(difference: &Difference<'_>) -> Vec<f64> {
-    match difference.paired.interval() {
-        Some((low, high)) if difference.pairs.len() > 2 => vec![low, high],
-        _ => difference.each(),
-    }
+    let interval = difference.paired.interval().filter(|_| difference.pairs.len() > 2);
+    difference.each().into_iter().chain(interval.into_iter().flat_map(|(low, high)| [low, high])).collect()
 }
 
 /// The row's name, with a mark where it is the framework alone that fails an audit.

@@ -8,20 +8,28 @@ mod tests;
 
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
+use std::collections::BTreeMap;
 
 pub(crate) use self::gains::GAINS;
-pub(super) use self::gains::Gains;
+pub(super) use self::gains::{GAINED, Gains};
 use self::layout::{Label, Layout};
 use self::mark::Mark;
-use super::{Row, Table, caption::signed, differences::Difference, wilson};
+use super::{
+    Row, Table,
+    caption::signed,
+    differences::{Difference, too_few},
+    wilson,
+};
 use crate::drawing::{
     Drawing,
     pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
 };
 
-/// The 0 to 100 % axis of a panel, and the room for numbers right of it.
-const AXIS: f64 = 106.0;
-const NUMBERS: f64 = 84.0;
+/// The 0 to 100 % axis of a panel, and the room right of it: for a value, its interval, and a difference.
+const AXIS: f64 = 96.0;
+const VALUE: f64 = 38.0;
+const INTERVAL: f64 = 36.0;
+const DIFFERENCE: f64 = 46.0;
 
 /// Shorter than the mark itself, an error bar would only change the mark's shape.
 const SHORTEST: f64 = 10.0;
@@ -34,12 +42,13 @@ pub(super) struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     pub(super) fn of(table: &'a Table) -> Self {
-        let mut remarks = table.remarks();
+        let rows: Vec<usize> = (0..table.rows.len()).collect();
+        let mut remarks = table.remarks(table.failures(&rows));
         if table.summaries().any(|summary| summary.half_width.is_some()) {
             remarks.push("Bars are 95 % intervals of means, where they are longer than the mark.".to_owned());
         }
         if table.rows.iter().any(Row::is_regularized) {
-            remarks.push(grey(table));
+            remarks.extend(colors(table));
         }
         let label = |row: &Row| Label {
             text: row.marked(),
@@ -47,9 +56,9 @@ impl<'a> Picture<'a> {
             strong: row.is_regularized().then(|| Mark::of(row).color()),
         };
         let labels = table.rows.iter().map(label).collect();
-        let title = format!("{}: {}", table.title(), table.caption.trim_end_matches('.'));
-        let layout =
-            Layout::new(labels, table.columns.len(), AXIS + NUMBERS, &title, &[table.settings(), remarks.join(" ")]);
+        let title = table.headline(&table.caption);
+        let width = AXIS + number_at(table) + DIFFERENCE;
+        let layout = Layout::new(labels, table.columns.len(), width, &title, &[table.settings(), remarks.join(" ")]);
         Self { table, layout }
     }
 }
@@ -84,6 +93,12 @@ fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, at: (f64, f64)) -> Res
     pen.legend(at, &entries, |mark, at| mark.put(pen, at))
 }
 
+/// How far right of a value its difference stands.
+fn number_at(table: &Table) -> f64 {
+    let several = table.summaries().any(|summary| summary.half_width.is_some());
+    if several { VALUE + INTERVAL } else { VALUE }
+}
+
 fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column: usize) -> Result<()> {
     let (left, top) = layout.corner(column);
     let x = |percent: f64| left + AXIS * percent.clamp(0.0, 100.0) / 100.0;
@@ -116,28 +131,36 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
         mark.put(pen, (x(summary.mean), y))?;
         let number = high.max(x(summary.mean) + 4.0) + 6.0;
         let difference = table.difference(row, column);
-        pen.clear((number, y), if difference.is_some() { 64.0 } else { 28.0 })?;
+        let aside = number_at(table) - 3.0;
+        pen.clear((number, y), if difference.is_some() { aside + 29.0 } else { aside - 7.0 })?;
         pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
+        if let Some(half_width) = summary.half_width {
+            pen.text(&format!("± {half_width:.1}"), (number + VALUE - 9.0, y), 10.0, MUTED, Anchor::Left)?;
+        }
         if let Some(difference) = difference {
             let text = signed(difference.paired.difference.mean, 1);
             let color = sign_color(&text, is_open(&difference));
-            pen.text(&text, (number + 35.0, y), 11.5, color, Anchor::Left)?;
+            pen.text(&text, (number + aside, y), 11.5, color, Anchor::Left)?;
         }
     }
     Ok(())
 }
 
-/// What differences are of, and what a grey one means here.
-fn grey(table: &Table) -> String {
+/// What differences are of, what their colours mean here, and whether their seeds are too few for a test.
+fn colors(table: &Table) -> Vec<String> {
     let columns = table.columns.len();
     let pairs = (0..table.rows.len() * columns).filter_map(|i| table.difference(i / columns, i % columns));
-    let seeds: Vec<usize> = pairs.map(|difference| difference.paired.difference.seeds).collect();
-    let open = match (seeds.iter().any(|&n| n > 1), seeds.contains(&1)) {
+    let smallest: BTreeMap<usize, f64> =
+        pairs.map(|difference| (difference.paired.difference.seeds, difference.paired.smallest_p)).collect();
+    let open = match (smallest.keys().any(|&n| n > 1), smallest.contains_key(&1)) {
         (true, false) => "its 95 % interval over paired seeds leaves its sign open",
         (true, true) => "its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open",
         (false, _) => "these intervals leave its sign open",
     };
-    format!("Differences are of the seeds that both rows have. Grey difference: {open}.")
+    let colors =
+        format!("Differences are of the seeds that both rows have: blue above 0, orange below, grey where {open}.");
+    let several = smallest.into_iter().filter(|(seeds, _)| *seeds > 1).collect();
+    std::iter::once(colors).chain(too_few(&several)).collect()
 }
 
 /// Whether the sign of a difference is open. One seed has no interval of its own; what the number of test images leaves

@@ -108,7 +108,7 @@ fn gains_are_coloured_by_what_their_intervals_hold() {
     let discs = attributes(&svg, "circle", "r").into_iter().zip(attributes(&svg, "circle", "fill"));
     let means: Vec<&str> = discs.filter(|(radius, _)| *radius == "3").skip(3).map(|(_, fill)| fill).collect();
     assert_eq!(means, ["#0072B2", "#C44E00", "#626A73", "#0072B2"], "{svg}");
-    assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART 3"), "{svg}");
+    assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART + I2FR 3"), "{svg}");
     // An interval without a width is no evidence.
     assert!(super::leaves_open((4.0, 4.0)) && super::leaves_open((-1.0, 0.0)) && !super::leaves_open((0.5, 4.0)));
 }
@@ -119,10 +119,10 @@ fn an_interval_beyond_the_axis_is_cut() {
     table.cells.extend([cell("pgd-at", "i2fr", "pgd-20", 0, 45.2), cell("pgd-at", "i2fr", "pgd-20", 1, 50.0)]);
     table.columns.retain(|column| column.attack == "pgd-20");
     let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
-    // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -5 to 1.
+    // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -5 to 1, and an arrowhead at each end.
     assert!(svg.contains(">\n−0.9 ± 24.1\n</text>") && svg.contains(">\n−5\n</text>"), "{svg}");
     let lines = attributes(&svg, "polyline", "points");
-    let [least, zero, most, interval] = lines[..] else { panic!("ticks and an interval without caps: {lines:?}") };
+    let [least, zero, most, interval, _, _] = lines[..] else { panic!("ticks, an interval, arrowheads: {lines:?}") };
     let ends = |line: &str| -> Vec<f64> {
         line.split_whitespace().map(|point| point.split_once(',').unwrap().0.parse().unwrap()).collect()
     };
