@@ -89,7 +89,9 @@ fn markdown() {
     insta::assert_snapshot!(markdown::render(&small()), @r#"
     **Table 1.** Made-up accuracies, 100% & more_or_less.
 
-    Accuracy in %; L∞, ε = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.
+    ![Table 1, CIFAR-10: Made-up accuracies, 100% & more_or_less](table1.svg)
+
+    Accuracy in %; L∞, ε = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu (20 epochs on 49,000 images); checkpoint selected on held-out training images.
 
     | | Clean | PGD-20 |
     |---|---:|---:|
@@ -103,7 +105,7 @@ fn markdown() {
 
     One test set of 1,000 images: ±3.1 points at 50 % (95 %, Wilson).
 
-    — not measured yet (1 of 6); the same command without --render-only fills the gaps and keeps what is there.
+    — not measured yet (1 of 6); what measures it, run without --render-only, fills the gaps and keeps what is there.
     "#);
 }
 
@@ -112,8 +114,8 @@ fn latex() {
     insta::assert_snapshot!(latex::render(&small()), @r#"
     \begin{table}
       \centering
-      \caption{Made-up accuracies, 100\% \& more\_or\_less. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu; checkpoint selected on held-out training images.}
-      \label{tab:table1}
+      \caption{Made-up accuracies, 100\% \& more\_or\_less. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu (20 epochs on 49,000 images); checkpoint selected on held-out training images.}
+      \label{tab:table-1-cifar-10}
       \begin{tabular}{lrr}
         \toprule
         & Clean & PGD-20 \\
@@ -131,7 +133,7 @@ fn latex() {
 
       \footnotesize One test set of 1,000 images: $\pm$3.1 points at 50 \% (95 \%, Wilson).
 
-      \footnotesize --- not measured yet (1 of 6); the same command without -{}-render-only fills the gaps and keeps what is there.
+      \footnotesize --- not measured yet (1 of 6); what measures it, run without -{}-render-only, fills the gaps and keeps what is there.
     \end{table}
     "#);
 }

@@ -137,17 +137,19 @@ impl Run {
         Ok(Some(record).filter(|record| record.config == self.config))
     }
 
-    /// An error if it was trained, under the name it has, by another method than this program's: one was changed, and its
-    /// revision was not raised.
+    /// An error if it was trained, under the name it has, with other objectives than this program's: a method was changed, and
+    /// its revision was not raised.
     pub(crate) fn check_method(&self) -> Result<()> {
         let Some(record) = self.own_record()? else { return Ok(()) };
         let now = self.config.game()?.to_string();
-        // Older records do not say which statistics an attack sees.
-        let silent =
-            now.split_once(" (batch norm: ").and_then(|(attack, rest)| Some((attack, rest.split_once(')')?.1)));
-        let silent = silent.map(|(attack, training)| format!("{attack}{training}"));
+        // What the attack ascends and what training descends. Attacks in words, and which statistics they see, older
+        // records say otherwise or not at all.
+        let objectives = |game: &str| {
+            let (inner, outer) = game.split_once(" ascends ")?.1.split_once("; ")?;
+            Some((inner.split(" (batch norm: ").next()?.to_owned(), outer.to_owned()))
+        };
         ensure!(
-            record.game == now || Some(&record.game) == silent.as_ref(),
+            objectives(&record.game) == objectives(&now),
             "{}: trained as `{}`, which is `{now}` in this program; raise `frameworks::revision` of what was changed, or delete \
              the run",
             self.folder.display(),

@@ -1,5 +1,5 @@
 use crate::report::tests::{cell, column, row, small};
-use crate::report::{Table, markdown, plot};
+use crate::report::{Table, latex, markdown, plot};
 
 use super::significant;
 
@@ -36,6 +36,9 @@ fn differences_pair_equal_seeds_by_hand() {
 
     With 3 seeds no p is below 0.25, so none is below 0.05. p is not corrected for there being 2 tests.
     ");
+    let row = "PGD-AT + I2FR & +2.0 $\\pm$ 2.5 (n = 3, p = 0.25) & $-$2.0 $\\pm$ 0.2 (n = 3, p = 0.25) \\\\\n";
+    let latex = latex::render(&table);
+    assert!(latex.contains(row) && latex.contains("so none is below 0.05"), "{latex}");
 }
 
 #[test]

@@ -119,8 +119,8 @@ fn an_interval_beyond_the_axis_is_cut() {
     table.cells.extend([cell("pgd-at", "i2fr", "pgd-20", 0, 45.2), cell("pgd-at", "i2fr", "pgd-20", 1, 50.0)]);
     table.columns.retain(|column| column.attack == "pgd-20");
     let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
-    // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -5 to 1, and an arrowhead at each end.
-    assert!(svg.contains(">\n−0.9 ± 24.1\n</text>") && svg.contains(">\n−5\n</text>"), "{svg}");
+    // -2.8 and 1.0 points: an interval of 24.1 either way, on an axis from -3 to 1, and an arrowhead at each end.
+    assert!(svg.contains(">\n−0.9 ± 24.1\n</text>") && svg.contains(">\n−3\n</text>"), "{svg}");
     let lines = attributes(&svg, "polyline", "points");
     let [least, zero, most, interval, _, _] = lines[..] else { panic!("ticks, an interval, arrowheads: {lines:?}") };
     let ends = |line: &str| -> Vec<f64> {
