@@ -40,14 +40,24 @@ impl Across {
             let cell = found.first().with_context(|| format!("{}: nothing under {}", file.display(), self.attack))?;
             let setting = setting(cell);
             ensure!(columns.iter().all(|column| column.label != setting), "{setting}: two folders have this setting");
+            ensure!(folder.is_relative(), "{}: give a folder below {}", folder.display(), out.display());
             for cell in &found {
                 let run = Run::open(&out.join(folder).join("runs").join(&cell.run))?;
+                run.check_method()?;
                 let row = row(&mut rows, cell, &run)?;
-                if let Some(audit) = Audit::read(&run.audit(Checkpoint::Best))? {
-                    let (runs, checkpoint) = (folder.join("runs"), Checkpoint::Best.name().into());
+                let checkpoint =
+                    [Checkpoint::Best, Checkpoint::Last].into_iter().find(|of| of.name() == cell.checkpoint);
+                if let Some(audit) = checkpoint.map(|of| Audit::read(&run.audit(of))).transpose()?.flatten() {
                     // Names begin at `out`.
-                    let runs = runs.strip_prefix(".").unwrap_or(&runs).to_owned();
-                    row.audits.push(Audited { runs, run: cell.run.clone(), seed: cell.seed, checkpoint, audit });
+                    let runs = folder.join("runs");
+                    row.audits.push(Audited {
+                        runs: runs.strip_prefix(".").unwrap_or(&runs).to_owned(),
+                        column: Some(setting.clone()),
+                        run: cell.run.clone(),
+                        seed: cell.seed,
+                        checkpoint: cell.checkpoint.clone(),
+                        audit,
+                    });
                 }
             }
             let of_column = |cell| Cell { table: self.name.into(), attack: setting.clone(), ..cell };
@@ -66,11 +76,14 @@ impl Across {
     }
 }
 
-/// `MNIST, 5 epochs`.
+/// `MNIST, 11,000 × 5`: the data set, training images and epochs, and what else the command line changed.
 fn setting(cell: &Cell) -> String {
-    let epochs = profile::budget(&cell.profile, &cell.dataset);
-    let epochs = epochs.as_deref().and_then(|budget| budget.split(" on ").next()).unwrap_or(&cell.profile);
-    format!("{}, {epochs}", caption::dataset(&cell.dataset))
+    let mut parts = vec![caption::dataset(&cell.dataset)];
+    parts.extend(profile::size(&cell.profile, &cell.dataset));
+    let options = cell.profile.split(" --").skip(1);
+    let counted = |option: &&str| ["epochs ", "train-examples "].iter().any(|name| option.starts_with(name));
+    parts.extend(options.filter(|option| !counted(option)).map(|option| format!("--{option}")));
+    parts.join(", ")
 }
 
 /// The row of `cell`, which is of `run`; a new one if there is none.

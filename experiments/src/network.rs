@@ -12,7 +12,10 @@ use attacks::Norm;
 use candle::Device;
 use data::Dataset;
 use i2fr::I2fr;
-use models::{Arch, Head, Net, Normalization, checkpoint};
+use models::{
+    Arch, Head, Net, Normalization,
+    checkpoint::{self, Stated},
+};
 use std::{fmt::Display, path::Path, str::FromStr};
 
 /// What weights alone do not tell.
@@ -81,11 +84,11 @@ impl Traits {
     pub fn stated(path: &Path) -> Result<Self> {
         let metadata = checkpoint::metadata(path)?;
         let text = |key: &str| metadata.get(key).map(String::as_str);
-        let numbers = |key| text(key)?.split(',').map(|number| number.parse().ok()).collect::<Option<Vec<f32>>>();
+        let Stated { arch, head, normalization } = Stated::of(&metadata, path)?;
         let within = Self {
-            arch: parsed(text("arch"), path)?,
-            head: parsed(text("head"), path)?,
-            normalization: numbers("mean").zip(numbers("std")).map(|(mean, std)| Normalization { mean, std }),
+            arch,
+            head,
+            normalization,
             dataset: parsed(text("dataset"), path)?,
             threat: text("norm").zip(text("epsilon")).map(|(norm, eps)| Threat::parse(norm, eps)).transpose()?,
             i2fr: None,

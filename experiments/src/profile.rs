@@ -15,7 +15,7 @@ use frameworks::Schedule;
 use models::Arch;
 use std::fmt;
 
-pub use budget::budget;
+pub use budget::{budget, size};
 pub use recipe::recipe;
 
 /// Adam's peak learning rate, for grey digits.

@@ -155,10 +155,10 @@ pub(crate) fn check_images(images: &Tensor) -> Result<()> {
     if low >= -ROUNDING && high <= 1. + ROUNDING {
         return Ok(());
     }
-    let instead = match (low, high) {
-        (..0., _) => "; leave normalisation to the network",
-        (_, 2.0..) => "; divide by 255",
-        _ => "",
+    let instead = match (low < -ROUNDING, high) {
+        (true, _) => "; leave normalisation to the network",
+        (false, 2.0..) => "; divide by 255",
+        (false, _) => "",
     };
     candle::bail!("images have values from {low} to {high}, not in [0, 1]{instead}")
 }

@@ -69,8 +69,9 @@ pub trait Attack: fmt::Display + Send + Sync {
     /// image. The result carries no gradient.
     ///
     /// # Errors
-    /// When the network fails, or the objective does not depend on its input. In an evaluation (epoch 0 of `keys`) also
-    /// when images are not in `[0, 1]`, or a label is no class of the network.
+    /// When the network fails, or the objective does not depend on its input. What takes steps also says in an evaluation
+    /// (epoch 0 of `keys`) when images are not in `[0, 1]`; who judges, when a label is no class of the network
+    /// ([`crate::Evaluation`], [`AutoAttack`] and its parts).
     fn perturb(&self, victim: Victim<'_>, images: &Tensor, labels: &Tensor, keys: &Keys<'_>) -> Result<Tensor>;
 }
 

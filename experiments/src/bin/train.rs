@@ -9,7 +9,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use experiments::grid::{ATTACKS, Goal, Grid, TableArgs, row};
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 /// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
 #[derive(Parser, Debug)]
@@ -33,9 +33,9 @@ const USUAL: [&str; 2] = ["clean", "pgd-20"];
 
 /// What Table 1 measures, and of all other attacks those that are `asked` for.
 fn measurable(asked: &[String]) -> &'static [&'static str] {
-    let others = asked.iter().filter(|attack| !ATTACKS.contains(&attack.as_str()));
+    let others: BTreeSet<&String> = asked.iter().filter(|attack| !ATTACKS.contains(&attack.as_str())).collect();
     // They are known for as long as the program runs.
-    let others = others.map(|attack| &*attack.clone().leak());
+    let others = others.into_iter().map(|attack| &*attack.clone().leak());
     ATTACKS.into_iter().chain(others).collect::<Vec<_>>().leak()
 }
 

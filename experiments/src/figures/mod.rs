@@ -104,8 +104,12 @@ fn headline(survey: &Survey, shows: &str) -> String {
 
 /// What its Markdown begins with: the name, and the picture, which is a file of the `kind` (`svg`).
 fn heading(survey: &Survey, kind: &str) -> String {
-    let picture = caption::picture(&format!("{}.{kind}", survey.name), &title(survey));
-    format!("**{}.** {}.\n\n{picture}", caption::title(survey.name), survey.caption)
+    format!("{}\n\n{}", named(survey), caption::picture(&format!("{}.{kind}", survey.name), &title(survey)))
+}
+
+/// The same without a picture.
+fn named(survey: &Survey) -> String {
+    format!("**{}.** {}.", caption::title(survey.name), survey.caption)
 }
 
 /// The row that one with a regulariser is compared with.

@@ -1,6 +1,6 @@
 //! What each network sees: test images, what an attack makes of them, and where the features of both lie.
 
-use super::{heading, title};
+use super::{heading, named, title};
 use crate::{
     drawing::{
         bitmap, encoded,
@@ -80,17 +80,18 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let cell = &survey.cells[0];
     let examples = pictures::OF_EACH * pictures::CLASSES as usize;
     let footer = format!(
-        "Left: the first test image of each class, its adversarial example ({}), what the network says of both, and the \
+        "Left: the first test image of each class (of at most {}), its adversarial example ({}), what the network says of both, and the \
          change, stretched to the whole range. Right: the features of the first {} of each class, clean and adversarial, in \
          the plane of their first two principal components. {}{}.",
+        pictures::CLASSES,
         pictures::ATTACK.to_uppercase(),
         pictures::OF_EACH,
         classes(&cell.dataset)?,
         caption::conditions(survey.cells.iter().map(|cell| caption::Condition { examples, ..cell.into() }))
     );
     let text = format!(
-        "{}\n\n{footer} Their accuracy on {} test images is in {}/cells.csv.\n{absent}",
-        heading(survey, "png"),
+        "{}\n\n{footer} Accuracy on {} test images is in {}/cells.csv.\n{absent}",
+        if strips.is_empty() { named(survey) } else { heading(survey, "png") },
         caption::grouped(cell.examples),
         survey.name
     );

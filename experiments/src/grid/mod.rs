@@ -72,7 +72,7 @@ impl Grid {
             for path in table.write(&args.training.out)? {
                 tracing::info!("wrote {}", path.display());
             }
-            Ok(table.markdown())
+            Ok(table.page())
         })
     }
 
@@ -132,7 +132,14 @@ impl Grid {
         for run in planned.runs.iter().filter(|run| self.audits(args) && run.numbers_stand()) {
             if let Some(audit) = Audit::read(&run.audit(args.checkpoint))? {
                 let (seed, checkpoint) = (run.config().seed, args.checkpoint.name().into());
-                row.audits.push(Audited { runs: "runs".into(), run: run.config().id(), seed, checkpoint, audit });
+                row.audits.push(Audited {
+                    runs: "runs".into(),
+                    column: None,
+                    run: run.config().id(),
+                    seed,
+                    checkpoint,
+                    audit,
+                });
             }
         }
         Ok(row)

@@ -51,8 +51,7 @@ impl Grid {
     /// The rows that `args` ask for, and their runs.
     pub(super) fn plan(&self, args: &TableArgs) -> Result<Vec<Planned>> {
         for attack in self.columns(args)? {
-            // Whatever network others' images are made for.
-            arsenal::stages(attack, Some("")).map_err(|e| Usage(format!("{}: {e}", self.name)))?;
+            arsenal::stages(attack, None).map_err(|e| Usage(format!("{}: {e}", self.name)))?;
         }
         args.training.device.check()?;
         let base = self.checked(&args.training)?;
@@ -64,8 +63,8 @@ impl Grid {
         let mut seen = BTreeSet::new();
         if let Some(twice) = planned.iter().find(|p| !seen.insert((&p.row.framework, &p.row.regularizer))) {
             let what = format!(
-                "these options give {} two rows called {}; leave both out with --only, or leave those options out (or the table has that row \
-                 twice)",
+                "these options give {} two rows called {}; leave both out with --only, or leave those options out (or the \
+                 table has that row twice)",
                 self.name, twice.row.label
             );
             return Err(Usage(what).into());

@@ -201,15 +201,15 @@ pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String
 }
 
 /// `Table 1, MNIST, --epochs 10: what it shows`: what stands above a picture, which leaves its folder when it is reused.
-/// `of` is the data set and the recipe of each value; those of several data sets are left out.
+/// `of` is the data set and the recipe of each value; those of several are left out.
 pub(crate) fn headline<'a>(name: &str, shows: &str, of: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let (datasets, recipes): (BTreeSet<String>, BTreeSet<&str>) =
-        of.map(|(set, recipe)| (dataset(set), recipe)).unzip();
-    if datasets.len() > 1 {
-        return format!("{}: {}", title(name), shows.trim_end_matches('.'));
+    let settings: BTreeSet<(&str, &str)> = of.collect();
+    let mut parts = vec![title(name)];
+    // Of several settings, each has its place in what is shown.
+    if let [(set, recipe)] = settings.into_iter().collect::<Vec<_>>()[..] {
+        parts.push(dataset(set));
+        parts.extend(recipe.split_once(' ').map(|(_, options)| options.to_owned()));
     }
-    let options = recipes.into_iter().filter_map(|recipe| Some(recipe.split_once(' ')?.1.to_owned()));
-    let parts: Vec<String> = std::iter::once(title(name)).chain(datasets).chain(options).collect();
     format!("{}: {}", parts.join(", "), shows.trim_end_matches('.'))
 }
 

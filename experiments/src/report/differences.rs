@@ -87,6 +87,13 @@ impl Table {
         })
     }
 
+    /// What stands behind a difference of which one side fails an audit, where columns have audits of their own.
+    pub(super) fn mark_of_difference(&self, row: usize, column: usize) -> String {
+        let (attack, plain) = (&self.columns[column].attack, self.plain_row(row));
+        let mark = self.rows[row].mark_under(attack);
+        if mark.is_empty() { plain.map(|plain| self.rows[plain].mark_under(attack)).unwrap_or_default() } else { mark }
+    }
+
     fn regularized(&self) -> impl Iterator<Item = usize> {
         (0..self.rows.len()).filter(|&row| self.rows[row].is_regularized())
     }
@@ -148,7 +155,8 @@ impl Table {
                     tests += 1;
                     let half_width = self.print(paired.difference.half_width?);
                     let mean = signed(paired.difference.mean, self.digits());
-                    Some(format!("{mean} ± {half_width} (n = {seeds}, p = {})", significant(p)))
+                    let mark = self.mark_of_difference(row, column);
+                    Some(format!("{mean} ± {half_width}{mark} (n = {seeds}, p = {})", significant(p)))
                 })
                 .collect();
             if cells.iter().any(Option::is_some) {
@@ -171,12 +179,12 @@ impl Table {
     }
 }
 
-/// That so few seeds are no test, for a picture, where no p is printed: of the numbers of seeds, each with the smallest p.
+/// That so few seeds are no test, for a picture, where no p is printed: of the numbers of seeds (two or more), each with the smallest p.
 pub(crate) fn too_few(smallest: &BTreeMap<usize, f64>) -> Option<String> {
     let few: Vec<String> = smallest.iter().filter(|(_, p)| **p > LEVEL).map(|(seeds, _)| seeds.to_string()).collect();
-    let last = few.last()?;
-    let seeds = if last == "1" { "seed" } else { "seeds" };
-    Some(format!("Of {} {seeds}, the sign-flip test has no p below {LEVEL}, whatever they show.", few.join(" or ")))
+    let seeds = few.join(" or ");
+    (!few.is_empty())
+        .then(|| format!("Of {seeds} seeds, the sign-flip test has no p below {LEVEL}, whatever they show."))
 }
 
 /// What so many seeds cannot show, for the smallest p of each number of seeds.

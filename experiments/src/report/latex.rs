@@ -9,7 +9,11 @@ pub(super) fn render(table: &Table) -> String {
         "  \\centering".to_owned(),
         format!("  \\caption{{{} {}}}", escape(&table.sentence()), escape(&table.settings())),
         format!("  \\label{{{}}}", label(&table.headline(&table.caption))),
-        format!("  \\begin{{tabular}}{{l{}{}}}", "r".repeat(table.columns.len()), if audited { "l" } else { "" }),
+        format!(
+            "  {NARROWED}%\n  \\begin{{tabular}}{{l{}{}}}",
+            "r".repeat(table.columns.len()),
+            if audited { "l" } else { "" }
+        ),
         "    \\toprule".to_owned(),
     ];
     let header: String = table.columns.iter().map(|column| format!(" & {}", escape(&column.label))).collect();
@@ -33,18 +37,23 @@ pub(super) fn render(table: &Table) -> String {
             if let Some(half_width) = summary.half_width {
                 line.push_str(&format!(" $\\pm$ {}", table.print(half_width)));
             }
+            line.push_str(&escape(&named.mark_under(&table.columns[column].attack)));
         }
         if audited {
             line.push_str(&format!(" & {}", escape(named.found())));
         }
         lines.push(line + " \\\\");
     }
-    lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}".to_owned()]);
+    lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}}".to_owned()]);
     for remark in table.bold().into_iter().chain(table.remarks(table.marks())) {
         lines.push(format!("\n  \\footnotesize {}", with_code(&remark)));
     }
+    lines.push("\\end{table}".to_owned());
+    // A float of its own: one page may not hold both.
     if let Some(Printed { intro, rows, limits }) = table.printed_differences() {
-        lines.push(format!("\n  \\bigskip\n  \\footnotesize Differences {}\n", escape(&intro)));
+        lines.extend(["\\begin{table}".to_owned(), "  \\centering".to_owned()]);
+        lines.push(format!("  \\caption{{{} Differences {}}}", escape(&table.sentence()), escape(&intro)));
+        lines.push(format!("  \\label{{{}-differences}}", label(&table.headline(&table.caption))));
         lines.push(format!("  {NARROWED}%"));
         lines.push(format!("  \\begin{{tabular}}{{l{}}}", "r".repeat(table.columns.len())));
         lines.extend(["    \\toprule".to_owned(), format!("   {header} \\\\"), "    \\midrule".to_owned()]);
@@ -52,8 +61,8 @@ pub(super) fn render(table: &Table) -> String {
         lines.extend(rows.iter().map(|(label, row)| format!("    {}{} \\\\", escape(label), cells(row))));
         lines.extend(["    \\bottomrule".to_owned(), "  \\end{tabular}}".to_owned()]);
         lines.push(format!("\n  \\footnotesize {}", escape(&limits)));
+        lines.push("\\end{table}".to_owned());
     }
-    lines.push("\\end{table}".to_owned());
     lines.join("\n") + "\n"
 }
 

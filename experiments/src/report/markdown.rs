@@ -2,13 +2,23 @@
 
 use super::{Table, caption::picture, differences::Printed, plot};
 
-pub(super) fn render(table: &Table) -> String {
-    let mut lines = vec![format!("**{}.** {}", table.title(), table.sentence())];
-    lines.extend([String::new(), picture(&format!("{}.svg", table.name), &table.headline(&table.caption))]);
+/// The table with the pictures that [`Table::write`] leaves beside it.
+pub(super) fn page(table: &Table) -> String {
+    let mut pictures = vec![picture(&format!("{}.svg", table.name), &table.headline(&table.caption))];
     if plot::Gains::of(table).is_some() {
         let file = format!("{}{}.svg", table.name, plot::GAINS);
-        lines.extend([String::new(), picture(&file, &table.headline(plot::GAINED))]);
+        pictures.push(picture(&file, &table.headline(plot::GAINED)));
     }
+    with(table, pictures)
+}
+
+pub(super) fn render(table: &Table) -> String {
+    with(table, Vec::new())
+}
+
+fn with(table: &Table, pictures: Vec<String>) -> String {
+    let mut lines = vec![format!("**{}.** {}", table.title(), table.sentence())];
+    lines.extend(pictures.into_iter().flat_map(|picture| [String::new(), picture]));
     lines.extend([String::new(), table.settings(), String::new()]);
     let labels: Vec<String> = table.columns.iter().map(|column| escape(&column.label)).collect();
     let audited = table.is_audited();
@@ -25,6 +35,7 @@ pub(super) fn render(table: &Table) -> String {
                     if let Some(half_width) = summary.half_width {
                         text.push_str(&format!(" ± {}", table.print(half_width)));
                     }
+                    text += &named.mark_under(&table.columns[column].attack);
                     if best[column].contains(&row) { format!("**{text}**") } else { text }
                 }
             })

@@ -17,6 +17,8 @@ const PRINTED: &str = "sample";
 pub struct Audited {
     /// The folder of runs, seen from the table's files.
     pub runs: PathBuf,
+    /// The attack whose column alone it is about, if it is not about the row.
+    pub column: Option<String>,
     /// The run's identifier.
     pub run: String,
     /// Its seed.
@@ -49,22 +51,41 @@ impl Audited {
     }
 }
 
-impl Row {
-    /// The checks that came out as `verdict` in some run.
-    fn checks(&self, verdict: Verdict) -> Vec<&'static str> {
-        let checks = self.audits.iter().flat_map(|audited| &audited.audit.checks);
-        let mut names: Vec<&str> = Vec::new();
-        for check in checks.filter(|check| check.verdict == verdict && check.name != PRINTED) {
-            if !names.contains(&check.name) {
-                names.push(check.name);
-            }
+/// The checks that came out as `verdict` in some of `audits`.
+fn checks<'a>(audits: impl IntoIterator<Item = &'a Audited>, verdict: Verdict) -> Vec<&'static str> {
+    let checks = audits.into_iter().flat_map(|audited| &audited.audit.checks);
+    let mut names: Vec<&str> = Vec::new();
+    for check in checks.filter(|check| check.verdict == verdict && check.name != PRINTED) {
+        if !names.contains(&check.name) {
+            names.push(check.name);
         }
-        names
+    }
+    names
+}
+
+impl Row {
+    /// Its audits by what they are about: a column, or all of the row.
+    fn groups(&self) -> BTreeMap<Option<&str>, Vec<&Audited>> {
+        let mut groups = BTreeMap::<_, Vec<&Audited>>::new();
+        for audited in &self.audits {
+            groups.entry(audited.column.as_deref()).or_default().push(audited);
+        }
+        groups
     }
 
     /// Whether its robust accuracy is no evidence.
     pub(super) fn fails(&self) -> bool {
-        self.audits.iter().any(Audited::fails)
+        self.audits.iter().any(|audited| audited.fails() && audited.column.is_none())
+    }
+
+    /// Whether that is so of its value under `attack` alone.
+    pub(super) fn fails_under(&self, attack: &str) -> bool {
+        self.audits.iter().any(|audited| audited.fails() && audited.column.as_deref() == Some(attack))
+    }
+
+    /// What stands behind that value.
+    pub(super) fn mark_under(&self, attack: &str) -> String {
+        if self.fails_under(attack) { format!(" {}", Verdict::Fail.mark()) } else { String::new() }
     }
 
     /// Its label, with a mark where it fails.
@@ -77,42 +98,49 @@ impl Row {
         match () {
             () if self.audits.is_empty() => "—",
             () if self.fails() => "fail",
-            () if !self.checks(Verdict::Warn).is_empty() => "warn",
-            () if !self.checks(Verdict::Skipped).is_empty() => "partly",
+            () if !checks(&self.audits, Verdict::Warn).is_empty() => "warn",
+            () if !checks(&self.audits, Verdict::Skipped).is_empty() => "partly",
             () => "pass",
         }
     }
 }
 
 impl Table {
-    /// Whether any row was audited.
+    /// Whether audits say something of any row as a whole.
     pub(super) fn is_audited(&self) -> bool {
-        self.rows.iter().any(|row| !row.audits.is_empty())
+        self.rows.iter().flat_map(|row| &row.audits).any(|audited| audited.column.is_none())
     }
 
     /// What the marks and words mean, with the names of the checks.
     pub(super) fn marks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        for row in self.rows.iter().filter(|row| row.fails()) {
-            let failed: Vec<&Audited> = row.audits.iter().filter(|audited| audited.fails()).collect();
+        for (row, column, audits) in self.failing() {
+            let failed: Vec<&Audited> = audits.iter().copied().filter(|audited| audited.fails()).collect();
             let reports: Vec<String> =
                 failed.iter().map(|a| format!("{}/{}/audit-{}.md", a.runs.display(), a.run, a.checkpoint)).collect();
-            let share = match row.audits.len() {
+            let share = match audits.len() {
                 1 => String::new(),
                 all => format!(" in {} of {all} audited runs", failed.len()),
             };
             remarks.push(format!(
-                "{} {} fails its audit{share} ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
+                "{} {}{column} fails its audit{share} ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
                 Verdict::Fail.mark(),
                 row.label,
-                row.checks(Verdict::Fail).join(", "),
+                checks(failed.iter().copied(), Verdict::Fail).join(", "),
                 reports.join("`, `")
             ));
         }
-        let runs = |row: usize| (0..self.columns.len()).map(|column| self.counted(row, column).len()).max();
-        let partly = self.rows.iter().enumerate().filter_map(|(i, row)| {
-            let (audited, runs) = (row.audits.len(), runs(i).unwrap_or(0));
-            (0 < audited && audited < runs).then(|| format!("{} ({audited} of {runs})", row.label))
+        // Where one run of a row was audited, the others were to be.
+        let runs = |row: usize, about: Option<&str>| {
+            let columns =
+                self.columns.iter().enumerate().filter(|(_, column)| about.is_none_or(|a| a == column.attack));
+            columns.map(|(column, _)| self.counted(row, column).len()).max().unwrap_or(0)
+        };
+        let partly = self.rows.iter().enumerate().flat_map(|(i, row)| {
+            row.groups().into_iter().filter_map(move |(about, audits)| {
+                let (audited, runs) = (audits.len(), runs(i, about));
+                (audited < runs).then(|| format!("{}{} ({audited} of {runs})", row.label, bracketed(about)))
+            })
         });
         let partly: Vec<String> = partly.collect();
         if !partly.is_empty() {
@@ -129,7 +157,7 @@ impl Table {
         for (verdict, title) in [(Verdict::Warn, "Audit warnings"), (Verdict::Skipped, "Audit checks not made")] {
             let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for row in &self.rows {
-                for check in row.checks(verdict) {
+                for check in checks(&row.audits, verdict) {
                     found.entry(check).or_default().push(&row.label);
                 }
             }
@@ -145,15 +173,23 @@ impl Table {
 
     /// Which of `rows` fail, for a picture: the rest is in the table's text.
     pub(super) fn failures(&self, rows: &[usize]) -> Option<String> {
-        let failing = rows.iter().map(|&row| &self.rows[row]).filter(|row| row.fails());
-        let each = failing.map(|row| {
-            let failed = row.audits.iter().filter(|audited| audited.fails()).count();
-            format!("{} ({failed} of {} runs)", row.label, row.audits.len())
+        let failing =
+            self.failing().into_iter().filter(|(row, ..)| rows.iter().any(|&i| std::ptr::eq(*row, &self.rows[i])));
+        let each = failing.map(|(row, column, audits)| {
+            let failed = audits.iter().filter(|audited| audited.fails()).count();
+            format!("{}{column} ({failed} of {} runs)", row.label, audits.len())
         });
         let each: Vec<String> = each.collect();
         let mark = Verdict::Fail.mark();
         (!each.is_empty())
             .then(|| format!("{mark} fails its audit, so its accuracy is no evidence: {}.", each.join(", ")))
+    }
+
+    /// The rows that fail, in which column if that is all they fail in, and the audits that say so among others.
+    fn failing(&self) -> Vec<(&Row, String, Vec<&Audited>)> {
+        let groups = self.rows.iter().flat_map(|row| row.groups().into_iter().map(move |(about, of)| (row, about, of)));
+        let failing = groups.filter(|(_, _, audits)| audits.iter().any(|audited| audited.fails()));
+        failing.map(|(row, about, audits)| (row, bracketed(about), audits)).collect()
     }
 
     /// How many images audits looked at.
@@ -187,6 +223,11 @@ impl Table {
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
+}
+
+/// What audits are about, behind the name of a row.
+fn bracketed(about: Option<&str>) -> String {
+    about.map(|column| format!(" ({column})")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl Table {
         let mut texts = vec![
             (out.join(&self.name).join("cells.csv"), cells::long(&self.cells)?),
             (file("csv"), cells::wide(self)?),
-            (file("md"), markdown::render(self)),
+            (file("md"), self.page()),
             (file("tex"), latex::render(self)),
             (file("svg"), drawing::svg(&picture)?),
             (out.join(&self.name).join("differences.csv"), self.differences_csv()?),
@@ -180,9 +180,14 @@ impl Table {
         Ok(written)
     }
 
-    /// The table as Markdown, as in `NAME.md`.
+    /// The table as Markdown.
     pub fn markdown(&self) -> String {
         markdown::render(self)
+    }
+
+    /// The same with its pictures, as in `NAME.md`.
+    pub fn page(&self) -> String {
+        markdown::page(self)
     }
 
     /// Values as text; two digits only where the test set is large enough to give them a meaning.
@@ -205,9 +210,10 @@ impl Table {
         self.counted(row, column).values().map(|cell| cell.examples).min()
     }
 
-    /// Rows that may be the best: defended ones that fail no audit.
-    fn candidates(&self) -> impl Iterator<Item = usize> {
-        (0..self.rows.len()).filter(|&row| self.rows[row].is_defended() && !self.rows[row].fails())
+    /// Rows that may be the best of a column: defended ones that fail no audit.
+    fn candidates(&self, column: usize) -> impl Iterator<Item = usize> {
+        let fails = move |row: &Row| row.fails() || row.fails_under(&self.columns[column].attack);
+        (0..self.rows.len()).filter(move |&row| self.rows[row].is_defended() && !fails(&self.rows[row]))
     }
 
     /// How much is behind a value: images, then seeds.
@@ -217,7 +223,7 @@ impl Table {
 
     /// The most that is behind a value of one of [`Self::candidates`].
     fn most_evidence(&self, column: usize) -> Option<(usize, usize)> {
-        self.candidates().filter_map(|row| self.evidence(row, column)).max()
+        self.candidates(column).filter_map(|row| self.evidence(row, column)).max()
     }
 
     /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any and,
@@ -227,7 +233,7 @@ impl Table {
             return Vec::new();
         }
         let means: Vec<(usize, f64)> = self
-            .candidates()
+            .candidates(column)
             .filter(|&row| self.evidence(row, column) == self.most_evidence(column))
             .filter_map(|row| Some((row, self.value(row, column)?.mean)))
             .collect();
@@ -244,12 +250,17 @@ impl Table {
         let fewer = columns.iter().any(|&column| {
             let most = self.most_evidence(column);
             let less = |(images, seeds)| most.is_some_and(|most| images == most.0 && seeds < most.1);
-            self.candidates().filter_map(|row| self.evidence(row, column)).any(less)
+            self.candidates(column).filter_map(|row| self.evidence(row, column)).any(less)
         });
-        let failed = self.rows.iter().any(Row::fails).then(|| format!("rows marked {}", Verdict::Fail.mark()));
+        let under = |row: &Row| self.columns.iter().any(|column| row.fails_under(&column.attack));
+        let failing = [("rows", self.rows.iter().any(Row::fails)), ("values", self.rows.iter().any(under))];
+        let failed = failing
+            .into_iter()
+            .filter(|(_, some)| *some)
+            .map(|(what, _)| format!("{what} marked {}", Verdict::Fail.mark()));
         let aside: Vec<String> = failed.into_iter().chain(fewer.then(|| "rows of fewer seeds".into())).collect();
         let aside = if aside.is_empty() { String::new() } else { format!(", {} aside", aside.join(" and ")) };
-        (!columns.is_empty()).then(|| format!("Bold: the best defended value under each attack{aside}."))
+        (!columns.is_empty()).then(|| format!("Bold: the best defended value of each column{aside}."))
     }
 
     /// `Table 1` for `table1`; other names as they are.

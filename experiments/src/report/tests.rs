@@ -86,7 +86,7 @@ fn a_table_by_which_settings_are_chosen_says_so() {
 
 #[test]
 fn markdown() {
-    insta::assert_snapshot!(markdown::render(&small()), @r#"
+    insta::assert_snapshot!(markdown::page(&small()), @r#"
     **Table 1.** Made-up accuracies, 100% & more_or_less.
 
     ![Table 1, CIFAR-10: Made-up accuracies, 100% & more_or_less](table1.svg)
@@ -99,7 +99,7 @@ fn markdown() {
     | PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** |
     | PGD-AT + I2FR | 83.0 | — |
 
-    Bold: the best defended value under each attack.
+    Bold: the best defended value of each column.
 
     ± is half the 95 % interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
@@ -116,6 +116,7 @@ fn latex() {
       \centering
       \caption{Made-up accuracies, 100\% \& more\_or\_less. Accuracy in \%; L$_\infty$, $\varepsilon$ = 8/255; CIFAR-10; ResNet-18; 1,000 test images; seeds 0, 1; profile gpu (20 epochs on 49,000 images); checkpoint selected on held-out training images.}
       \label{tab:table-1-cifar-10}
+      \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
       \begin{tabular}{lrr}
         \toprule
         & Clean & PGD-20 \\
@@ -125,9 +126,9 @@ fn latex() {
         PGD-AT & 82.0 $\pm$ 6.4 & \textbf{48.5} $\pm$ 6.4 \\
         PGD-AT + I2FR & 83.0 & --- \\
         \bottomrule
-      \end{tabular}
+      \end{tabular}}
 
-      \footnotesize Bold: the best defended value under each attack.
+      \footnotesize Bold: the best defended value of each column.
 
       \footnotesize $\pm$ is half the 95 \% interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 

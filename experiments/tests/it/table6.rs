@@ -19,7 +19,10 @@ fn settings_are_columns_and_frameworks_rows() {
     run("table1", &longer, &out.join("longer"));
     let printed = run("table6", &["--of", ".,longer"], out);
     assert_eq!(printed, text(&out.join("table6.md")));
-    assert!(printed.contains("| | CIFAR-10, 1 epoch | CIFAR-10, 2 epochs |\n"), "{printed}");
+    assert!(
+        printed.contains("| | CIFAR-10, 200 × 1, --attack-steps 2 | CIFAR-10, 200 × 2, --attack-steps 2 |\n"),
+        "{printed}"
+    );
     let rows: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
     let expected = ["PGD-AT", "PGD-AT + I2FR", "PGD-AT (more epochs)", "Standard"];
     assert_eq!(rows[1..5], expected, "{printed}");
@@ -30,13 +33,17 @@ fn settings_are_columns_and_frameworks_rows() {
         let alone = table.records().map(Result::unwrap).find(|row| &row[0] == "PGD-AT").unwrap();
         alone[at].to_owned()
     };
-    for (folder, setting) in [(".", "CIFAR-10, 1 epoch"), ("longer", "CIFAR-10, 2 epochs")] {
+    for (folder, setting) in
+        [(".", "CIFAR-10, 200 × 1, --attack-steps 2"), ("longer", "CIFAR-10, 200 × 2, --attack-steps 2")]
+    {
         let own = of(text(&out.join(folder).join("table1.csv")), "autoattack_mean");
         assert_eq!(of(text(&out.join("table6.csv")), &format!("{setting}_mean")), own);
     }
     assert!(out.join("table6-gains.svg").is_file() && out.join("table6.tex").is_file());
 
-    fails("table6", &["--of", ".,./"], out, &["CIFAR-10, 1 epoch: two folders have this setting"]);
+    run("table6", &["--of", "longer"], out);
+    assert!(!out.join("table6/cells.gone.csv").exists());
+    fails("table6", &["--of", ".,./"], out, &["CIFAR-10, 200 × 1, --attack-steps 2: two folders have this setting"]);
     std::fs::remove_file(runs(out)[0].join("run.json")).unwrap();
     fails("table6", &["--of", ".,longer"], out, &["run.json: not the record of a run"]);
     refuses("table6", &["--render-only"], &["unexpected argument '--render-only'"]);

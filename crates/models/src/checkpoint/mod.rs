@@ -27,7 +27,7 @@ use candle::Tensor;
 
 use crate::Normalization;
 
-pub use open::open;
+pub use open::{Stated, open};
 pub use spelling::{Untranslatable, translate};
 
 /// A published state dict, made this crate's by [`translate`].

@@ -3,7 +3,38 @@
 use super::{Error, metadata, read, translate};
 use crate::{Arch, Head, Net, Normalization};
 use candle::Device;
-use std::{fmt::Display, num::ParseFloatError, path::Path, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, num::ParseFloatError, path::Path, str::FromStr};
+
+/// What metadata of weights say of their network, as this project writes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stated {
+    /// The architecture.
+    pub arch: Option<Arch>,
+    /// The last layer.
+    pub head: Option<Head>,
+    /// What the network subtracts and divides by.
+    pub normalization: Option<Normalization>,
+}
+
+impl Stated {
+    /// What the [`metadata()`] of the weights at `path` say.
+    ///
+    /// # Errors
+    /// When they make no sense.
+    pub fn of(metadata: &BTreeMap<String, String>, path: &Path) -> Result<Self, Error> {
+        let wrong = |what: String| Error::Unsupported { path: path.to_owned(), what };
+        let said = |key: &str| metadata.get(key).map(String::as_str);
+        let normalization = match (said("mean"), said("std")) {
+            (Some(mean), Some(std)) => {
+                Some(Normalization { mean: numbers(mean).map_err(wrong)?, std: numbers(std).map_err(wrong)? })
+            }
+            (None, None) => None,
+            _ => return Err(wrong("it says one of its mean and its deviation without the other".into())),
+        };
+        let (arch, head) = (parsed(said("arch")).map_err(wrong)?, parsed(said("head")).map_err(wrong)?);
+        Ok(Self { arch, head, normalization })
+    }
+}
 
 /// The network whose weights are at `path`, ours or published ones, for images of `shape` `[C, H, W]` and `classes`
 /// classes.
@@ -17,22 +48,14 @@ use std::{fmt::Display, num::ParseFloatError, path::Path, str::FromStr};
 /// are not those of such a network.
 pub fn open(path: &Path, arch: Option<Arch>, shape: [usize; 3], classes: usize, device: &Device) -> Result<Net, Error> {
     let wrong = |what: String| Error::Unsupported { path: path.to_owned(), what };
-    let metadata = metadata(path)?;
-    let said = |key: &str| metadata.get(key).map(String::as_str);
-    let arch = arch.map_or_else(|| parsed(said("arch")), |arch| Ok(Some(arch))).map_err(wrong)?;
-    let arch = arch.ok_or_else(|| wrong("it does not say which architecture it is of: give one".into()))?;
-    let head: Head = parsed(said("head")).map_err(wrong)?.unwrap_or_default();
-    let stated = match (said("mean"), said("std")) {
-        (Some(mean), Some(std)) => {
-            Some(Normalization { mean: numbers(mean).map_err(wrong)?, std: numbers(std).map_err(wrong)? })
-        }
-        _ => None,
-    };
-
+    let stated = Stated::of(&metadata(path)?, path)?;
+    let unsaid = || wrong("it does not say which architecture it is of: give one".into());
+    let arch = arch.or(stated.arch).ok_or_else(unsaid)?;
     let weights = translate(arch, read(path)?).map_err(|e| wrong(e.to_string()))?;
-    let mut net = Net::with_head(arch, head, shape, classes, 0, device).map_err(|e| wrong(e.to_string()))?;
+    let mut net = Net::with_head(arch, stated.head.unwrap_or_default(), shape, classes, 0, device)
+        .map_err(|e| wrong(e.to_string()))?;
     net.load(&weights.state).map_err(|e| wrong(e.to_string()))?;
-    match stated.or(weights.normalization).map(|found| found.for_channels(shape[0])).transpose() {
+    match stated.normalization.or(weights.normalization).map(|found| found.for_channels(shape[0])).transpose() {
         Ok(None) => Ok(net),
         Ok(Some(normalization)) => Ok(net.normalized_by(normalization)),
         Err(e) => Err(wrong(e.to_string())),

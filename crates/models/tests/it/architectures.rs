@@ -230,7 +230,8 @@ fn a_checkpoint_is_opened_by_what_it_says() -> Result<()> {
     // What is given counts, and what nobody says is as usual.
     let bare = opened(&whole[1..2], Some(Arch::Tiny)).expect("it was given");
     assert_eq!((bare.head(), bare.normalization()), (made.head(), &Arch::Tiny.normalization(3)));
-    let refused: [(Said<'_>, Option<Arch>, &str); 6] = [
+    let refused: [(Said<'_>, Option<Arch>, &str); 7] = [
+        (&whole[..3], None, "one of its mean and its deviation without the other"),
         (&whole[1..], None, "does not say which architecture"),
         (&[("arch", "tinier")], None, "unknown architecture `tinier`"),
         (&whole, Some(Arch::CifarResNet(8)), "the weights are not those of a resnet8"),

@@ -132,6 +132,8 @@ pub(super) fn markdown(text: &str) -> String {
     });
     let mut rendered = String::new();
     pulldown_cmark::html::push_html(&mut rendered, events);
+    // Of a paragraph that was a picture nothing is left.
+    rendered = rendered.replace("<p></p>\n", "");
     // Attributes of style are against the page's policy. Text has no such quotation marks of its own.
     for (style, class) in
         [("text-align: right", " class=\"number\""), ("text-align: left", ""), ("text-align: center", "")]

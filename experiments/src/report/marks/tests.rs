@@ -14,7 +14,14 @@ fn audited() -> Table {
             settings: "linf; 64 images of it".into(),
             checks: found.iter().map(check).collect(),
         };
-        Audited { runs: "runs".into(), run: "pgd-at-0123".into(), seed: 0, checkpoint: "best".into(), audit }
+        Audited {
+            runs: "runs".into(),
+            column: None,
+            run: "pgd-at-0123".into(),
+            seed: 0,
+            checkpoint: "best".into(),
+            audit,
+        }
     };
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 90.0));
@@ -44,7 +51,7 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audit checks not made: control (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audits looked at the first 64 test images."), "{markdown}");
-    assert!(markdown.contains("Bold: the best defended value under each attack, rows marked ‡ aside."), "{markdown}");
+    assert!(markdown.contains("Bold: the best defended value of each column, rows marked ‡ aside."), "{markdown}");
     assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
     let mut alone = audited();
     alone.rows[1].audits[0].audit.settings += "; seed 0; transfer from nowhere; control 0.00 %";
@@ -65,4 +72,23 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     let long = table.audit_csv().unwrap();
     assert_eq!(long.lines().count(), 1 + 8);
     assert!(long.contains("\ntable1,pgd-at,i2fr,best,0,pgd-at-0123,64,black box,fail,made up\n"), "{long}");
+}
+
+/// Where columns are settings, a network of one says nothing of another.
+#[test]
+fn an_audit_of_a_column_marks_its_values_alone() {
+    let mut table = audited();
+    table.rows.iter_mut().flat_map(|row| &mut row.audits).for_each(|one| one.column = Some("pgd-20".into()));
+    assert_eq!(table.best(1), [1]);
+    let markdown = markdown::render(&table);
+    assert!(markdown.contains("| | Clean | PGD-20 |\n|---|---:|---:|\n"), "{markdown}");
+    assert!(markdown.contains("| PGD-AT + I2FR | 83.0 | 90.0 ‡ |"), "{markdown}");
+    assert!(markdown.contains("‡ PGD-AT + I2FR (pgd-20) fails its audit in 1 of 2 audited runs"), "{markdown}");
+    assert!(markdown.contains("Bold: the best defended value of each column, values marked ‡ aside."), "{markdown}");
+    assert!(latex::render(&table).contains("PGD-AT + I2FR & 83.0 & 90.0 $\\ddagger$ \\\\"));
+    let svg = crate::drawing::svg(&plot::Picture::of(&table)).unwrap();
+    assert!(svg.contains(">\n90.0 ‡\n") && svg.contains(">\nPGD-AT + I2FR\n"), "{svg}");
+    // One of two audits of a column is told where the other columns have both.
+    table.rows[1].audits.pop();
+    assert!(markdown::render(&table).contains("Not all runs were audited: PGD-AT (pgd-20) (1 of 2)."));
 }

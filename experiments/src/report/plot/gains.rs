@@ -75,6 +75,9 @@ impl<'a> Gains<'a> {
             ),
             format!("{} intervals, none corrected for their number; of one seed there is none.", intervals.len()),
         ];
+        if settings.len() > 1 {
+            footer.push("Each panel has an axis of its own.".into());
+        }
         let several = cells().flatten().filter(|one| one.paired.interval().is_some());
         let smallest: BTreeMap<usize, f64> =
             several.map(|one| (one.paired.difference.seeds, one.paired.smallest_p)).collect();
@@ -129,6 +132,7 @@ impl<'a> Gains<'a> {
                 }
                 pen.disc((x(paired.difference.mean), y), 3.0, color)?;
             }
+            text += &self.table.mark_of_difference(row, column);
             pen.text(&text, (number, y), 11.5, color, Anchor::Left)?;
         }
         Ok(())

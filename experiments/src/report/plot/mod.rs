@@ -133,9 +133,11 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
         let difference = table.difference(row, column);
         let aside = number_at(table) - 3.0;
         pen.clear((number, y), if difference.is_some() { aside + 29.0 } else { aside - 7.0 })?;
-        pen.text(&format!("{:.1}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
+        let mark = named.mark_under(&table.columns[column].attack);
+        let behind = if summary.half_width.is_some() { "" } else { &mark };
+        pen.text(&format!("{:.1}{behind}", summary.mean), (number, y), 12.0, INK, Anchor::Left)?;
         if let Some(half_width) = summary.half_width {
-            pen.text(&format!("± {half_width:.1}"), (number + VALUE - 9.0, y), 10.0, MUTED, Anchor::Left)?;
+            pen.text(&format!("± {half_width:.1}{mark}"), (number + VALUE - 9.0, y), 10.0, MUTED, Anchor::Left)?;
         }
         if let Some(difference) = difference {
             let text = signed(difference.paired.difference.mean, 1);
