@@ -125,7 +125,7 @@ impl Table {
             remarks.push(format!(
                 "{} {}{column} fails its audit{share} ({}): its robust accuracy is no evidence until that is explained, see `{}`.",
                 Verdict::Fail.mark(),
-                row.label,
+                self.rows[row].label,
                 checks(failed.iter().copied(), Verdict::Fail).join(", "),
                 reports.join("`, `")
             ));
@@ -173,11 +173,10 @@ impl Table {
 
     /// Which of `rows` fail, for a picture: the rest is in the table's text.
     pub(super) fn failures(&self, rows: &[usize]) -> Option<String> {
-        let failing =
-            self.failing().into_iter().filter(|(row, ..)| rows.iter().any(|&i| std::ptr::eq(*row, &self.rows[i])));
+        let failing = self.failing().into_iter().filter(|(row, ..)| rows.contains(row));
         let each = failing.map(|(row, column, audits)| {
             let failed = audits.iter().filter(|audited| audited.fails()).count();
-            format!("{}{column} ({failed} of {} runs)", row.label, audits.len())
+            format!("{}{column} ({failed} of {} runs)", self.rows[row].label, audits.len())
         });
         let each: Vec<String> = each.collect();
         let mark = Verdict::Fail.mark();
@@ -186,10 +185,16 @@ impl Table {
     }
 
     /// The rows that fail, in which column if that is all they fail in, and the audits that say so among others.
-    fn failing(&self) -> Vec<(&Row, String, Vec<&Audited>)> {
-        let groups = self.rows.iter().flat_map(|row| row.groups().into_iter().map(move |(about, of)| (row, about, of)));
-        let failing = groups.filter(|(_, _, audits)| audits.iter().any(|audited| audited.fails()));
-        failing.map(|(row, about, audits)| (row, bracketed(about), audits)).collect()
+    fn failing(&self) -> Vec<(usize, String, Vec<&Audited>)> {
+        let mut failing = Vec::new();
+        for (row, named) in self.rows.iter().enumerate() {
+            for (about, audits) in named.groups() {
+                if audits.iter().any(|audited| audited.fails()) {
+                    failing.push((row, bracketed(about), audits));
+                }
+            }
+        }
+        failing
     }
 
     /// How many images audits looked at.

@@ -260,7 +260,7 @@ impl Table {
             .map(|(what, _)| format!("{what} marked {}", Verdict::Fail.mark()));
         let aside: Vec<String> = failed.into_iter().chain(fewer.then(|| "rows of fewer seeds".into())).collect();
         let aside = if aside.is_empty() { String::new() } else { format!(", {} aside", aside.join(" and ")) };
-        (!columns.is_empty()).then(|| format!("Bold: the best defended value of each column{aside}."))
+        (!columns.is_empty()).then(|| format!("Bold: the best defended value under attack in each column{aside}."))
     }
 
     /// `Table 1` for `table1`; other names as they are.

@@ -99,7 +99,7 @@ fn markdown() {
     | PGD-AT | 82.0 ± 6.4 | **48.5 ± 6.4** |
     | PGD-AT + I2FR | 83.0 | — |
 
-    Bold: the best defended value of each column.
+    Bold: the best defended value under attack in each column.
 
     ± is half the 95 % interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
@@ -128,7 +128,7 @@ fn latex() {
         \bottomrule
       \end{tabular}}
 
-      \footnotesize Bold: the best defended value of each column.
+      \footnotesize Bold: the best defended value under attack in each column.
 
       \footnotesize $\pm$ is half the 95 \% interval of the mean over the row's seeds (Student): Standard 1, PGD-AT 2, PGD-AT + I2FR 1.
 
@@ -190,7 +190,7 @@ fn a_row_of_fewer_seeds_is_never_the_best() {
     assert!(!markdown::render(&table).contains("fewer seeds"));
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 99.));
     assert_eq!(table.best(1), [1]);
-    assert!(markdown::render(&table).contains("under each attack, rows of fewer seeds aside."));
+    assert!(markdown::render(&table).contains("under attack in each column, rows of fewer seeds aside."));
     // More images tell more than more seeds.
     table.cells.iter_mut().rev().take(1).for_each(|cell| cell.examples = 10_000);
     assert_eq!(table.best(1), [2]);

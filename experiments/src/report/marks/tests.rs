@@ -51,7 +51,10 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
     assert!(markdown.contains("Audit warnings: more steps (PGD-AT, PGD-AT + I2FR); own terms (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audit checks not made: control (PGD-AT)."), "{markdown}");
     assert!(markdown.contains("Audits looked at the first 64 test images."), "{markdown}");
-    assert!(markdown.contains("Bold: the best defended value of each column, rows marked ‡ aside."), "{markdown}");
+    assert!(
+        markdown.contains("Bold: the best defended value under attack in each column, rows marked ‡ aside."),
+        "{markdown}"
+    );
     assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
     let mut alone = audited();
     alone.rows[1].audits[0].audit.settings += "; seed 0; transfer from nowhere; control 0.00 %";
@@ -84,7 +87,10 @@ fn an_audit_of_a_column_marks_its_values_alone() {
     assert!(markdown.contains("| | Clean | PGD-20 |\n|---|---:|---:|\n"), "{markdown}");
     assert!(markdown.contains("| PGD-AT + I2FR | 83.0 | 90.0 ‡ |"), "{markdown}");
     assert!(markdown.contains("‡ PGD-AT + I2FR (pgd-20) fails its audit in 1 of 2 audited runs"), "{markdown}");
-    assert!(markdown.contains("Bold: the best defended value of each column, values marked ‡ aside."), "{markdown}");
+    assert!(
+        markdown.contains("Bold: the best defended value under attack in each column, values marked ‡ aside."),
+        "{markdown}"
+    );
     assert!(latex::render(&table).contains("PGD-AT + I2FR & 83.0 & 90.0 $\\ddagger$ \\\\"));
     let svg = crate::drawing::svg(&plot::Picture::of(&table)).unwrap();
     assert!(svg.contains(">\n90.0 ‡\n") && svg.contains(">\nPGD-AT + I2FR\n"), "{svg}");
