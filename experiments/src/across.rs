@@ -28,10 +28,11 @@ impl Across {
     /// The table of `folders` below `out`, each of one setting.
     ///
     /// # Errors
-    /// When a folder has no such table, or two have the same setting.
+    /// When a folder is not below `out` or has no such table, or two have the same setting.
     pub fn of(&self, out: &Path, folders: &[PathBuf]) -> Result<Table> {
         let (mut rows, mut columns, mut cells) = (Vec::<Row>::new(), Vec::<Column>::new(), Vec::<Cell>::new());
         for folder in folders {
+            ensure!(folder.is_relative(), "{}: give a folder below {}", folder.display(), out.display());
             let file = out.join(folder).join(self.table).join("cells.csv");
             let read = || format!("{} is needed: {} --out {}", file.display(), self.table, out.join(folder).display());
             let mut found = read_cells(&file).with_context(read)?;
@@ -40,10 +41,9 @@ impl Across {
             let cell = found.first().with_context(|| format!("{}: nothing under {}", file.display(), self.attack))?;
             let setting = setting(cell);
             ensure!(columns.iter().all(|column| column.label != setting), "{setting}: two folders have this setting");
-            ensure!(folder.is_relative(), "{}: give a folder below {}", folder.display(), out.display());
             for cell in &found {
                 let run = Run::open(&out.join(folder).join("runs").join(&cell.run))?;
-                run.check_method()?;
+                run.check_objectives()?;
                 let row = row(&mut rows, cell, &run)?;
                 let checkpoint =
                     [Checkpoint::Best, Checkpoint::Last].into_iter().find(|of| of.name() == cell.checkpoint);

@@ -80,8 +80,8 @@ fn show(survey: &Survey, args: &TableArgs) -> Result<String> {
     let cell = &survey.cells[0];
     let examples = pictures::OF_EACH * pictures::CLASSES as usize;
     let footer = format!(
-        "Left: the first test image of each class (of at most {}), its adversarial example ({}), what the network says of both, and the \
-         change, stretched to the whole range. Right: the features of the first {} of each class, clean and adversarial, in \
+        "Left: the first test image of each of the first {} classes, its adversarial example ({}), what the network says of \
+         both, and the change, stretched to the whole range. Right: the features of the first {} of each class, clean and adversarial, in \
          the plane of their first two principal components. {}{}.",
         pictures::CLASSES,
         pictures::ATTACK.to_uppercase(),

@@ -85,15 +85,15 @@ impl Sensitivity {
                 framed: usual,
             }
         };
-        let I2fr { intra_clean, intra_class, inter, margin, .. } = I2fr::default();
+        let I2fr { intra_clean, intra_class, inter, .. } = args.training.i2fr.i2fr();
         let place = |all: &[f64], one: f64| all.iter().position(|value| *value == one);
-        let usual = place(self.weights, 1.).zip(place(self.margins, margin));
+        let usual = place(self.weights, 1.).zip(place(self.margins, I2fr::default().margin));
         let panel = |attack: &&str| panel(attack, usual);
         let panels: Vec<Panel> = columns.iter().map(panel).collect();
         let footer = format!("Accuracy in %; alone: without I2FR. {}.", conditions(survey, &survey.cells[0].epsilon));
         let legend = format!(
-            "Weights × 1: {intra_clean} (own clean image), {intra_class} (own class), {inter} (other classes); framed: the setting \
-             of all tables. Dark is high, within each panel, whose shades span at least the 95 % interval (Wilson) that its \
+            "Weights × 1: {intra_clean} (own clean image), {intra_class} (own class), {inter} (other classes); framed: × 1 \
+             and the usual margin. Dark is high, within each panel, whose shades span at least the 95 % interval (Wilson) that its \
              images leave to one value. Bold: above the framework alone by more than half that interval. —: not measured."
         );
         let heat = Heat {

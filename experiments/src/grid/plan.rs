@@ -82,7 +82,7 @@ impl Grid {
             planned.sort_by_key(|p| frameworks.iter().position(|framework| *framework == p.row.framework));
         }
         of_one_copy(runs(&planned))?;
-        runs(&planned).try_for_each(Run::check_method)?;
+        runs(&planned).try_for_each(Run::check_objectives)?;
         Ok(planned)
     }
 

@@ -139,7 +139,7 @@ impl Run {
 
     /// An error if it was trained, under the name it has, with other objectives than this program's: a method was changed, and
     /// its revision was not raised.
-    pub(crate) fn check_method(&self) -> Result<()> {
+    pub(crate) fn check_objectives(&self) -> Result<()> {
         let Some(record) = self.own_record()? else { return Ok(()) };
         let now = self.config.game()?.to_string();
         // What the attack ascends and what training descends. Attacks in words, and which statistics they see, older
