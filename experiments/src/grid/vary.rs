@@ -127,11 +127,12 @@ impl Variant {
 pub(super) fn versions(entry: &Entry, variants: &[Variant], args: &TableArgs) -> Vec<Version> {
     let configs: Vec<RunConfig> = variants.iter().map(|variant| entry.config(&variant.training)).collect();
     let each = || variants.iter().zip(&configs);
-    let reaches = |i: usize| each().any(|(a, ours)| each().any(|(b, theirs)| a.differs_at(i, b) && ours != theirs));
+    let reaches =
+        |i: usize| each().any(|(a, ours)| each().any(|(b, theirs)| a.differs_at(i, b) && !ours.same_effect(theirs)));
     let reaching: Vec<usize> = (0..args.vary.len()).filter(|i| reaches(*i)).collect();
     let mut versions: Vec<Version> = Vec::new();
     for (variant, config) in each() {
-        if versions.iter().any(|known| known.config == *config) {
+        if versions.iter().any(|known| known.config.same_effect(config)) {
             continue;
         }
         let set = reaching.iter().map(|&i| (args.vary[i].option, variant.values[i].clone())).collect();

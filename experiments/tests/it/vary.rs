@@ -36,6 +36,9 @@ fn a_row_has_versions_by_the_options_that_reach_it_and_frameworks_stand_together
     assert_eq!(labels(&[only, [vary[0], vary[1]], [vary[2], vary[3]]].concat()), expected);
     let one = ["--only", "=trades+i2fr margin 2", "--vary", "i2fr-margin=0.5,2"];
     assert_eq!(labels(&one), ["TRADES + I2FR (margin 2)"]);
+    // Nothing pushes classes apart to a margin where that term has no weight.
+    let idle = labels(&["--only", "=trades+i2fr", "--vary", "i2fr-inter=0,1", "--vary", "i2fr-margin=1,2"]);
+    assert_eq!(idle.len(), 3, "{idle:?}");
 }
 
 /// So what another table has trained is not trained again.
@@ -152,6 +155,7 @@ fn what_cannot_be_varied_is_refused() {
     vary("beta=1,6", &["--vary", "beta=2,3"], &["--vary beta", "twice"]);
     vary("beta=1,6", &["--beta", "3"], &["--beta is varied", "leave it out"]);
     vary("beta=1,6", &["--only", "standard,pgd-at"], &["--vary beta changes nothing"]);
+    vary("i2fr-margin=1,2", &["--i2fr-inter", "0"], &["--vary i2fr-margin changes nothing"]);
     vary("i2fr-decay=0.1,0.5", &[], &["--i2fr-reference running-means"]);
     vary("attack-step=0.01,2", &[], &["--attack-step 2", "out of the ball"]);
     vary("train-examples=100,600", &[], &["100 training images", "too few"]);
