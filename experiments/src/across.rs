@@ -7,7 +7,7 @@ use crate::{
     run::{Checkpoint, Run, Split},
 };
 use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What is added to frameworks here, as results name it.
 const ADDED: [&str; 3] = ["none", "i2fr", "longer"];
@@ -32,7 +32,8 @@ impl Across {
     pub fn of(&self, out: &Path, folders: &[PathBuf]) -> Result<Table> {
         let (mut rows, mut columns, mut cells) = (Vec::<Row>::new(), Vec::<Column>::new(), Vec::<Cell>::new());
         for folder in folders {
-            ensure!(folder.is_relative(), "{}: give a folder below {}", folder.display(), out.display());
+            let below = folder.components().all(|part| matches!(part, Component::CurDir | Component::Normal(_)));
+            ensure!(below, "{}: give a folder below {}", folder.display(), out.display());
             let file = out.join(folder).join(self.table).join("cells.csv");
             let read = || format!("{} is needed: {} --out {}", file.display(), self.table, out.join(folder).display());
             let mut found = read_cells(&file).with_context(read)?;
@@ -45,8 +46,7 @@ impl Across {
                 let run = Run::open(&out.join(folder).join("runs").join(&cell.run))?;
                 run.check_objectives()?;
                 let row = row(&mut rows, cell, &run)?;
-                let checkpoint =
-                    [Checkpoint::Best, Checkpoint::Last].into_iter().find(|of| of.name() == cell.checkpoint);
+                let checkpoint = Checkpoint::ALL.into_iter().find(|of| of.name() == cell.checkpoint);
                 if let Some(audit) = checkpoint.map(|of| Audit::read(&run.audit(of))).transpose()?.flatten() {
                     // Names begin at `out`.
                     let runs = folder.join("runs");

@@ -2,6 +2,7 @@
 
 use crate::{
     evaluation::{BATCH, Examination},
+    files,
     interrupt::{self, Interrupted},
     verdicts::Outcome,
 };
@@ -61,21 +62,25 @@ pub fn write(out: &Path, examination: &Examination<'_>, outcome: &Outcome) -> Re
         ("checkpoint", place.checkpoint.clone()),
     ];
     let path = out.join(format!("adversarial-{}.safetensors", outcome.attack));
-    checkpoint::write(&path, &tensors, &said.map(|(key, value)| (key.to_owned(), value)).into())?;
+    let said = said.map(|(key, value)| (key.to_owned(), value)).into();
+    files::write(&path, &checkpoint::serialize(&path, &tensors, &said)?)?;
     Ok(path)
 }
 
-/// `(N, C, H, W)` on the CPU.
+/// `(N, C, H, W)` on the CPU; `positions` ascend.
 fn images(examination: &Examination<'_>, attack: &str, positions: &[usize]) -> Result<Tensor> {
     let Examination { model, test, place, device, verdicts, .. } = examination;
     let evaluation = Evaluation { model: *model, data: test, batch: BATCH, device };
     let clean = test.batch(positions, &Device::Cpu)?.images;
     let mut all = clean.flatten_all()?.to_vec1::<f32>()?;
     let size = all.len() / positions.len().max(1);
+    let mut left = positions.to_vec();
     for stage in examination.arsenal.stages(attack)? {
         let probe = examination.arsenal.probe(&stage, place, *model)?;
-        // No later stage was asked about what one before it broke.
-        for broken in verdicts.broken(place, &stage, positions).chunks(BATCH) {
+        // A stage that was also asked by itself may have broken what one before it did.
+        let broken = verdicts.broken(place, &stage, &left);
+        left.retain(|position| broken.binary_search(position).is_err());
+        for broken in broken.chunks(BATCH) {
             if interrupt::check().is_break() {
                 return Err(Interrupted.into());
             }

@@ -143,7 +143,8 @@ impl<'a> Arsenal<'a> {
             "pgd-i2fr" => own(Arc::new(Pgd::new(ball, STEPS)), objective.clone()),
             "apgd-i2fr" => own(Arc::new(apgd), objective.clone()),
             "apgd-ce-i2fr" => own(Arc::new(apgd), ce(Pass::Adv) + objective.clone()),
-            _ => own(Arc::new(MatchFeatures::new(ball, STEPS, centers.clone())), margin()),
+            "match-features" => own(Arc::new(MatchFeatures::new(ball, STEPS, centers.clone())), margin()),
+            other => bail!("{other}: it is to be on own terms, but nothing says what it does"),
         })
     }
 

@@ -253,6 +253,14 @@ impl RunConfig {
         Ok(taken)
     }
 
+    /// Of so many training images, how many weights follow in an epoch: those taken but the held-out ones.
+    ///
+    /// # Errors
+    /// When they are too few.
+    pub(crate) fn trained_on(&self, there: usize) -> Result<usize> {
+        Ok(self.taken(there)? - self.held_out)
+    }
+
     /// How weights are averaged, if they are.
     ///
     /// # Errors

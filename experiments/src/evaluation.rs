@@ -171,7 +171,7 @@ pub fn write_examples(path: &Path, data: &Dataset, outcomes: &[Outcome]) -> Resu
         let place = [data.index(i).to_string(), data.label(i).to_string()];
         writer.write_record(place.iter().map(String::as_str).chain(outcomes.iter().map(|o| flag(o, i))))?;
     }
-    files::write(path, &writer.into_inner().context("a table in memory has no end of space")?)
+    files::write_if_new(path, &writer.into_inner().context("a table in memory has no end of space")?)
 }
 
 /// The attacks of what [`write_examples`] wrote to `path`; none, if nothing did.

@@ -175,6 +175,28 @@ pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     rows(File::open(path).with_context(open)?).with_context(open)
 }
 
+/// What the file at `path` holds; `None` if there is none.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        found => Ok(Some(found.with_context(|| format!("cannot read {}", path.display()))?)),
+    }
+}
+
+/// The rows of the CSV file at `path`, which is to be replaced; none if there is no file.
+///
+/// # Errors
+/// When it is there and cannot be read: nobody could say what is lost.
+pub(crate) fn replaced_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let Some(bytes) = read_if_there(path)? else { return Ok(Vec::new()) };
+    rows(&*bytes).with_context(|| {
+        format!("{}: was to be replaced, but what it holds cannot be read; move it away", path.display())
+    })
+}
+
 /// The rows of a CSV file.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use crate::{
     verdicts::{Outcome, Verdicts},
 };
 use anyhow::{Context, Result};
+use attacks::AutoAttack;
 use frameworks::Epoch;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -81,7 +82,7 @@ impl Findings {
         let epochs = if epochs.is_file() { files::read_csv(&epochs)? } else { Vec::new() };
         let verdicts = run.verdicts()?;
         let (mut scores, mut audits) = (Vec::new(), Vec::new());
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+        for checkpoint in Checkpoint::ALL {
             scores.extend(outcomes(run, checkpoint, &verdicts).map(|outcome| Score { checkpoint, outcome }));
             audits.extend(Audit::read(&run.audit(checkpoint))?.map(|audit| (checkpoint, audit)));
         }
@@ -122,8 +123,8 @@ pub(crate) fn timings(folder: &Path) -> Result<Vec<Timing>> {
 /// adversarial examples are nobody's own attack.
 pub(crate) fn outcomes(run: &Run, checkpoint: Checkpoint, verdicts: &Verdicts) -> impl Iterator<Item = Outcome> {
     let place = run.place(checkpoint);
-    let names: Vec<String> =
-        verdicts.attacks(&place).into_iter().chain(["autoattack", "adaptive"]).map(String::from).collect();
+    let names = verdicts.attacks(&place).into_iter().chain(AutoAttack::NAMES).chain(["adaptive"]);
+    let names: Vec<String> = names.map(String::from).collect();
     let known = |name: String| Some((arsenal::stages(&name, None).ok()?, name));
     let attacks: Vec<(Vec<String>, String)> = names.into_iter().filter_map(known).collect();
     attacks.into_iter().filter_map(move |(stages, attack)| verdicts.outcome_at_most(&place, &attack, &stages, 0))

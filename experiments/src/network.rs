@@ -5,7 +5,7 @@ use crate::{
     cli::{Epsilon, Threat},
     config::Regularizer,
     export::{CONFIG, ModelConfig},
-    run::{Checkpoint, Run},
+    run::{Checkpoint, RECORD, Run},
 };
 use anyhow::{Context, Result};
 use attacks::Norm;
@@ -101,11 +101,11 @@ impl Traits {
 
     /// What the record of the run says, if the weights at `path` are in its folder.
     fn recorded(path: &Path) -> Result<Self> {
-        let Some(folder) = path.parent().filter(|folder| folder.join("run.json").is_file()) else {
+        let Some(folder) = path.parent().filter(|folder| folder.join(RECORD).is_file()) else {
             return Ok(Self::default());
         };
         let run = Run::open(folder)?;
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last].into_iter().filter(|of| run.weights(*of) == path) {
+        for checkpoint in Checkpoint::ALL.into_iter().filter(|of| run.weights(*of) == path) {
             run.check_weights(checkpoint).with_context(|| path.display().to_string())?;
         }
         if !run.finished() {

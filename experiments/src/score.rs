@@ -7,13 +7,14 @@ use crate::{
     files,
     network::listed,
     report::wilson,
+    run::RECORD,
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
 use models::Normalization;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::{fmt::Display, path::Path};
 
 /// What RobustBench asks for.
 const REPORT: &str = "robustbench.json";
@@ -85,11 +86,13 @@ impl About {
     /// [`Usage`].
     pub fn check_folder(&self, out: &Path, threat: &Threat) -> Result<(), Usage> {
         let place = out.display();
-        if out.join("run.json").is_file() {
+        if out.join(RECORD).is_file() {
             return Err(Usage(format!("{place} is the folder of a run, whose files stay; choose another with --out")));
         }
-        let known = std::fs::read(out.join(REPORT)).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-        let Some(known) = known else { return Ok(()) };
+        let unreadable =
+            |e: &dyn Display| Usage(format!("{place}/{REPORT}: {e}; move it away, or choose another with --out"));
+        let Some(json) = files::read_if_there(&out.join(REPORT)).map_err(|e| unreadable(&e))? else { return Ok(()) };
+        let known: Value = serde_json::from_slice(&json).map_err(|e| unreadable(&e))?;
         // Older programs did not say how it normalises.
         let alike = |key: &str, own: String| [Value::Null, own.into()].contains(&known["measurement"][key]);
         let [mean, std] = self.normalization();
@@ -139,14 +142,20 @@ pub fn worst_case(outcomes: &[Outcome]) -> Outcome {
 /// Attacks of an earlier report in `out` that stay in it, as they are known of the same images with the same seed and
 /// I2FR; says which do not.
 pub fn kept(out: &Path, examination: &Examination<'_>, asked: &[&str], examples: usize) -> Vec<String> {
-    let known = |attack: &String| matches!(examination.known(&examination.place, attack, examples), Ok(Some(_)));
-    let earlier = read_attacks(&out.join("examples.csv")).into_iter().filter(|name| !asked.contains(&name.as_str()));
-    let (kept, gone): (Vec<String>, Vec<String>) = earlier.partition(known);
-    if !gone.is_empty() {
-        let names = gone.join(", ");
-        tracing::warn!("{names}: not known of these images with this seed and I2FR, so no longer in the report");
-    }
-    kept
+    let mut earlier = read_attacks(&out.join("examples.csv"));
+    earlier.retain(|name| {
+        if asked.contains(&name.as_str()) {
+            return false;
+        }
+        let why = match examination.known(&examination.place, name, examples) {
+            Ok(Some(_)) => return true,
+            Ok(None) => "not known of these images with this seed and I2FR".to_owned(),
+            Err(e) => format!("{e:#}"),
+        };
+        tracing::warn!("{name}: no longer in the report: {why}");
+        false
+    });
+    earlier
 }
 
 /// Writes `summary.csv`, `intervals.csv`, `examples.csv`, `stages.csv` and `robustbench.json` into `out`. `outcomes` begin

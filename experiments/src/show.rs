@@ -3,14 +3,15 @@
 use crate::{
     files,
     findings::{self, Findings, Timing},
-    page, pictures,
+    page::{self, Listed},
+    pictures,
     run::{Record, Run},
     tensorboard,
 };
 use anyhow::Result;
 use candle::Device;
 use data::Splits;
-use std::{fs::DirEntry, path::Path};
+use std::path::Path;
 
 /// Training begins, or goes on after `epochs`: takes away what was shown of weights that are gone.
 ///
@@ -52,17 +53,21 @@ pub fn all(run: &Run, data: &Splits, device: &Device) -> Result<()> {
 /// # Errors
 /// When the page cannot be written.
 pub fn index(out: &Path) -> Result<()> {
-    let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
-    let record = |folder: DirEntry| serde_json::from_slice(&std::fs::read(folder.path().join("run.json")).ok()?).ok();
-    // Whoever needs a broken run is told so; the others can be listed without it.
-    let mut runs: Vec<(Run, Findings)> = folders
-        .filter_map(record)
-        .map(|record: Record| Run::new(record.config, out))
-        .filter(Run::finished)
-        .filter_map(|run| Findings::of(&run).ok().map(|findings| (run, findings)))
-        .collect();
-    runs.sort_by_cached_key(|(run, _)| {
-        let config = run.config();
+    let mut runs = Vec::new();
+    for folder in std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten() {
+        let listed = || -> Result<Option<Listed>> {
+            let Some(record) = Record::read(&folder.path())? else { return Ok(None) };
+            let run = Run::new(record.config, out);
+            if run.finished() { Listed::of(run).map(Some) } else { Ok(None) }
+        };
+        // Whoever needs a broken run is told so; the others can be listed without it.
+        match listed() {
+            Ok(listed) => runs.extend(listed),
+            Err(e) => tracing::warn!("{}: not in the list of runs: {e:#}", folder.path().display()),
+        }
+    }
+    runs.sort_by_cached_key(|listed| {
+        let config = listed.run.config();
         (config.framework.clone(), config.regularizer.is_some(), config.seed, config.id())
     });
     files::write_if_new(&out.join(page::NAME), page::index(&runs)?.as_bytes())

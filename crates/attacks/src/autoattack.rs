@@ -24,6 +24,9 @@ const VERSIONS: [(&str, &[&str]); 3] = [
 ];
 
 impl AutoAttack {
+    /// The names of the versions.
+    pub const NAMES: [&str; 3] = [VERSIONS[0].0, VERSIONS[1].0, VERSIONS[2].0];
+
     /// The version called `name` for `ball`. There are three names; what the official code calls a version is none here:
     ///
     /// - `autoattack`, the official code's standard version: APGD-CE, APGD-T, FAB-T and Square.

@@ -1,6 +1,6 @@
 //! A split of a data set in memory, its subsets and its order in an epoch.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kernels::Key;
 use rand::RngExt;
@@ -16,6 +16,8 @@ use crate::{Error, Name};
 pub struct Dataset {
     split: Arc<Split>,
     members: Arc<[usize]>,
+    /// Computed once: programs ask for it for each of many runs.
+    sha256: Arc<OnceLock<String>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,11 @@ impl Dataset {
             return mismatch(format!("label {} of example {i} is not below {}", labels[i], name.classes()));
         }
         let members = (0..labels.len()).collect();
-        Ok(Self { split: Arc::new(Split { name, pixels, labels }), members })
+        Ok(Self::of(Arc::new(Split { name, pixels, labels }), members))
+    }
+
+    fn of(split: Arc<Split>, members: Arc<[usize]>) -> Self {
+        Self { split, members, sha256: Arc::default() }
     }
 
     /// How many examples there are.
@@ -113,7 +119,7 @@ impl Dataset {
 
     /// The first `n` examples, in order; all of them if there are fewer.
     pub fn first(&self, n: usize) -> Self {
-        Self { split: self.split.clone(), members: self.members[..n.min(self.len())].into() }
+        Self::of(self.split.clone(), self.members[..n.min(self.len())].into())
     }
 
     /// The same images in another order: the first of each class, then the second of each, and so on. So the first
@@ -136,8 +142,7 @@ impl Dataset {
     /// # Panics
     /// If a position is not below [`Dataset::len`].
     pub fn select(&self, positions: &[usize]) -> Self {
-        let members = positions.iter().map(|&i| self.members[i]).collect();
-        Self { split: self.split.clone(), members }
+        Self::of(self.split.clone(), positions.iter().map(|&i| self.members[i]).collect())
     }
 
     /// Splits off `n` examples for validation: `(train, held_out)`, each in the original order.
@@ -185,12 +190,15 @@ impl Dataset {
     /// SHA-256, in hexadecimal, of the examples in order as CIFAR-10 binary records: one label
     /// byte, then the pixels. Of the original CIFAR-10 this is the hash of its `.bin` files' content.
     pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
-        for i in 0..self.len() {
-            hash.update([self.split.labels[self.members[i]]]);
-            hash.update(self.pixels(i));
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let digest = || {
+            let mut hash = Sha256::new();
+            for i in 0..self.len() {
+                hash.update([self.split.labels[self.members[i]]]);
+                hash.update(self.pixels(i));
+            }
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        self.sha256.get_or_init(digest).clone()
     }
 
     /// # Errors

@@ -88,10 +88,11 @@ fn verify(store: &Store, runs: &[String]) -> Result<()> {
 
 fn prune(waste: &[Waste], yes: bool) -> Result<()> {
     for it in waste {
-        if yes {
-            it.delete()?;
-        }
-        let verb = if yes { "deleted" } else { "would delete" };
+        let verb = match yes {
+            false => "would delete",
+            true if it.delete()? => "deleted",
+            true => "left, as a process works there now:",
+        };
         print_line(format_args!("{verb} {} ({}, {})", it.path.display(), it.why, HumanBytes(it.bytes)))?;
     }
     let all = HumanBytes(waste.iter().map(|it| it.bytes).sum());

@@ -3,6 +3,7 @@
 use crate::{
     export::{CONFIG, WEIGHTS},
     interrupt::{self, Interrupted},
+    run::RECORD,
 };
 use anyhow::Result;
 use hub::{Hub, Repository};
@@ -47,7 +48,7 @@ impl Weights {
         match self {
             Self::Local(path) => {
                 let within = OURS.iter().map(|name| path.join(name)).find(|file| file.is_file());
-                let none = match path.join("run.json").is_file() {
+                let none = match path.join(RECORD).is_file() {
                     true => {
                         "the folder of a run whose weights are not there: its training is not done, or they were removed or \
                          never in git; `train` with its options, or its table, makes them"

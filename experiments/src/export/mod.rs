@@ -4,9 +4,9 @@ mod card;
 mod config;
 
 use crate::{
-    files::{cannot_write, temporary},
+    files::{self, cannot_write, temporary},
     findings::Findings,
-    run::{Checkpoint, Run},
+    run::{Checkpoint, RECORD, Run},
 };
 use anyhow::{Context, Result, ensure};
 use candle::Device;
@@ -27,7 +27,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 const BESIDE: [&str; 9] = [
     CARD,
     CONFIG,
-    "run.json",
+    RECORD,
     "epochs.csv",
     "evaluations.csv",
     "audit-best.md",
@@ -95,7 +95,7 @@ fn contents(run: &Run, checkpoint: Checkpoint, license: &str) -> Result<BTreeMap
         (CARD.to_owned(), card::write(&findings, checkpoint, &about, license)?.into_bytes()),
     ]);
     for name in BESIDE.iter().filter(|name| **name != CARD && **name != CONFIG) {
-        if let Ok(bytes) = fs::read(folder.join(name)) {
+        if let Some(bytes) = files::read_if_there(&folder.join(name))? {
             contents.insert((*name).to_owned(), bytes);
         }
     }

@@ -28,8 +28,6 @@ use std::{
 const COLUMNS: usize = 10;
 const ABREAST: usize = 3;
 
-const BOTH: [Checkpoint; 2] = [Checkpoint::Best, Checkpoint::Last];
-
 /// A panel a framework: accuracy on held-out images after each epoch, without and with what is added to it. Columns are
 /// the attacks under which its best and its last weights are compared on test images.
 pub struct Epochs(pub Grid);
@@ -63,7 +61,7 @@ impl Epochs {
             let questions = |run: &Run, _: &[&Run]| {
                 let question = |attack: &&str, checkpoint| Question::new(*attack, &run.config().epsilon, checkpoint);
                 let asked = |checkpoint| attacks.iter().map(move |attack| question(attack, checkpoint));
-                Ok(BOTH.into_iter().flat_map(asked).collect())
+                Ok(Checkpoint::ALL.into_iter().flat_map(asked).collect())
             };
             self.0.survey(args, questions, |survey| show(survey, &attacks, args))
         })
@@ -188,7 +186,8 @@ fn by_epoch(survey: &Survey, lines: &[Line], attack: &str) -> String {
 
 /// The selected weights against those of the last epoch.
 fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
-    let labels = attacks.iter().flat_map(|attack| BOTH.map(|c| format!("{}, {}", column_label(attack), c.name())));
+    let labels =
+        attacks.iter().flat_map(|attack| Checkpoint::ALL.map(|c| format!("{}, {}", column_label(attack), c.name())));
     let labels: Vec<String> = labels.collect();
     let mut text = format!(
         "\n**Best and last weights**, accuracy in % on test images. {}.\n\n{}{}",
@@ -213,7 +212,7 @@ fn best_and_last(survey: &Survey, lines: &[Line], attacks: &[&str]) -> String {
         let (mut shown, mut changes) = (Vec::new(), Vec::new());
         for attack in attacks {
             // Of seeds whose weights were both asked.
-            let [mut best, mut last] = BOTH.map(|checkpoint| of_weights(attack, checkpoint));
+            let [mut best, mut last] = Checkpoint::ALL.map(|checkpoint| of_weights(attack, checkpoint));
             best.retain(|key, _| last.contains_key(key));
             last.retain(|key, _| best.contains_key(key));
             changes.push(signed(&paired(&best, &last)));

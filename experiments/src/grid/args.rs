@@ -82,8 +82,9 @@ impl TableArgs {
         }
     }
 
-    /// Whether the run at `position` of the grid, seeds being the outer loop, is in the part that is asked for.
-    pub(super) fn in_shard(&self, position: usize) -> bool {
-        self.shard.is_none_or(|shard| shard.contains(position))
+    /// Of `all` runs, in the order of [`by_seed`](super::plan::by_seed), those in the part that is asked for.
+    pub(super) fn part<T>(&self, all: impl IntoIterator<Item = T>) -> Vec<T> {
+        let ours = |at: &usize| self.shard.is_none_or(|shard| shard.contains(*at));
+        all.into_iter().enumerate().filter(|(at, _)| ours(at)).map(|(_, run)| run).collect()
     }
 }

@@ -20,8 +20,8 @@ fn passes(config: &RunConfig) -> f64 {
 
 /// Images of an epoch.
 fn images(config: &RunConfig) -> usize {
-    let there = config.dataset.parse().map_or(0, Name::train_len);
-    config.taken(there).map_or(0, |taken| taken - config.held_out)
+    // What cannot be trained takes no time; why not is told when it is tried.
+    config.trained_on(config.dataset.parse().map_or(0, Name::train_len)).unwrap_or(0)
 }
 
 /// Forward-and-backward passes of a whole training.
@@ -46,8 +46,7 @@ impl Rate {
         };
         let folders = std::fs::read_dir(out.join("runs")).into_iter().flatten().flatten();
         let rates: Vec<f64> = folders
-            .filter_map(|folder| std::fs::read(folder.path().join("run.json")).ok())
-            .filter_map(|json| serde_json::from_slice::<Record>(&json).ok())
+            .filter_map(|folder| Record::read(&folder.path()).ok().flatten())
             .filter(|r| r.finished && kind(&r.config) == kind(like))
             .map(|r| r.provenance.images_per_second * passes(&r.config))
             .collect();

@@ -4,6 +4,7 @@ use super::{
     Goal, Planned, TableArgs,
     audits::{self, AuditPlan},
     estimate,
+    plan::by_seed,
 };
 use crate::{
     ahead::Ahead,
@@ -23,15 +24,13 @@ use data::{Dataset, Name, Splits};
 use std::{io, time::Duration};
 
 impl super::Grid {
-    /// Trains and evaluates what is not there yet. Seeds are the outer loop, so that an interrupted grid
-    /// has every row with few seeds rather than few rows with every seed.
+    /// Trains and evaluates what is not there yet.
     pub(super) fn fill(&self, planned: &[Planned], args: &TableArgs, goal: Goal) -> Result<()> {
         let data = load_for(planned, args)?;
         let device = args.training.device.open()?;
-        let seeds = planned.first().map_or(0, |p| p.runs.len());
-        let runs: Vec<&Run> = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed])).collect();
-        let ours: Vec<&Run> =
-            runs.into_iter().enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run).collect();
+        let all = by_seed(planned).concat();
+        let count = all.len();
+        let ours = args.part(all);
         let mut needed = Vec::new();
         for run in &ours {
             // Numbers outlive the weights.
@@ -42,7 +41,7 @@ impl super::Grid {
             }
         }
         if ours.is_empty() {
-            tracing::info!("this part has none of the {} runs", planned.len() * seeds);
+            tracing::info!("this part has none of the {count} runs");
         } else if needed.is_empty() {
             let out = args.training.out.display();
             tracing::info!("everything asked for is known in {out}/runs; --out elsewhere trains it anew");
@@ -77,8 +76,13 @@ impl super::Grid {
     /// Writes what is known of the columns image by image, where another table has asked and left that undone.
     fn keep_known(&self, run: &Run, args: &TableArgs, data: &Splits) -> Result<()> {
         let (columns, kept) = (self.columns(args)?, read_attacks(&run.examples(args.checkpoint)));
-        let all = columns.iter().all(|attack| *attack == CLEAN || kept.iter().any(|known| known == attack));
-        if all { Ok(()) } else { keep_examples(run, args.checkpoint, &columns, &data.test) }
+        if columns.iter().all(|attack| *attack == CLEAN || kept.iter().any(|known| known == attack)) {
+            return Ok(());
+        }
+        match unheld(run)? {
+            Some(_alone) => keep_examples(run, args.checkpoint, &columns, &data.test),
+            None => Ok(()),
+        }
     }
 
     /// The columns and how many images each is to take.
@@ -92,7 +96,7 @@ impl super::Grid {
         let data = &args.split.of(run, data)?;
         let wanted = self.wanted(args, data)?;
         let known = known(run, args, &wanted)?;
-        let _alone = if known.is_none() { Some(claim(run, args)?) } else { None };
+        let alone = if known.is_none() { Some(claim(run, args)?) } else { unheld(run)? };
         let outcomes = match known {
             Some(outcomes) => outcomes,
             None => {
@@ -105,7 +109,7 @@ impl super::Grid {
                 wanted.iter().map(ask).collect::<Result<_>>()?
             }
         };
-        if args.split == Split::HeldOut {
+        if args.split == Split::HeldOut || alone.is_none() {
             return Ok(());
         }
         let attacks: Vec<&str> = outcomes.iter().map(|outcome| outcome.attack.as_str()).collect();
@@ -200,6 +204,14 @@ pub(super) fn train(
 /// Claims `run`.
 pub(super) fn claim(run: &Run, args: &TableArgs) -> Result<Lock> {
     patiently(run, args, || run.claim())
+}
+
+/// Claims `run`, where only what is known is to be shown: not if another process is at work on it.
+pub(super) fn unheld(run: &Run) -> Result<Option<Lock>> {
+    match run.claim() {
+        Err(e) if e.is::<Held>() => Ok(None),
+        claimed => claimed.map(Some),
+    }
 }
 
 /// Does `work` on `run`. Where the work is shared out, another part may need it too and be at it (or its machine have

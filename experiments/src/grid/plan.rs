@@ -143,8 +143,9 @@ impl Grid {
         if let Some(dir) = args.training.source.data_dir.as_deref().filter(|dir| !data::holds(dataset, dir)) {
             tracing::warn!("{}: no {dataset} data there that could be read; without, this ends at once", dir.display());
         }
-        for (i, Planned { row, runs, .. }) in planned.iter().enumerate() {
-            for (seed, run) in runs.iter().enumerate() {
+        let part: BTreeSet<String> = args.part(by_seed(planned).concat()).iter().map(|run| run.config().id()).collect();
+        for Planned { row, runs, .. } in planned {
+            for run in runs {
                 let estimate = rate.estimate(run.config());
                 let state = match run {
                     run if run.trained() => "trained".to_owned(),
@@ -154,8 +155,7 @@ impl Grid {
                     }
                     _ => format!("to train, {estimate}"),
                 };
-                // Shards count runs in the order they are trained in.
-                let ours = args.in_shard(seed * planned.len() + i);
+                let ours = part.contains(&run.config().id());
                 // Numbers outlive the weights.
                 ahead.extend((ours && !run.trained() && !run.is_measured()).then(|| run.config()));
                 let ours = if ours { "" } else { " (another shard)" };
@@ -173,6 +173,13 @@ impl Grid {
         print_line(estimate::disk(&args.training.out, &missing)?)?;
         Ok(())
     }
+}
+
+/// The runs of each seed, in the order of the rows. They are trained in this order, so that a grid that is interrupted has
+/// every row with few seeds rather than few rows with every seed; and [shards](TableArgs::part) are told apart by it.
+pub(super) fn by_seed(planned: &[Planned]) -> Vec<Vec<&Run>> {
+    let seeds = planned.first().map_or(0, |p| p.runs.len());
+    (0..seeds).map(|seed| planned.iter().map(|p| &p.runs[seed]).collect()).collect()
 }
 
 /// An error if `args` change I2FR, but none of `planned`: they are without it, or have that of their own; or if they leave

@@ -1,6 +1,6 @@
 //! Attacks beyond a table's own columns: in other balls, from other networks.
 
-use super::{Found, Grid, Planned, TableArgs, cell, fill, no_idle_options, on_the_same_images};
+use super::{Found, Grid, Planned, TableArgs, cell, fill, no_idle_options, on_the_same_images, plan::by_seed};
 use crate::{
     arsenal::{self, Surrogate},
     print, profile,
@@ -131,8 +131,9 @@ impl Grid {
         questions: &impl Fn(&Run, &[&Run]) -> Result<Vec<Question>>,
     ) -> Result<Vec<Cell>> {
         let (mut asked, mut found) = (Vec::new(), Vec::new());
+        let seeds = by_seed(planned);
         for (i, Planned { row, .. }) in planned.iter().enumerate() {
-            for of_seed in &by_seed(planned) {
+            for of_seed in &seeds {
                 let run = of_seed[i];
                 for question in questions(run, of_seed)?.into_iter().filter(|_| run.numbers_stand()) {
                     let Some(outcome) = question.known(run, args)? else { continue };
@@ -161,8 +162,8 @@ fn interview(
     let data = fill::load_for(planned, args)?;
     let device = args.training.device.open()?;
     let seeds = by_seed(planned);
-    let all = || seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
-    let ours: Vec<_> = all().enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run).collect();
+    let all = seeds.iter().flat_map(|of_seed| of_seed.iter().map(move |run| (*run, of_seed)));
+    let ours = args.part(all);
     // Numbers outlive the weights: only who is asked something new needs them, and who lends images for it.
     let mut needed = BTreeSet::new();
     for (run, of_seed) in &ours {
@@ -186,6 +187,7 @@ fn interview(
             for question in questions(run, of_seed)?.iter().filter(|question| lent(question)) {
                 news |= ask(run, question, args, &data, &device)?;
             }
+            let Some(_alone) = fill::unheld(run)? else { return Ok(()) };
             if news {
                 show::all(run, &data, &device)?;
             }
@@ -195,12 +197,6 @@ fn interview(
         failures.note(run, asked(), there.len() - i - 1)?;
     }
     failures.end()
-}
-
-/// The runs of each seed, in the order of the rows.
-fn by_seed(planned: &[Planned]) -> Vec<Vec<&Run>> {
-    let seeds = planned.first().map_or(0, |p| p.runs.len());
-    (0..seeds).map(|seed| planned.iter().map(|p| &p.runs[seed]).collect()).collect()
 }
 
 /// Whether the answer is known on all images it is asked about.

@@ -1,6 +1,6 @@
 //! What is measured on the weights of trained runs, accuracies aside: run by run, each answer kept beside its run.
 
-use super::{Grid, Planned, TableArgs, fill, kept::Kept, no_idle_options};
+use super::{Grid, Planned, TableArgs, fill, kept::Kept, no_idle_options, plan::by_seed};
 use crate::{
     config::RunConfig,
     print, print_line,
@@ -154,16 +154,12 @@ impl Grid {
         }
     }
 
-    /// Seeds are the outer loop, as in [`Grid::fill`].
     fn investigate<M: Measurement>(&self, measurement: &M, planned: &[Planned], args: &TableArgs) -> Result<()> {
         let data = fill::load_for(planned, args)?;
         let device = args.training.device.open()?;
-        let seeds = planned.first().map_or(0, |p| p.runs.len());
-        let runs = (0..seeds).flat_map(|seed| planned.iter().map(move |p| &p.runs[seed]));
-        let ours = runs.enumerate().filter(|(i, _)| args.in_shard(*i)).map(|(_, run)| run);
         let known = |run: &Run| Ok::<_, anyhow::Error>(self.known(measurement, run, args)?.is_some());
         let mut needed = Vec::new();
-        for run in ours {
+        for run in args.part(by_seed(planned).concat()) {
             // Numbers outlive the weights.
             if run.trained() || !known(run)? {
                 needed.push(run);

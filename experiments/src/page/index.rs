@@ -2,20 +2,42 @@
 
 use super::{NAME, html};
 use crate::{
-    audit::Verdict,
-    findings::Findings,
+    audit::{Audit, Verdict},
+    findings,
     run::{Checkpoint, Run},
     verdicts::{CLEAN, Outcome},
 };
 use anyhow::Result;
 use html::escape;
 
+/// A run in the list.
+pub struct Listed {
+    /// Which.
+    pub run: Run,
+    /// What is known of its selected weights.
+    outcomes: Vec<Outcome>,
+    /// Of their audit, if there was one.
+    audit: Option<Verdict>,
+}
+
+impl Listed {
+    /// Reads what is measured of `run`.
+    ///
+    /// # Errors
+    /// When a file is broken.
+    pub fn of(run: Run) -> Result<Self> {
+        let outcomes = findings::outcomes(&run, Checkpoint::Best, &run.verdicts()?).collect();
+        let audit = Audit::read(&run.audit(Checkpoint::Best))?.map(|audit| audit.verdict());
+        Ok(Self { run, outcomes, audit })
+    }
+}
+
 /// The page that lists `runs`, in this order, and links to the page of each.
 ///
 /// # Errors
 /// When a configuration is none.
-pub fn index(runs: &[(Run, Findings)]) -> Result<String> {
-    let rows = runs.iter().map(|(run, findings)| row(run, findings)).collect::<Result<String>>()?;
+pub fn index(runs: &[Listed]) -> Result<String> {
+    let rows = runs.iter().map(row).collect::<Result<String>>()?;
     let table = format!(
         "<table>\n<caption>Selected weights; each run is one training</caption>\n<thead><tr>\
          <th scope=\"col\">run</th><th scope=\"col\">on</th><th scope=\"col\" class=\"number\">seed</th>\
@@ -25,7 +47,7 @@ pub fn index(runs: &[(Run, Findings)]) -> Result<String> {
     Ok(html::page("Runs", "Runs", "", &table, &format!("{} run{}", runs.len(), if runs.len() == 1 { "" } else { "s" })))
 }
 
-fn row(run: &Run, findings: &Findings) -> Result<String> {
+fn row(Listed { run, outcomes, audit }: &Listed) -> Result<String> {
     let config = run.config();
     let name = escape(&config.game()?.name);
     // A run from before there were pages has none.
@@ -34,13 +56,10 @@ fn row(run: &Run, findings: &Findings) -> Result<String> {
     } else {
         name
     };
-    let outcomes: Vec<&Outcome> =
-        findings.scores.iter().filter(|s| s.checkpoint == Checkpoint::Best).map(|score| &score.outcome).collect();
     let clean = outcomes.iter().find(|outcome| outcome.attack == CLEAN).map(|o| format!("{:.1} %", o.percent()));
     let least = outcomes.iter().min_by(|a, b| a.percent().total_cmp(&b.percent()));
     let least = least.map(|o| format!("{:.1} %, {}, {} images", o.percent(), escape(&o.attack), o.correct.len()));
-    let audit = findings.audits.iter().find(|(checkpoint, _)| *checkpoint == Checkpoint::Best);
-    let audit = match audit.map(|(_, audit)| audit.verdict()) {
+    let audit = match audit {
         None | Some(Verdict::Skipped) => "",
         Some(Verdict::Fail) => "✗ fail",
         Some(Verdict::Warn) => "! warn",

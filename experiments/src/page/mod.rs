@@ -6,7 +6,7 @@ mod html;
 mod index;
 pub mod report;
 
-pub use index::index;
+pub use index::{Listed, index};
 
 use crate::{
     audit::{Audit, Check, Verdict},
@@ -72,7 +72,7 @@ fn accuracy(findings: &Findings) -> String {
              <th scope=\"col\" class=\"number\">images</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
         )
     };
-    [Checkpoint::Best, Checkpoint::Last].map(table).concat()
+    Checkpoint::ALL.map(table).concat()
 }
 
 fn score(Score { outcome, .. }: &Score) -> String {

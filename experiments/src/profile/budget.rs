@@ -28,7 +28,7 @@ fn spent(recipe: &str, dataset: &str) -> Option<(usize, usize)> {
     let line = format!("train --profile {recipe} --dataset {dataset}");
     let config = resolve(&Line::try_parse_from(line.split_whitespace()).ok()?.training);
     let there = config.dataset.parse::<data::Name>().ok()?.train_len();
-    Some((config.taken(there).ok()? - config.held_out, config.epochs))
+    Some((config.trained_on(there).ok()?, config.epochs))
 }
 
 #[cfg(test)]

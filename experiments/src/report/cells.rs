@@ -81,9 +81,9 @@ pub(crate) fn write_cells(path: &Path, cells: &[Cell]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// If they cannot be kept.
+/// If they cannot be read or kept.
 pub(super) fn keep_replaced(path: &Path, new: &[Cell]) -> Result<()> {
-    let Ok(old) = files::read_csv::<Cell>(path) else { return Ok(()) };
+    let old: Vec<Cell> = files::replaced_csv(path)?;
     let is = |of: &Cell| [&of.run, &of.attack, &of.epsilon, &of.checkpoint].map(String::clone);
     let new: BTreeMap<_, usize> = new.iter().map(|cell| (is(cell), cell.examples)).collect();
     let replaced = |cell: &Cell| new.get(&is(cell)).is_none_or(|images| *images < cell.examples);

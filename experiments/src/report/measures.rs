@@ -1,7 +1,7 @@
 //! Measurements that are not accuracies: what tables and figures that count something else store.
 
 use super::cells::keep_gone;
-use crate::files;
+use crate::{files, run::RECORD};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::Path};
@@ -91,13 +91,12 @@ impl Measure {
 ///
 /// # Errors
 ///
-/// If a value is not finite or no percentage where its name says so, or the file cannot be written.
+/// If a value is not finite or no percentage where its name says so, or the file cannot be read or written.
 pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<()> {
-    if let Ok(old) = files::read_csv::<Measure>(path) {
-        let is = |of: &Measure| [&of.run, &of.subject, &of.measure, &of.checkpoint].map(String::clone);
-        let new: BTreeSet<_> = measures.iter().map(is).collect();
-        keep_gone(path, &old, |measure| !new.contains(&is(measure)), |measure| (&measure.run, "run.json"))?;
-    }
+    let old: Vec<Measure> = files::replaced_csv(path)?;
+    let is = |of: &Measure| [&of.run, &of.subject, &of.measure, &of.checkpoint].map(String::clone);
+    let new: BTreeSet<_> = measures.iter().map(is).collect();
+    keep_gone(path, &old, |measure| !new.contains(&is(measure)), |measure| (&measure.run, RECORD))?;
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for measure in measures {

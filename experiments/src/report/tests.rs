@@ -72,8 +72,6 @@ fn a_cell_counts_each_seed_once_and_prefers_the_selected_checkpoint() {
     assert_eq!(table.value(0, 9), None);
 }
 
-/// The small table, whose regularised row fails one check and whose other row has two warnings.
-
 #[test]
 fn a_table_by_which_settings_are_chosen_says_so() {
     let split = Split::HeldOut;

@@ -73,7 +73,7 @@ fn forget_lent(folder: &Path, id: &str) -> Result<()> {
 
 /// Removes the audits in `folder`; with `id`, those that took images of the run called so.
 fn forget_audits(folder: &Path, id: Option<&str>) -> Result<()> {
-    for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+    for checkpoint in Checkpoint::ALL {
         let stem = folder.join(format!("audit-{}", checkpoint.name()));
         if id.is_none_or(|id| mentions(&stem.with_extension("md"), id)) {
             files::remove(&stem.with_extension("csv"))?;

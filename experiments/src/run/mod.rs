@@ -3,6 +3,7 @@
 mod compare;
 mod forget;
 mod prune;
+mod record;
 mod saved;
 mod seal;
 mod split;
@@ -15,21 +16,17 @@ use crate::{
     config::RunConfig,
     evaluation::Examination,
     lock::Lock,
-    provenance::{Provenance, sha256},
+    provenance::sha256,
     verdicts::{Place, Verdicts},
 };
 use anyhow::{Context, Result, ensure};
 use candle::Device;
 use data::Splits;
 use models::{Model, Net, checkpoint};
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 pub use prune::Waste;
+pub use record::{Checkpoint, RECORD, Record};
 pub(crate) use split::HELD_OUT;
 pub use split::Split;
 pub(crate) use store::flat;
@@ -40,47 +37,6 @@ pub const CONTROL: &str = "standard";
 
 /// The attack whose accuracy on held-out images selects the best epoch; of the control it is clean accuracy.
 pub(crate) const SELECTION: &str = "pgd-10";
-
-/// Which weights of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Checkpoint {
-    /// Of the epoch that did best on held-out training images.
-    Best,
-    /// Of the last epoch.
-    Last,
-}
-
-impl Checkpoint {
-    /// As CSV files say it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Best => "best",
-            Self::Last => "last",
-        }
-    }
-}
-
-/// `run.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// The run's identity.
-    pub id: String,
-    /// What it is.
-    pub config: RunConfig,
-    /// The framework in words: attack, what it ascends, what training descends.
-    pub game: String,
-    /// Where it comes from.
-    pub provenance: Provenance,
-    /// SHA-256 of the files of weights by their names; none before training is done, nor by older programs.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub weights_sha256: BTreeMap<String, String>,
-    /// The same of weights that are gone and are trained again, until that is done: what was measured on them stands if
-    /// the new ones have the same bits.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub measured_sha256: BTreeMap<String, String>,
-    /// Whether training is done.
-    pub finished: bool,
-}
 
 /// A run's folder.
 #[derive(Clone, Debug)]
@@ -101,9 +57,9 @@ impl Run {
     /// # Errors
     /// When its record is missing or broken.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("run.json");
-        let none = || format!("{}: not the record of a run; give a folder of results/runs", path.display());
-        let record: Record = serde_json::from_slice(&std::fs::read(&path).with_context(none)?).with_context(none)?;
+        let none =
+            || format!("{}: not the record of a run; give a folder of results/runs", folder.join(RECORD).display());
+        let record = Record::read(folder).with_context(none)?.with_context(none)?;
         Ok(Self { config: record.config, folder: folder.to_owned() })
     }
 
@@ -119,7 +75,7 @@ impl Run {
 
     /// What `run.json` says, if there is one that can be read.
     pub fn record(&self) -> Option<Record> {
-        serde_json::from_slice(&std::fs::read(self.folder.join("run.json")).ok()?).ok()
+        Record::read(&self.folder).ok().flatten()
     }
 
     /// What `run.json` says, if it is this run's; none if there is no such file.
@@ -127,14 +83,9 @@ impl Run {
     /// # Errors
     /// When it is there but cannot be read: to take that for none would be to lose what was trained and measured.
     pub(crate) fn own_record(&self) -> Result<Option<Record>> {
-        let path = self.folder.join("run.json");
+        let path = self.folder.join(RECORD);
         let broken = || format!("{}: not the record of a run; delete it to train the run anew", path.display());
-        let json = match std::fs::read(&path) {
-            Err(e) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&e.kind()) => return Ok(None),
-            json => json.with_context(broken)?,
-        };
-        let record: Record = serde_json::from_slice(&json).with_context(broken)?;
-        Ok(Some(record).filter(|record| record.config == self.config))
+        Ok(Record::read(&self.folder).with_context(broken)?.filter(|record| record.config == self.config))
     }
 
     /// An error if it was trained, under the name it has, with other objectives than this program's: a method was changed, and
@@ -178,7 +129,7 @@ impl Run {
 
     /// Whether training is done and its weights are there.
     pub fn trained(&self) -> bool {
-        self.finished() && [Checkpoint::Best, Checkpoint::Last].iter().all(|c| self.weights(*c).is_file())
+        self.finished() && Checkpoint::ALL.iter().all(|c| self.weights(*c).is_file())
     }
 
     /// Whether there is a state that training would go on from.
@@ -233,7 +184,7 @@ impl Run {
     /// An error if the file of weights is not the one that training left, as far as its record can tell.
     pub(crate) fn check_weights(&self, checkpoint: Checkpoint) -> Result<()> {
         let path = self.weights(checkpoint);
-        let known = self.record().and_then(|mut record| record.weights_sha256.remove(checkpoint.name()));
+        let known = self.own_record()?.and_then(|mut record| record.weights_sha256.remove(checkpoint.name()));
         let same = known.is_none_or(|known| std::fs::read(&path).is_ok_and(|bytes| sha256(&bytes) == known));
         anyhow::ensure!(same, "its checksum is not that in run.json: it was damaged or replaced");
         Ok(())
@@ -244,7 +195,7 @@ impl Run {
         // While they are being trained again, those that were measured count.
         let sums = |r: Record| if r.weights_sha256.is_empty() { r.measured_sha256 } else { r.weights_sha256 };
         let known = self.record().map(sums).unwrap_or_default();
-        let [best, last] = [Checkpoint::Best, Checkpoint::Last].map(|checkpoint| known.get(checkpoint.name()));
+        let [best, last] = Checkpoint::ALL.map(|checkpoint| known.get(checkpoint.name()));
         best.is_some() && best == last
     }
 
@@ -290,12 +241,5 @@ impl Run {
     pub fn name(&self) -> String {
         let plus = if self.config.regularizer.is_some() { " + i2fr" } else { "" };
         format!("{}{plus} seed {}", self.config.method(), self.config.seed)
-    }
-
-    /// Images that training sees, over all epochs.
-    pub fn images_in_training(&self, data: &Splits) -> usize {
-        let all = data.train.len();
-        let used = if self.config.train_examples == 0 { all } else { self.config.train_examples.min(all) };
-        used.saturating_sub(self.config.held_out) * self.config.epochs
     }
 }

@@ -3,7 +3,7 @@
 //! One sealed file holds everything, and the one before it is kept: whatever a crash or a failing disk does to
 //! the newest, training goes on from the other and ends with the same bits.
 
-use super::{Checkpoint, Record, Run, seal};
+use super::{Checkpoint, RECORD, Record, Run, seal};
 use crate::{files, findings::EpochLine, network::listed, provenance::Provenance};
 use anyhow::{Context, Result};
 use candle::Tensor;
@@ -64,7 +64,7 @@ impl Run {
         };
         let (id, config) = (config.id(), config.clone());
         let record = Record { id, config, game, provenance, weights_sha256, measured_sha256, finished };
-        files::write(&folder.join("run.json"), &serde_json::to_vec_pretty(&record)?)
+        files::write(&folder.join(RECORD), &serde_json::to_vec_pretty(&record)?)
     }
 
     /// Writes what an epoch has come to: its weights, those of the best one if it is that, and, if it is trained for

@@ -1,6 +1,6 @@
 //! All runs of a results folder, and what is known of each.
 
-use super::{Checkpoint, Record, Run, compare};
+use super::{Checkpoint, RECORD, Record, Run, compare};
 use crate::{
     files,
     findings::{self, EpochLine},
@@ -101,8 +101,11 @@ fn unlike_others(own: &Fields, all: &[Option<Fields>]) -> String {
     let kind: Vec<&Fields> = all.iter().flatten().filter(alike).collect();
     let unusual = RECIPE.into_iter().filter_map(|key| {
         let value = own.get(key);
-        let having = |value: Option<&String>| kind.iter().filter(|other| other.get(key) == value).count();
-        let most = kind.iter().all(|other| other.get(key) == value || having(other.get(key)) < having(value));
+        let mut counts: BTreeMap<Option<&String>, usize> = BTreeMap::new();
+        for other in &kind {
+            *counts.entry(other.get(key)).or_default() += 1;
+        }
+        let most = counts.iter().all(|(other, count)| *other == value || *count < counts[&value]);
         (!most).then(|| format!(" {} {}", key.replace('_', "-"), value.map_or("usual", String::as_str)))
     });
     unusual.collect()
@@ -128,10 +131,9 @@ const RECIPE: [&str; 13] = [
 impl Stored {
     fn at(folder: PathBuf) -> Self {
         let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let path = folder.join("run.json");
-        let read = || format!("{}: not the record of a run", path.display());
+        let none = || format!("{}: not the record of a run", folder.join(RECORD).display());
         let record =
-            fs::read(&path).with_context(read).and_then(|json| serde_json::from_slice(&json).with_context(read));
+            Record::read(&folder).and_then(|record| record.context("there is no such file")).with_context(none);
         Self { id, folder, record }
     }
 
@@ -202,7 +204,7 @@ impl Stored {
             lines.extend(fields.iter().map(|(key, value)| format!("  {key}: {value}")));
         }
         lines.push("\naccuracy".into());
-        for checkpoint in [Checkpoint::Best, Checkpoint::Last] {
+        for checkpoint in Checkpoint::ALL {
             for outcome in self.outcomes(checkpoint)? {
                 let (percent, examples) = (outcome.percent(), outcome.correct.len());
                 let (checkpoint, examples) = (checkpoint.name(), grouped(examples));

@@ -1,7 +1,7 @@
 //! Training a run, or what is left of it.
 
 use super::{
-    CONTROL, Run, SELECTION,
+    CONTROL, RECORD, Run, SELECTION,
     saved::{History, Sums},
 };
 use crate::{
@@ -65,7 +65,7 @@ impl Run {
         provenance.train_seconds = history.seconds;
         self.write_record(&provenance, Sums::Sought(measured.clone()))?;
         show::begin(self, history.rows.len())?;
-        let (name, images) = (self.name(), self.images_in_training(data));
+        let (name, images) = (self.name(), self.config.trained_on(data.train.len())? * self.config.epochs);
         tracing::info!("{name}: {}", self.config.game()?);
         let mut progress = Progress::training(name.clone(), images);
         // Since the epoch began or, of one that was left within, since it was gone on with.
@@ -87,7 +87,7 @@ impl Run {
                 tracing::warn!("{name}: another process took it over and finished it");
                 return Ok(());
             }
-            if !stood || !self.folder.join("run.json").is_file() {
+            if !stood || !self.folder.join(RECORD).is_file() {
                 tracing::warn!("{}: was deleted during training; made anew", self.folder.display());
                 self.write_record(&provenance, Sums::Sought(measured.clone()))?;
             }

@@ -14,7 +14,7 @@ impl Stored {
             (None, Err(e)) => return vec![format!("{}: {e:#}", self.id)],
             (None, Ok(_)) => return Vec::new(),
         };
-        let both = [Checkpoint::Best, Checkpoint::Last];
+        let both = Checkpoint::ALL;
         let id = record.config.id();
         if id != self.id || id != record.id {
             // Nothing else can be judged by it.

@@ -1,7 +1,7 @@
 //! Adversarial examples as files: what they hold is what the verdicts were on.
 
 use crate::{
-    program::{run, text},
+    program::{bytes, run, text},
     stages::subject,
 };
 use candle::{DType, Device, Tensor};
@@ -60,4 +60,11 @@ fn they_are_in_the_ball_and_break_what_the_verdicts_say() {
         }
         assert!(broken > 0, "{attack} breaks nothing");
     }
+    // Square breaks images, too, that AutoAttack asks it nothing about.
+    let path = place.join("adversarial-autoattack.safetensors");
+    let before = bytes(&path);
+    let mut more: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    more.extend(["--attack", "square,autoattack", "--examples", "30", "--save-examples"]);
+    run("evaluate", &more, &place);
+    assert!(bytes(&path) == before, "images of another stage");
 }

@@ -86,6 +86,10 @@ fn values_of_runs_that_are_gone_are_kept_beside_the_table() {
     std::fs::write(&cells, &before).unwrap();
     run("table1", &again, out.path());
     assert_eq!(text(&gone).lines().count(), 2);
+    // Nobody could say what is lost of a file that cannot be read.
+    std::fs::write(&cells, "half a table\n1,2\n").unwrap();
+    fails("table1", &again, out.path(), &["table1/cells.csv", "move it away"]);
+    assert_eq!(text(&cells), "half a table\n1,2\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{
     audit::Verdict,
     files,
     report::{Cell, read_cells, read_measures},
-    run::Record,
+    run::{RECORD, Record},
 };
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -68,12 +68,9 @@ impl Gathered {
             }
         }
         for (run, profile) in runs {
-            let path = out.join("runs").join(&run).join("run.json");
-            let broken = || format!("{}: not the record of a run; see `runs verify`", path.display());
-            let record = match fs::read(&path) {
-                Ok(json) => Some(serde_json::from_slice(&json).with_context(broken)?),
-                Err(_) => None,
-            };
+            let folder = out.join("runs").join(&run);
+            let broken = || format!("{}: not the record of a run; see `runs verify`", folder.join(RECORD).display());
+            let record = Record::read(&folder).with_context(broken)?;
             gathered.runs.insert(run, (profile, record));
         }
         Ok(gathered)
