@@ -4,7 +4,7 @@
 //! [`Objective`] that the caller passes in. So FGSM, PGD, momentum PGD and CW are presets of one
 //! [`Pgd`], and every framework and regulariser reuses it. [`Apgd`] chooses its own step lengths.
 //! [`ApgdT`], [`Fab`] and [`Square`] bring their own objectives; with [`Apgd`] they are [`AutoAttack`].
-//! [`MatchFeatures`], [`Transfer`] and [`Noise`] ask whether a robust network only hides its gradients.
+//! [`MatchFeatures`], [`Transfer`] and [`Noise`] test for gradient masking.
 
 mod apgd;
 mod apgd_t;

@@ -1,7 +1,7 @@
 //! A Hub on loopback for tests: it serves what it is given, by the Hub's protocol, and misbehaves when told to.
 //!
-//! Contents of [`LARGE`] bytes and more lie, as on the Hub, at another address (another port here, and `/store/`),
-//! to which their own redirects; the smaller ones come at once.
+//! Files of [`LARGE`] bytes and more lie, as on the Hub, at another address (another port here, and `/store/`), to
+//! which their own address redirects; smaller ones are served at once.
 
 mod answer;
 mod fault;

@@ -91,8 +91,8 @@ fn summary(folder: &str, (name, label): (&str, &str), added: &[&str]) -> Vec<Str
     let [table, differences, audit] =
         ["table1.csv", "table1/differences.csv", "table1/audit.csv"].map(|file| read(&format!("{folder}/{file}")));
     let [audited, audited_with, verdicts] = ["framework", "regularizer", "verdict"].map(|what| column(&audit, what));
-    let mark = |regularizer: &str| {
-        let fails = |i: usize| audited[i] == name && audited_with[i] == regularizer && verdicts[i] == "fail";
+    let mark = |with: &[&str]| {
+        let fails = |i: usize| audited[i] == name && with.contains(&audited_with[i].as_str()) && verdicts[i] == "fail";
         if (0..audited.len()).any(fails) { " ‡" } else { "" }
     };
     let number = |text: &str| text.parse::<f64>().unwrap();
@@ -100,7 +100,7 @@ fn summary(folder: &str, (name, label): (&str, &str), added: &[&str]) -> Vec<Str
     let alone = column(&table, "label").iter().position(|row| row == label).map(|row| {
         let [mean, half] =
             ["mean", "half_width"].map(|what| number(&column(&table, &format!("autoattack_{what}"))[row]));
-        format!("{mean:.1} ± {half:.1}{}", mark("none"))
+        format!("{mean:.1} ± {half:.1}{}", mark(&["none"]))
     });
     let [frameworks, regularizers, attacks] =
         ["framework", "regularizer", "attack"].map(|name| column(&differences, name));
@@ -110,7 +110,7 @@ fn summary(folder: &str, (name, label): (&str, &str), added: &[&str]) -> Vec<Str
         };
         let row = (0..frameworks.len()).find(is)?;
         let [mean, low, high] = ["mean_difference", "low", "high"].map(|what| number(&column(&differences, what)[row]));
-        Some(shown(format!("{mean:+.1} ± {:.1}{}", (high - low) / 2., mark(regularizer))))
+        Some(shown(format!("{mean:+.1} ± {:.1}{}", (high - low) / 2., mark(&["none", *regularizer]))))
     };
     let cells = [alone].into_iter().chain(added.iter().map(change));
     cells.map(|cell| cell.unwrap_or_else(|| "—".into())).collect()
