@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all.
 
 use crate::machine;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::BTreeSet,
@@ -150,12 +150,22 @@ pub(crate) fn size(path: &Path) -> u64 {
 ///
 /// # Errors
 /// When a row does not fit a table.
-pub(crate) fn csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
+pub(crate) fn csv<T: Serialize>(rows: &[T]) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer.serialize(row)?;
     }
-    writer.into_inner().context("a table in memory has no end of space")
+    Ok(String::from_utf8(writer.into_inner().context("a table in memory has no end of space")?)?)
+}
+
+/// `rows` as CSV, below the names of their `columns` even if there are none.
+///
+/// # Errors
+/// When a row does not fit a table, or `columns` are not those of the rows.
+pub(crate) fn csv_under<T: Serialize>(columns: &[&str], rows: &[T]) -> Result<String> {
+    let (head, text) = (columns.join(",") + "\n", csv(rows)?);
+    ensure!(text.is_empty() || text.starts_with(&head), "the columns of rows are not {columns:?}");
+    Ok(if text.is_empty() { head } else { text })
 }
 
 /// Replaces the CSV file at `path` by `rows`.
@@ -163,7 +173,7 @@ pub(crate) fn csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
 /// # Errors
 /// When the folder cannot be written.
 pub fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
-    write(path, &csv(rows)?)
+    write(path, csv(rows)?.as_bytes())
 }
 
 /// The rows of the CSV file at `path`.

@@ -70,17 +70,14 @@ impl Audit {
     /// # Errors
     /// Never for what an audit holds.
     pub fn csv(&self) -> Result<String> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for Check { name, verdict, detail } in &self.checks {
-            writer.serialize(Line {
-                check: (*name).into(),
-                verdict: *verdict,
-                detail: detail.clone(),
-                subject: self.subject.clone(),
-                settings: self.settings.clone(),
-            })?;
-        }
-        Ok(String::from_utf8(writer.into_inner().context("a table in memory has no end of space")?)?)
+        let line = |Check { name, verdict, detail }: &Check| Line {
+            check: (*name).into(),
+            verdict: *verdict,
+            detail: detail.clone(),
+            subject: self.subject.clone(),
+            settings: self.settings.clone(),
+        };
+        files::csv(&self.checks.iter().map(line).collect::<Vec<_>>())
     }
 
     /// Writes `stem.md` and `stem.csv`.

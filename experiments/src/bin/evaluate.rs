@@ -110,22 +110,10 @@ fn main() -> ExitCode {
 }
 
 fn evaluate(args: &Args) -> Result<()> {
-    files::create_folder(&args.out)?;
-    let device = args.device.open()?;
+    args.check()?;
     let attacks: Vec<&str> = args.attack.iter().map(String::as_str).filter(|attack| *attack != CLEAN).collect();
-    if attacks.contains(&"transfer") && args.surrogate.is_none() {
-        return Err(Usage("--attack transfer needs another network: give its weights with --surrogate".into()).into());
-    }
-    if args.surrogate.is_some() && !args.audit && !attacks.contains(&"transfer") {
-        let unused = "--surrogate is what `--attack transfer` and `--audit` attack by: add one of them";
-        return Err(Usage(unused.into()).into());
-    }
-    let ascends =
-        |attack: &&str| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
-    if !args.i2fr.are_silent() && !args.audit && !attacks.iter().any(ascends) {
-        let unused = "--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them";
-        return Err(Usage(unused.into()).into());
-    }
+    let device = args.device.open()?;
+    files::create_folder(&args.out)?;
     let _alone = Lock::take(&args.out, "choose another folder with --out")?;
     let load = |name| Ok::<_, anyhow::Error>(args.source.load_noting_gaps(name)?.test);
     let chosen = args.dataset.map(load).transpose()?;
@@ -213,6 +201,23 @@ fn evaluate(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    /// An error if an option is given that nothing asked for makes use of, or needs another.
+    fn check(&self) -> Result<(), Usage> {
+        let transfer = self.attack.iter().any(|attack| attack == "transfer");
+        let ascends =
+            |attack: &String| arsenal::stages(attack, Some("any")).is_ok_and(|stages| arsenal::on_own_terms(&stages));
+        let what = if transfer && self.surrogate.is_none() {
+            "--attack transfer needs another network: give its weights with --surrogate"
+        } else if self.surrogate.is_some() && !self.audit && !transfer {
+            "--surrogate is what `--attack transfer` and `--audit` attack by: add one of them"
+        } else if !self.i2fr.are_silent() && !self.audit && !self.attack.iter().any(ascends) {
+            "--i2fr-... is what `--attack adaptive` and `--audit` ascend: add one of them"
+        } else {
+            return Ok(());
+        };
+        Err(Usage(what.into()))
+    }
+
     /// The file of weights that `option` names, once it is on this machine, and what it says of itself.
     fn opened(&self, weights: &Weights, option: &'static str) -> Result<(PathBuf, Traits)> {
         let path = weights.fetch(self.source.offline)?;

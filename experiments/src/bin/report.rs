@@ -32,7 +32,7 @@ fn work(args: &Args) -> Result<()> {
     let report = Report::of(Claims::read(args.claims.as_deref())?, &args.out)?;
     let markdown = report.judged.markdown();
     for (name, bytes) in [
-        ("claims.csv", report.judged.csv()?),
+        ("claims.csv", report.judged.csv()?.into_bytes()),
         ("claims.md", markdown.clone().into_bytes()),
         ("report.tex", report.latex().into_bytes()),
         ("report.html", report.html().into_bytes()),

@@ -42,7 +42,7 @@ impl Judged {
     ///
     /// # Errors
     /// Never for what a judgement holds.
-    pub fn csv(&self) -> Result<Vec<u8>> {
+    pub fn csv(&self) -> Result<String> {
         let unknown = Setting::default();
         let mut lines = Vec::new();
         for (setting, findings) in &self.settings {

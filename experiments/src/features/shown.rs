@@ -52,7 +52,7 @@ impl Figure<'_> {
         let (out, name) = (&args.training.out, self.grid.name);
         let picture = Picture(self);
         for (path, bytes) in [
-            (out.join(name).join("points.csv"), self.points()?),
+            (out.join(name).join("points.csv"), self.points()?.into_bytes()),
             (out.join(format!("{name}.md")), self.markdown().into_bytes()),
             (out.join(format!("{name}.svg")), drawing::svg(&picture)?.into_bytes()),
             (out.join(format!("{name}.png")), drawing::png(&picture)?),
@@ -64,7 +64,7 @@ impl Figure<'_> {
     }
 
     /// What is drawn, point by point; `measured-figure1-best.json` of each run has the others.
-    fn points(&self) -> Result<Vec<u8>> {
+    fn points(&self) -> Result<String> {
         let (classes, drawn) = (self.dataset.class_names(), self.drawn());
         let lines = drawn.iter().flat_map(|Measured { row, run, answer, .. }| {
             answer.more.points.iter().map(|point| Line {

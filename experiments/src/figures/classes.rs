@@ -96,7 +96,7 @@ fn show(survey: &Survey, attacks: &[&str], args: &TableArgs) -> Result<String> {
     }
     text += &differences(survey, attacks, &lines);
     let (out, name) = (&args.training.out, survey.name);
-    files::write(&out.join(name).join("classes.csv"), &files::csv(&lines)?)?;
+    files::write(&out.join(name).join("classes.csv"), files::csv(&lines)?.as_bytes())?;
     files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
     let rows = survey.rows.iter().map(|row| row.label.clone()).collect();
     let legend = " Dark is high, within each panel, between the least and the greatest of defended networks.";

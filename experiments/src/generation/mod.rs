@@ -176,20 +176,20 @@ impl Totals {
         let mean = |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let diversity = |of: fn(&Diversity) -> f64| mean(&self.diversities.iter().map(of).collect::<Vec<_>>());
         let values = [
-            Some(self.strength.loss_raised()),
-            Some(self.strength.error_raised_percent()),
-            Some(self.strength.feature_displacement()),
-            Some(self.strength.transfer_error_percent()),
-            diversity(|d| d.distance),
-            diversity(|d| d.angle),
-            mean(&self.entropies),
-            diversity(|d| d.vendi_score),
-            diversity(|d| d.directions),
+            ("loss-raised", Some(self.strength.loss_raised())),
+            ("error-raised-percent", Some(self.strength.error_raised_percent())),
+            ("feature-displacement", Some(self.strength.feature_displacement())),
+            ("transfer-error-percent", Some(self.strength.transfer_error_percent())),
+            ("pairwise-distance", diversity(|d| d.distance)),
+            ("pairwise-angle", diversity(|d| d.angle)),
+            ("wrong-class-entropy", mean(&self.entropies)),
+            ("vendi-score", diversity(|d| d.vendi_score)),
+            ("distinct-directions", diversity(|d| d.directions)),
         ];
-        let number = |(kind, value): (&Kind, Option<f64>)| {
-            Some(Number { subject: subject.into(), measure: kind.name.into(), value: value? })
+        let number = |(measure, value): (&str, Option<f64>)| {
+            Some(Number { subject: subject.into(), measure: measure.into(), value: value? })
         };
-        KINDS.iter().zip(values).filter_map(number).collect()
+        values.into_iter().filter_map(number).collect()
     }
 }
 

@@ -94,7 +94,7 @@ impl Table {
     pub fn write(&self, out: &Path) -> Result<Vec<PathBuf>> {
         let picture = plot::Dumbbells(self);
         let files = [
-            ("csv", self.csv()?),
+            ("csv", self.csv()?.into_bytes()),
             ("md", self.markdown().into_bytes()),
             ("tex", self.latex().into_bytes()),
             ("svg", drawing::svg(&picture)?.into_bytes()),
@@ -107,7 +107,7 @@ impl Table {
         files.into_iter().map(write).collect()
     }
 
-    fn csv(&self) -> Result<Vec<u8>> {
+    fn csv(&self) -> Result<String> {
         let mut lines = Vec::new();
         for row in &self.rows {
             for kind in &KINDS {

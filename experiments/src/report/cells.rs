@@ -128,31 +128,28 @@ pub(super) fn keep_gone<T: Clone + PartialEq + Serialize + DeserializeOwned>(
     Ok(())
 }
 
+/// Names of the fields of [`Cell`], so that a table without cells has its header too.
+const COLUMNS: [&str; 16] = [
+    "table",
+    "framework",
+    "regularizer",
+    "dataset",
+    "arch",
+    "norm",
+    "epsilon",
+    "attack",
+    "checkpoint",
+    "split",
+    "seed",
+    "examples",
+    "value_percent",
+    "run",
+    "profile",
+    "seconds",
+];
+
 pub(super) fn long(cells: &[Cell]) -> Result<String> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    // Written by hand, so that a table without cells has its header too.
-    writer.write_record([
-        "table",
-        "framework",
-        "regularizer",
-        "dataset",
-        "arch",
-        "norm",
-        "epsilon",
-        "attack",
-        "checkpoint",
-        "split",
-        "seed",
-        "examples",
-        "value_percent",
-        "run",
-        "profile",
-        "seconds",
-    ])?;
-    for cell in cells {
-        writer.serialize(cell)?;
-    }
-    Ok(String::from_utf8(writer.into_inner()?)?)
+    files::csv_under(&COLUMNS, cells)
 }
 
 pub(super) fn wide(table: &Table) -> Result<String> {

@@ -9,6 +9,7 @@ use super::{
     Cell, Paired, Table,
     caption::{grouped, signed},
 };
+use crate::files;
 
 /// What an effect would have to be below to be called one.
 const LEVEL: f64 = 0.05;
@@ -39,6 +40,22 @@ struct Line<'a> {
     smallest_p: f64,
     test: &'a str,
 }
+
+/// Names of the fields of [`Line`], so that a table without differences has its header too.
+const COLUMNS: [&str; 12] = [
+    "framework",
+    "regularizer",
+    "attack",
+    "checkpoint",
+    "seeds",
+    "examples",
+    "mean_difference",
+    "low",
+    "high",
+    "p_value",
+    "smallest_p",
+    "test",
+];
 
 /// The differences of at least two seeds for a reader, one row of cells each.
 pub(super) struct Printed {
@@ -100,29 +117,14 @@ impl Table {
 
     /// Every difference: `differences.csv`.
     pub(super) fn differences_csv(&self) -> Result<String> {
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        // Written by hand, so that a table without differences has its header too.
-        writer.write_record([
-            "framework",
-            "regularizer",
-            "attack",
-            "checkpoint",
-            "seeds",
-            "examples",
-            "mean_difference",
-            "low",
-            "high",
-            "p_value",
-            "smallest_p",
-            "test",
-        ])?;
+        let mut lines = Vec::new();
         for row in self.regularized() {
             for (column, named) in self.columns.iter().enumerate() {
                 let Some(Difference { paired, checkpoint, examples, .. }) = self.difference(row, column) else {
                     continue;
                 };
                 let points = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
-                writer.serialize(Line {
+                lines.push(Line {
                     framework: &self.rows[row].framework,
                     regularizer: &self.rows[row].regularizer,
                     attack: &named.attack,
@@ -135,10 +137,10 @@ impl Table {
                     p_value: paired.p_value.map_or(String::new(), |p| p.to_string()),
                     smallest_p: paired.smallest_p,
                     test: if paired.exact { "exact" } else { "drawn" },
-                })?;
+                });
             }
         }
-        Ok(String::from_utf8(writer.into_inner()?)?)
+        files::csv_under(&COLUMNS, &lines)
     }
 
     /// The differences of at least two seeds; `None` if there are none.

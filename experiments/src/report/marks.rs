@@ -1,7 +1,10 @@
 //! What audits say of a table's rows.
 
 use super::{Row, Table, caption::grouped};
-use crate::audit::{Audit, Verdict};
+use crate::{
+    audit::{Audit, Verdict},
+    files,
+};
 use anyhow::Result;
 use serde::Serialize;
 use std::{
@@ -207,11 +210,11 @@ impl Table {
 
     /// Every check of every run.
     pub(super) fn audit_csv(&self) -> Result<String> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut lines = Vec::new();
         for row in &self.rows {
             for Audited { run, seed, checkpoint, audit, .. } in &row.audits {
                 for check in &audit.checks {
-                    writer.serialize(Line {
+                    lines.push(Line {
                         table: &self.name,
                         framework: &row.framework,
                         regularizer: &row.regularizer,
@@ -222,11 +225,11 @@ impl Table {
                         check: check.name,
                         verdict: check.verdict,
                         detail: &check.detail,
-                    })?;
+                    });
                 }
             }
         }
-        Ok(String::from_utf8(writer.into_inner()?)?)
+        files::csv(&lines)
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Measure {
     pub seconds: f64,
 }
 
-/// The columns, so that a file without lines has them too.
+/// Names of the fields of [`Measure`], so that a file without lines has its header too.
 const COLUMNS: [&str; 16] = [
     "source",
     "framework",
@@ -97,13 +97,8 @@ pub fn write_measures(path: &Path, measures: &[Measure]) -> Result<()> {
     let is = |of: &Measure| [&of.run, &of.subject, &of.measure, &of.checkpoint].map(String::clone);
     let new: BTreeSet<_> = measures.iter().map(is).collect();
     keep_gone(path, &old, |measure| !new.contains(&is(measure)), |measure| (&measure.run, RECORD))?;
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(COLUMNS)?;
-    for measure in measures {
-        measure.check()?;
-        writer.serialize(measure)?;
-    }
-    files::write(path, &writer.into_inner().context("a file in memory has no end of space")?)
+    measures.iter().try_for_each(Measure::check)?;
+    files::write(path, files::csv_under(&COLUMNS, measures)?.as_bytes())
 }
 
 /// Reads a `measures.csv` back.

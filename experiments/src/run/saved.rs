@@ -121,7 +121,7 @@ impl Run {
             ("loss_sum", state.loss_sum.to_string()),
             ("best_percent", state.best_percent.map(|p| p.to_string()).unwrap_or_default()),
             ("train_seconds", history.seconds.to_string()),
-            ("history", String::from_utf8(files::csv(&history.rows)?)?),
+            ("history", files::csv(&history.rows)?),
         ];
         let about = about.map(|(key, value)| (key.to_owned(), value)).into();
         let [newest, before] = self.states();
