@@ -187,6 +187,21 @@ fn an_effect_that_does_not_matter_decides_nothing() {
     assert_eq!(findings[0].remarks, ["every mean difference is smaller than 0.5 points"]);
 }
 
+/// What a limit names is enough: so many points, a p of the level itself; one seed less is not.
+#[test]
+fn limits_are_reached_where_they_are() {
+    let mut claims = claims();
+    claims.claims[0].matters = 0.5;
+    let half = judge(&claims, &same(&claims, &[0.5; 12])).swap_remove(0);
+    assert_eq!(half.verdict, Verdict::Supported);
+    claims.level = half.adjusted_p;
+    assert_eq!(verdicts(&claims, &same(&claims, &[0.5; 12]))[0], Verdict::Supported);
+    claims.level = 0.05;
+    claims.claims[0].seeds = 12;
+    assert_eq!(verdicts(&claims, &same(&claims, &[50.0; 12]))[0], Verdict::Supported);
+    assert_eq!(verdicts(&claims, &same(&claims, &[50.0; 11]))[0], Verdict::Undecided);
+}
+
 #[test]
 fn several_and_every_mean_what_they_say() {
     let claims = claims();

@@ -13,7 +13,7 @@ pub const EPOCHS: usize = 2;
 /// 20 examples in batches of 6.
 pub const STEPS: usize = 4;
 
-fn images(count: usize) -> Dataset {
+pub fn images(count: usize) -> Dataset {
     let pixels = (0..count * 3072).map(|i| (i * 7 + i / 3072 * 31) as u8).collect();
     Dataset::new(Name::Cifar10, pixels, (0..count).map(|i| (i % 10) as u8).collect()).unwrap()
 }
@@ -34,7 +34,7 @@ fn trainer() -> Trainer {
     trainer_of(framework("trades"), None)
 }
 
-fn config(averaging: Option<Averaging>) -> TrainingConfig {
+pub fn config(averaging: Option<Averaging>) -> TrainingConfig {
     TrainingConfig {
         epochs: EPOCHS,
         batch: 6,
@@ -48,11 +48,11 @@ fn config(averaging: Option<Averaging>) -> TrainingConfig {
     }
 }
 
-fn network(framework: &Framework) -> Net {
+pub fn network(framework: &Framework) -> Net {
     Net::with_head(Arch::Tiny, framework.head, [3, 32, 32], 10, 3, &Device::Cpu).unwrap()
 }
 
-fn trainer_with(framework: Framework, config: TrainingConfig) -> Trainer {
+pub fn trainer_with(framework: Framework, config: TrainingConfig) -> Trainer {
     let net = network(&framework);
     Trainer::new(framework, config, net, images(20), images(8), &Device::Cpu).unwrap()
 }

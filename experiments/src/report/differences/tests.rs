@@ -60,6 +60,16 @@ fn only_what_both_rows_have_is_compared() {
     assert_eq!(last.differences_csv().unwrap().lines().count(), 1);
 }
 
+/// What stands in the same place of both rows may be of two seeds.
+#[test]
+fn seeds_are_paired_by_their_number() {
+    let mut table = three();
+    table.cells.retain(|c| c.attack == "clean" && !(c.regularizer == "none" && c.seed == 0));
+    let lines = table.differences_csv().unwrap();
+    // 83 - 81 and 85 - 82; in order it would be 81 - 81 and 83 - 82.
+    assert!(lines.contains("\npgd-at,i2fr,clean,best,2,1000,2.500,"), "{lines}");
+}
+
 #[test]
 fn a_table_without_pairs_has_a_header() {
     let table = Table { rows: vec![row("standard", "none", "S"), row("x", "i2fr", "X")], ..small() };

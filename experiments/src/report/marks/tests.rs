@@ -98,3 +98,15 @@ fn an_audit_of_a_column_marks_its_values_alone() {
     table.rows[1].audits.pop();
     assert!(markdown::render(&table).contains("Not all runs were audited: PGD-AT (pgd-20) (1 of 2)."));
 }
+
+/// A difference to a value that is no evidence is none.
+#[test]
+fn a_difference_is_marked_if_either_of_its_rows_fails_there() {
+    for failing in [1, 2] {
+        let mut table = audited();
+        let failed = Audited { column: Some("pgd-20".into()), ..table.rows[2].audits[1].clone() };
+        table.rows.iter_mut().for_each(|row| row.audits.clear());
+        table.rows[failing].audits.push(failed);
+        assert_eq!((table.mark_of_difference(2, 1).as_str(), table.mark_of_difference(2, 0).as_str()), (" ‡", ""));
+    }
+}
