@@ -104,6 +104,19 @@ fn stored_tables_get_the_verdict_that_is_true() {
     }
 }
 
+/// Settings may be chosen by held-out images, and claims are not judged by what chose them.
+#[test]
+fn held_out_images_are_no_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    store(out, &table1(11, 2.0), &[]);
+    let cells = out.join("table1/cells.csv");
+    std::fs::write(&cells, text(&cells).replace(",best,test,", ",best,held-out,")).unwrap();
+    let judged = Judged::of(Claims::read(None).unwrap(), out).unwrap();
+    let verdicts = judged.settings.iter().flat_map(|(_, findings)| findings).map(|finding| finding.verdict);
+    assert!(verdicts.into_iter().all(|verdict| verdict == Verdict::NotMeasured));
+}
+
 #[test]
 fn seeds_beyond_those_that_were_fixed_are_not_looked_at() {
     let folder = tempfile::tempdir().unwrap();
