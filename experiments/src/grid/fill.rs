@@ -79,7 +79,7 @@ impl super::Grid {
         if columns.iter().all(|attack| *attack == CLEAN || kept.iter().any(|known| known == attack)) {
             return Ok(());
         }
-        match unheld(run)? {
+        match claim_if_free(run)? {
             Some(_alone) => keep_examples(run, args.checkpoint, &columns, &data.test),
             None => Ok(()),
         }
@@ -96,7 +96,7 @@ impl super::Grid {
         let data = &args.split.of(run, data)?;
         let wanted = self.wanted(args, data)?;
         let known = known(run, args, &wanted)?;
-        let alone = if known.is_none() { Some(claim(run, args)?) } else { unheld(run)? };
+        let alone = if known.is_none() { Some(claim(run, args)?) } else { claim_if_free(run)? };
         let outcomes = match known {
             Some(outcomes) => outcomes,
             None => {
@@ -206,8 +206,8 @@ pub(super) fn claim(run: &Run, args: &TableArgs) -> Result<Lock> {
     patiently(run, args, || run.claim())
 }
 
-/// Claims `run`, where only what is known is to be shown: not if another process is at work on it.
-pub(super) fn unheld(run: &Run) -> Result<Option<Lock>> {
+/// Claims `run` to show what is known of it; `None` if another process is at work on it.
+pub(super) fn claim_if_free(run: &Run) -> Result<Option<Lock>> {
     match run.claim() {
         Err(e) if e.is::<Held>() => Ok(None),
         claimed => claimed.map(Some),

@@ -187,7 +187,7 @@ fn interview(
             for question in questions(run, of_seed)?.iter().filter(|question| lent(question)) {
                 news |= ask(run, question, args, &data, &device)?;
             }
-            let Some(_alone) = fill::unheld(run)? else { return Ok(()) };
+            let Some(_alone) = fill::claim_if_free(run)? else { return Ok(()) };
             if news {
                 show::all(run, &data, &device)?;
             }
