@@ -83,7 +83,7 @@ impl RunConfig {
     pub fn id(&self) -> String {
         let mut json = serde_json::to_vec(self).expect("a configuration is plain data");
         // A stored norm that is none has no run.
-        match frameworks::revision(&self.framework, self.norm.parse().unwrap_or(Norm::Linf)) {
+        match frameworks::revision(&self.framework, self.norm.parse().unwrap_or(Norm::Linf), self.is_grey()) {
             1 => {}
             revision => json.extend(format!("revision {revision}").bytes()),
         }
@@ -158,7 +158,7 @@ impl RunConfig {
         let (steps, beta) = (self.attack_steps, self.beta);
         let step = self.attack_step.as_deref().map(str::parse::<StepLength>).transpose().map_err(anyhow::Error::msg)?;
         let step = step.map(|step| step.value());
-        let setting = Setting { ball, steps, step, epochs, seed: self.seed, warm_up, beta };
+        let setting = Setting { ball, steps, step, epochs, seed: self.seed, warm_up, beta, grey: self.is_grey() };
         let mut game = frameworks::named(&self.framework, setting)?;
         if let Some(gamma) = self.awp {
             game = game.with_awp(Awp { gamma });
@@ -184,6 +184,11 @@ impl RunConfig {
                 Ok(game.regularized("I2FR", &r.options()?.objective()?, place))
             }
         }
+    }
+
+    /// Whether its images have one channel.
+    fn is_grey(&self) -> bool {
+        self.dataset.parse::<data::Name>().is_ok_and(|name| name.shape()[0] == 1)
     }
 
     /// Of so many training images, how many it takes, held-out ones included.

@@ -16,6 +16,8 @@ pub enum Start {
     Image,
     /// Uniformly in the ball (l2: a uniform direction at a uniform distance).
     Uniform,
+    /// The same, but pixels may leave `[0, 1]` until the first step has been taken, as in the MNIST script of Fast-AT.
+    Unclipped,
     /// Gaussian noise of this standard deviation in every pixel, as TRADES does.
     Gaussian(f64),
 }
@@ -79,10 +81,15 @@ impl Pgd {
         let noise = match (self.start, self.ball.norm) {
             (Start::Image, _) => return Ok(images.clone()),
             (Start::Gaussian(std), _) => draw(&|key, out| kernels::fill_normal(key, std as f32, out))?,
-            (Start::Uniform, Norm::Linf) => draw(&|key, out| kernels::fill_uniform(key, -eps, eps, out))?,
-            (Start::Uniform, Norm::L2) => draw(&|key, out| uniform_l2(key, eps, out))?,
+            (Start::Uniform | Start::Unclipped, Norm::Linf) => {
+                draw(&|key, out| kernels::fill_uniform(key, -eps, eps, out))?
+            }
+            (Start::Uniform | Start::Unclipped, Norm::L2) => draw(&|key, out| uniform_l2(key, eps, out))?,
         };
-        self.ball.project(&(images + noise)?, images)
+        match self.start {
+            Start::Unclipped => images + noise,
+            _ => self.ball.project(&(images + noise)?, images),
+        }
     }
 
     fn run(&self, victim: Victim<'_>, clean: &Clean<'_>, images: &Tensor, start: Tensor) -> Result<Tensor> {

@@ -65,6 +65,8 @@ pub struct Setting {
     pub warm_up: usize,
     /// Another weight than [`beta`] says, for methods that it knows.
     pub beta: Option<f64>,
+    /// Whether images have one channel, as digits have: for these Fast-AT has another recipe.
+    pub grey: bool,
 }
 
 impl Setting {
@@ -86,7 +88,7 @@ pub const ALL: &[(&str, Make)] = &[
     ("trades", |s| trades(s.pgd(), s.beta.unwrap_or(trades::BETA))),
     ("mart", |s| mart(s.pgd(), s.beta.unwrap_or(mart::LAMBDA))),
     ("alp", |s| alp(s.pgd(), s.beta.unwrap_or(alp::WEIGHT))),
-    ("fast-at", |s| fast_at(s.ball)),
+    ("fast-at", |s| fast_at(s.ball, s.grey)),
     ("friendly-at", |s| friendly_at(s.pgd(), s.epochs)),
     ("adr", |s| adr(s.pgd())),
     ("tla", |s| tla(s.pgd())),
@@ -116,14 +118,16 @@ pub fn own_steps(name: &str) -> Option<usize> {
     }
 }
 
-/// How often what the framework called `name` trains against balls of `norm` has changed, from 1 on: stored runs of another
-/// revision are others.
-pub fn revision(name: &str, norm: Norm) -> u32 {
+/// How often what the framework called `name` trains against balls of `norm`, on `grey` images or others, has changed, from 1
+/// on: stored runs of another revision are others.
+pub fn revision(name: &str, norm: Norm, grey: bool) -> u32 {
     let own = match name {
         // Their attacks saw batch statistics, and those of ALP, HE and PCL began anywhere in the ball.
         "alp" | "he" | "adr" | "tla" | "pcl" => 2,
         // Its attack projected before it added noise, too.
         "friendly-at" => 2,
+        // Its start was put back into [0, 1].
+        "fast-at" if grey => 2,
         _ => 1,
     };
     // Friendly-AT has a step of its own, and the control none.

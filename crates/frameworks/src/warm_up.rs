@@ -61,7 +61,7 @@ mod tests {
 
     fn setting(steps: usize, step: Option<f64>) -> Setting {
         let ball = Ball { norm: attacks::Norm::Linf, eps: 0.3 };
-        Setting { ball, steps, step, epochs: 5, seed: 0, warm_up: 2, beta: None }
+        Setting { ball, steps, step, epochs: 5, seed: 0, warm_up: 2, beta: None, grey: false }
     }
 
     /// How far the attack of `game` moves a pixel at most, in each of the epochs 1, 2, 3, 4, and in evaluation.

@@ -9,10 +9,7 @@ use crate::{
         Drawing,
         pen::{self, ACCENT, Anchor, CARD, INK, MUTED, PLAIN, Pen, RAIL, RULE},
     },
-    report::{
-        Row,
-        plot::{leaves_open, sign_color},
-    },
+    report::{Row, plot::sign_color},
 };
 use anyhow::Result;
 use plotters::backend::DrawingBackend;
@@ -59,7 +56,7 @@ impl Dumbbells<'_> {
 
     fn footer(&self) -> Vec<String> {
         let axes = "Each axis goes from the smallest to the largest value of its panel, not from 0. Differences: blue above \
-                    0, orange below, grey where their 95 % interval (±, paired seeds) leaves that open.";
+                    0, orange below, grey where p of the sign-flip test (paired seeds) is above 0.05.";
         let few = self.0.too_few().unwrap_or_default();
         let text = [self.0.conditions(), self.0.remarks(), format!("{axes} {few}")];
         text.iter().flat_map(|line| pen::wrap(line, SMALL, self.width() - 2.0 * MARGIN)).collect()
@@ -112,7 +109,7 @@ impl Dumbbells<'_> {
             mark(pen, (x(plain.mean), y), false)?;
             mark(pen, (x(i2fr.mean), y), true)?;
             let mut text = kind.signed(paired.difference.mean);
-            let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
+            let color = sign_color(&text, paired.is_open());
             if let Some(half_width) = paired.difference.half_width {
                 text += &format!(" ± {}", kind.number(half_width));
             }

@@ -87,28 +87,39 @@ impl Grid {
         if args.plan {
             return self.print_plan(&planned, args);
         }
-        let filled = if args.render_only { Ok(()) } else { self.fill(&planned, args, goal) };
-        let table = self.table(&planned, args)?;
-        let mut text = String::new();
-        if !table.cells.is_empty() {
-            text = keep(&table)?;
-            show::index(&args.training.out)?;
-        }
-        filled?;
-        self.found(!table.cells.is_empty(), args)?;
-        print(&text)?;
-        Ok(())
+        let fill = || self.fill(&planned, args, goal);
+        self.fill_and_show(args, fill, || {
+            let table = self.table(&planned, args)?;
+            if table.cells.is_empty() { Ok(None) } else { keep(&table).map(Some) }
+        })
     }
 
-    /// An error if nothing was `found` to show.
-    fn found(&self, found: bool, args: &TableArgs) -> Result<()> {
+    /// Has `fill` measure what is missing, unless nothing is to run, and `show` what is there, also when it was
+    /// interrupted or a run failed; prints what `show` returns, which is nothing where nothing was measured.
+    ///
+    /// # Errors
+    /// When either fails, or nothing is there to show.
+    fn fill_and_show(
+        &self,
+        args: &TableArgs,
+        fill: impl FnOnce() -> Result<()>,
+        show: impl FnOnce() -> Result<Option<String>>,
+    ) -> Result<()> {
+        let out = &args.training.out;
+        let filled = if args.render_only { Ok(()) } else { fill() };
+        let text = show()?;
+        if text.is_some() {
+            show::index(out)?;
+        }
+        filled?;
         // A part of a grid may hold no run, and another part's machine the results.
         anyhow::ensure!(
-            found || args.shard.is_some(),
+            text.is_some() || args.shard.is_some(),
             "nothing was measured with these options on the runs in {}; run {} without --render-only",
-            args.training.out.display(),
+            out.display(),
             self.name
         );
+        print(text.unwrap_or_default())?;
         Ok(())
     }
 

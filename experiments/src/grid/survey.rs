@@ -3,7 +3,7 @@
 use super::{Found, Grid, Planned, TableArgs, cell, fill, no_idle_options, on_the_same_images, plan::by_seed};
 use crate::{
     arsenal::{self, Surrogate},
-    print, profile,
+    profile,
     report::{Cell, Row},
     run::{Checkpoint, Run, Split},
     show,
@@ -105,23 +105,19 @@ impl Grid {
         let planned = self.subjects(args)?;
         no_idle_options(&planned, args)?;
         if args.plan {
-            self.print_plan(&planned, args)?;
-            return Ok(());
+            return self.print_plan(&planned, args);
         }
-        let filled = if args.render_only { Ok(()) } else { interview(&planned, args, &questions) };
-        let rows = planned.iter().map(|planned| planned.row.clone()).collect();
-        let cells = self.answers(&planned, args, &questions)?;
-        let survey = Survey { name: self.name, caption: self.caption, rows, cells };
-        let mut text = String::new();
-        if !survey.cells.is_empty() {
+        let fill = || interview(&planned, args, &questions);
+        self.fill_and_show(args, fill, || {
+            let rows = planned.iter().map(|planned| planned.row.clone()).collect();
+            let cells = self.answers(&planned, args, &questions)?;
+            if cells.is_empty() {
+                return Ok(None);
+            }
+            let survey = Survey { name: self.name, caption: self.caption, rows, cells };
             survey.write_cells(&args.training.out)?;
-            text = show(&survey)?;
-            show::index(&args.training.out)?;
-        }
-        filled?;
-        self.found(!survey.cells.is_empty(), args)?;
-        print(&text)?;
-        Ok(())
+            show(&survey).map(Some)
+        })
     }
 
     fn answers(

@@ -3,12 +3,11 @@
 use super::{Grid, Planned, TableArgs, fill, kept::Kept, no_idle_options, plan::by_seed};
 use crate::{
     config::RunConfig,
-    print, print_line,
+    print_line,
     process::Usage,
     profile,
     report::{Measure, Row, write_measures},
     run::{Run, Split},
-    show,
 };
 use anyhow::Result;
 use candle::Device;
@@ -115,20 +114,16 @@ impl Grid {
             self.print_plan(&planned, args)?;
             return print_companions(measurement, &planned, args);
         }
-        let filled = if args.render_only { Ok(()) } else { self.investigate(measurement, &planned, args) };
-        let measured = self.measured(measurement, &planned, args)?;
-        let out = &args.training.out;
-        let mut text = String::new();
-        if !measured.is_empty() {
+        let fill = || self.investigate(measurement, &planned, args);
+        self.fill_and_show(args, fill, || {
+            let measured = self.measured(measurement, &planned, args)?;
+            if measured.is_empty() {
+                return Ok(None);
+            }
             let lines = self.lines(&measured, args);
-            write_measures(&out.join(self.name).join("measures.csv"), &lines)?;
-            text = show(&measured, &lines)?;
-            show::index(out)?;
-        }
-        filled?;
-        self.found(!measured.is_empty(), args)?;
-        print(&text)?;
-        Ok(())
+            write_measures(&args.training.out.join(self.name).join("measures.csv"), &lines)?;
+            show(&measured, &lines).map(Some)
+        })
     }
 
     /// The frameworks of the rows that `args` ask for.

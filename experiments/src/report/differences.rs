@@ -8,11 +8,9 @@ use serde::Serialize;
 use super::{
     Cell, Paired, Table,
     caption::{grouped, signed},
+    paired::LEVEL,
 };
 use crate::files;
-
-/// What an effect would have to be below to be called one.
-const LEVEL: f64 = 0.05;
 
 /// One attack's difference between two rows.
 pub(super) struct Difference<'a> {
@@ -109,6 +107,13 @@ impl Table {
         let (attack, plain) = (&self.columns[column].attack, self.plain_row(row));
         let mark = self.rows[row].mark_under(attack);
         if mark.is_empty() { plain.map(|plain| self.rows[plain].mark_under(attack)).unwrap_or_default() } else { mark }
+    }
+
+    /// Whether either side of a difference fails an audit, so that it is no evidence.
+    pub(super) fn difference_fails(&self, row: usize, column: usize) -> bool {
+        let attack = &self.columns[column].attack;
+        let sides = [Some(row), self.plain_row(row)].into_iter().flatten();
+        sides.map(|side| &self.rows[side]).any(|side| side.fails() || side.fails_under(attack))
     }
 
     fn regularized(&self) -> impl Iterator<Item = usize> {

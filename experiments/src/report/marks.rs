@@ -239,4 +239,4 @@ fn bracketed(about: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

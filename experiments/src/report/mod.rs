@@ -221,9 +221,10 @@ impl Table {
         Some((self.examples(row, column)?, self.counted(row, column).len()))
     }
 
-    /// The most that is behind a value of one of [`Self::candidates`].
+    /// The most that is behind a value of a defended row, also of one that fails: fewer seeds do not become the most by that.
     fn most_evidence(&self, column: usize) -> Option<(usize, usize)> {
-        self.candidates(column).filter_map(|row| self.evidence(row, column)).max()
+        let defended = (0..self.rows.len()).filter(|&row| self.rows[row].is_defended());
+        defended.filter_map(|row| self.evidence(row, column)).max()
     }
 
     /// The rows with the best value of a column of attacked accuracy, as printed, of those on as many images as any and,

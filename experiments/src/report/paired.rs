@@ -3,6 +3,8 @@
 use super::Summary;
 use kernels::{Key, fill_uniform};
 
+/// What an effect has to be below to be called one.
+pub(super) const LEVEL: f64 = 0.05;
 /// Up to so many seeds, every assignment of signs is tried; that is 2^16 of them.
 const EXACT: usize = 16;
 /// Assignments drawn where there are more seeds.
@@ -29,6 +31,11 @@ impl Paired {
         let p_value = (difference.seeds > 1).then(|| sign_flip(differences));
         let smallest_p = 0.5f64.powi(difference.seeds as i32 - 1).max(1.0 / (DRAWN + 1) as f64);
         Some(Self { difference, p_value, smallest_p, exact })
+    }
+
+    /// Whether chance alone may have given the sign: p above 0.05, or one seed.
+    pub fn is_open(&self) -> bool {
+        self.p_value.is_none_or(|p| p > LEVEL)
     }
 
     /// The 95 % interval of the mean.

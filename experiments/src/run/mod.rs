@@ -9,6 +9,7 @@ mod seal;
 mod split;
 mod store;
 mod train;
+mod training;
 mod verify;
 
 use crate::{

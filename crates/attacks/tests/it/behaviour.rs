@@ -179,7 +179,7 @@ fn an_example_does_not_depend_on_its_batch() -> Result<()> {
     let some = Tensor::new(&[5u32, 1, 3], &Device::Cpu)?;
     let (few_x, few_y) = (x.index_select(&some, 0)?, y.index_select(&some, 0)?);
     for ball in balls() {
-        for start in [Start::Uniform, Start::Gaussian(0.01)] {
+        for start in [Start::Uniform, Start::Unclipped, Start::Gaussian(0.01)] {
             let still = Pgd { start, ..Pgd::new(ball, 0) };
             let all = still.perturb(eval(&view, &margin()), &x, &y, &keys(&examples(7)))?;
             let few = still.perturb(eval(&view, &margin()), &few_x, &few_y, &keys(&[5, 1, 3]))?;
@@ -191,6 +191,28 @@ fn an_example_does_not_depend_on_its_batch() -> Result<()> {
             let off = (all.index_select(&some, 0)? - few)?.abs()?.max_all()?.to_scalar::<f32>()?;
             assert!(off <= 1e-6, "{attack}: {off}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_unclipped_start_leaves_the_pixels_range_until_the_first_step() -> Result<()> {
+    let (net, x) = (net(), images(3));
+    let view = net.frozen();
+    let y = predictions(&view, &x)?;
+    let black = x.zeros_like()?;
+    for ball in balls().into_iter().filter(|ball| ball.eps > 0.) {
+        let after = |steps, start| {
+            let attack = Pgd { start, ..Pgd::new(ball, steps) };
+            attack.perturb(eval(&view, &margin()), &black, &y, &keys(&examples(3)))
+        };
+        let started = after(0, Start::Unclipped)?;
+        assert!(started.min_all()?.to_scalar::<f32>()? < 0., "{ball}");
+        let farthest = |a: &Tensor, b: &Tensor| (a - b)?.abs()?.max_all()?.to_scalar::<f32>();
+        let other_noise = farthest(&started.clamp(0f32, 1f32)?, &after(0, Start::Uniform)?)?;
+        let stepped = after(1, Start::Unclipped)?;
+        let outside = farthest(&ball.project(&stepped, &black)?, &stepped)?;
+        assert!(other_noise <= 1e-6 && outside <= 1e-6, "{ball}: {other_noise}, {outside}");
     }
     Ok(())
 }

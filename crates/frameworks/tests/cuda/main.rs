@@ -173,8 +173,16 @@ fn loss(model: &dyn Model, objective: &Objective, x: &Tensor, y: &Tensor, adv: &
 
 /// All frameworks, and what can be added to one.
 fn games() -> Vec<(String, Framework)> {
-    let setting =
-        Setting { ball: Ball::grey_levels(8.), steps: 1, step: None, epochs: 2, seed: 3, warm_up: 0, beta: None };
+    let setting = Setting {
+        ball: Ball::grey_levels(8.),
+        steps: 1,
+        step: None,
+        epochs: 2,
+        seed: 3,
+        warm_up: 0,
+        beta: None,
+        grey: false,
+    };
     let made = |name: &str| {
         let (_, make) = frameworks::ALL.iter().find(|(known, _)| *known == name).expect("a framework");
         make(setting)

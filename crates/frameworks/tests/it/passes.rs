@@ -1,9 +1,9 @@
 //! How each method passes images through the network: batch statistics, running ones, and where attacks start.
 
 use crate::awp::{bits, network};
-use attacks::{Ball, Keys};
+use attacks::{Ball, Keys, Norm};
 use candle::Result;
-use frameworks::{Awp, Framework, Place, Setting};
+use frameworks::{Awp, Framework, Place, Setting, revision};
 use models::Mode::{self, BatchStats, Eval, Train};
 use objectives::{Stage, pairing};
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::cell::RefCell;
 /// With two steps to the attack, and the weights of terms that tables have.
 pub fn named(name: &str) -> Framework {
     let ball = Ball::grey_levels(8.);
-    let setting = Setting { ball, steps: 2, step: None, epochs: 2, seed: 3, warm_up: 0, beta: None };
+    let setting = Setting { ball, steps: 2, step: None, epochs: 2, seed: 3, warm_up: 0, beta: None, grey: false };
     frameworks::named(name, setting).unwrap()
 }
 
@@ -39,6 +39,20 @@ fn modes_and_starts_are_those_of_each_method() {
         let method = named(name);
         assert_eq!((method.attack_mode, method.clean_mode), (*attack, *clean), "{name}");
         assert!(method.attack.to_string().contains(start), "{name}: {}", method.attack);
+    }
+}
+
+#[test]
+fn fast_at_lets_its_start_leave_the_pixels_range_on_grey_images_alone() {
+    let ball = Ball { norm: Norm::Linf, eps: 0.3 };
+    for name in frameworks::ALL.iter().map(|(name, _)| *name) {
+        let of = |grey| {
+            let setting = Setting { ball, steps: 2, step: None, epochs: 2, seed: 3, warm_up: 0, beta: None, grey };
+            frameworks::named(name, setting).unwrap().attack.to_string()
+        };
+        let own = name == "fast-at";
+        assert_eq!((of(true).contains("Unclipped"), of(true) != of(false)), (own, own), "{name}");
+        assert_eq!(revision(name, Norm::Linf, true) != revision(name, Norm::Linf, false), own, "{name}");
     }
 }
 

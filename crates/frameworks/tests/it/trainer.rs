@@ -25,7 +25,7 @@ const ADAM: OptimizerConfig = OptimizerConfig::Adam { momentum: 0.9, weight_deca
 pub fn framework(name: &str) -> Framework {
     frameworks::named(
         name,
-        Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None },
+        Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None, grey: false },
     )
     .unwrap()
 }
@@ -241,7 +241,8 @@ fn method_again(method: &Framework) -> Framework {
 
 #[test]
 fn a_step_is_as_long_as_it_is_set_where_a_method_has_no_length_of_its_own() {
-    let setting = |step| Setting { ball: BALL, steps: 2, step, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None };
+    let setting =
+        |step| Setting { ball: BALL, steps: 2, step, epochs: EPOCHS, seed: 3, warm_up: 0, beta: None, grey: false };
     for (name, _) in frameworks::ALL {
         let attack = |step| frameworks::named(name, setting(step)).unwrap().attack.to_string();
         match frameworks::own_steps(name) {
@@ -261,7 +262,8 @@ fn a_step_is_as_long_as_it_is_set_where_a_method_has_no_length_of_its_own() {
 
 #[test]
 fn beta_is_the_weight_of_the_robust_term() {
-    let setting = |beta| Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta };
+    let setting =
+        |beta| Setting { ball: BALL, steps: 2, step: None, epochs: EPOCHS, seed: 3, warm_up: 0, beta, grey: false };
     for (name, _) in frameworks::ALL {
         let loss = |beta| frameworks::named(name, setting(beta)).unwrap().outer.to_string();
         match frameworks::beta(name) {

@@ -6,23 +6,18 @@ use crate::{
     },
 };
 
-fn audited() -> Table {
-    let audit = |found: &[(&'static str, Verdict)]| {
-        let check = |&(name, verdict)| Check { name, verdict, detail: "made up".into() };
-        let audit = Audit {
-            subject: "s".into(),
-            settings: "linf; 64 images of it".into(),
-            checks: found.iter().map(check).collect(),
-        };
-        Audited {
-            runs: "runs".into(),
-            column: None,
-            run: "pgd-at-0123".into(),
-            seed: 0,
-            checkpoint: "best".into(),
-            audit,
-        }
+/// An audit of a run that `found` this.
+pub(in crate::report) fn audit(found: &[(&'static str, Verdict)]) -> Audited {
+    let check = |&(name, verdict)| Check { name, verdict, detail: "made up".into() };
+    let audit = Audit {
+        subject: "s".into(),
+        settings: "linf; 64 images of it".into(),
+        checks: found.iter().map(check).collect(),
     };
+    Audited { runs: "runs".into(), column: None, run: "pgd-at-0123".into(), seed: 0, checkpoint: "best".into(), audit }
+}
+
+fn audited() -> Table {
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 90.0));
     table.rows[1].audits = vec![
@@ -56,6 +51,10 @@ fn a_row_that_fails_its_audit_is_marked_and_never_the_best() {
         "{markdown}"
     );
     assert!(!markdown.contains("Not all runs were audited"), "{markdown}");
+    // Those of fewer seeds are not the best because the others fail.
+    let mut more = audited();
+    more.cells.extend([1, 2].map(|seed| cell("pgd-at", "i2fr", "pgd-20", seed, 90.0)));
+    assert!(more.best(1).is_empty());
     let mut alone = audited();
     alone.rows[1].audits[0].audit.settings += "; seed 0; transfer from nowhere; control 0.00 %";
     let told = "Audits without images made for another network: PGD-AT (1 of 2).";

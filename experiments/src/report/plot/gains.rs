@@ -2,7 +2,7 @@
 
 use super::{
     layout::{Label, Layout},
-    leaves_open, sign_color,
+    sign_color,
 };
 use crate::{
     audit::Verdict,
@@ -62,18 +62,22 @@ impl<'a> Gains<'a> {
         };
         let ends: Vec<[f64; 2]> = (0..columns).map(of_column).collect();
         let beyond = |row: usize, column: usize| {
-            let interval = table.difference(row, column).and_then(|one| one.paired.interval());
-            interval.is_some_and(|(low, high)| low < ends[column][0] || high > ends[column][1])
+            let shown = ends[column][0]..=ends[column][1];
+            let drawn = table.difference(row, column).map(|one| drawn(&one)).unwrap_or_default();
+            drawn.iter().any(|points| !shown.contains(points))
         };
         let cut = rows.iter().any(|&row| (0..columns).any(|column| beyond(row, column)));
-        let beyond = if cut { "; an arrowhead is an end beyond the panel" } else { "" };
+        let beyond = if cut { "; an arrowhead is what lies beyond the panel" } else { "" };
         let mut footer = vec![
             table.settings().replacen("Accuracy in %", "Points of accuracy", 1),
             format!(
                 "Small dots are seeds, each against the same framework alone with that seed; the line above them is the \
                  95 % interval of their mean{beyond}."
             ),
-            format!("{} intervals, none corrected for their number; of one seed there is none.", intervals.len()),
+            format!(
+                "{} intervals and sign-flip tests (p), none corrected for their number; of one seed there is none.",
+                intervals.len()
+            ),
         ];
         if settings.len() > 1 {
             footer.push("Each panel has an axis of its own.".into());
@@ -116,9 +120,13 @@ impl<'a> Gains<'a> {
             };
             let paired = difference.paired;
             let mut text = signed(paired.difference.mean, 1);
-            let color = sign_color(&text, paired.interval().is_none_or(leaves_open));
+            let color = sign_color(&text, paired.is_open() || self.table.difference_fails(row, column));
             for points in difference.each() {
-                pen.disc((x(points), y + 6.0), 2.0, color)?;
+                let at = (x(points), y + 6.0);
+                match (least..=most).contains(&points) {
+                    true => pen.disc(at, 2.0, color)?,
+                    false => arrowhead(pen, at, points.signum(), color)?,
+                }
             }
             if let Some((low, high)) = paired.interval() {
                 text += &format!(" ± {:.1}", (high - low) / 2.0);
@@ -147,9 +155,9 @@ impl Drawing for Gains<'_> {
     fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Result<()> {
         self.layout.draw(pen)?;
         let entries = [
-            (ACCENT, "95 % interval above 0"),
-            (LOSS, "95 % interval below 0"),
-            (MUTED, "0 in the interval, or one seed"),
+            (ACCENT, "above 0 (p ≤ 0.05)".to_owned()),
+            (LOSS, "below 0 (p ≤ 0.05)".to_owned()),
+            (MUTED, format!("neither, or {}", Verdict::Fail.mark())),
         ];
         pen.legend(self.layout.legend(), &entries, |color, at| pen.disc(at, 3.0, *color))?;
         (0..self.table.columns.len()).try_for_each(|column| self.panel(pen, column))
@@ -187,10 +195,19 @@ fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
     })
 }
 
-/// What an axis shows of a difference: its seeds, and its interval unless they are too few for a short one.
+/// What an axis has to show of a difference: its interval, so that a seed far from the others does not squeeze all; of seeds
+/// too few for a short one, themselves.
 fn reached(difference: &Difference<'_>) -> Vec<f64> {
-    let interval = difference.paired.interval().filter(|_| difference.pairs.len() > 2);
-    difference.each().into_iter().chain(interval.into_iter().flat_map(|(low, high)| [low, high])).collect()
+    match difference.paired.interval().filter(|_| difference.pairs.len() > 2) {
+        Some((low, high)) => vec![low, high],
+        None => difference.each(),
+    }
+}
+
+/// All that is drawn of a difference: its seeds, and the ends of its interval.
+fn drawn(difference: &Difference<'_>) -> Vec<f64> {
+    let interval = difference.paired.interval().into_iter().flat_map(|(low, high)| [low, high]);
+    difference.each().into_iter().chain(interval).collect()
 }
 
 /// The row's name, with a mark where it is the framework alone that fails an audit.

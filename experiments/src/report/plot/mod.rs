@@ -20,6 +20,7 @@ use super::{
     differences::{Difference, too_few},
     wilson,
 };
+use crate::audit::Verdict;
 use crate::drawing::{
     Drawing,
     pen::{ACCENT, Anchor, Color, INK, LOSS, MUTED, Pen, RAIL},
@@ -80,14 +81,14 @@ impl Drawing for Picture<'_> {
 fn legend<B: DrawingBackend>(table: &Table, pen: &Pen<B>, at: (f64, f64)) -> Result<()> {
     let mut entries = Vec::new();
     if table.rows.iter().any(|row| !row.is_defended()) {
-        entries.push((Mark::Control, "undefended control".to_owned()));
+        entries.push((Mark::Control, "undefended control"));
     }
     if table.rows.iter().any(|row| Mark::of(row) == Mark::Plain) {
-        entries.push((Mark::Plain, "framework alone".to_owned()));
+        entries.push((Mark::Plain, "framework alone"));
     }
     for (mark, with) in [(Mark::Regularized, "with I2FR"), (Mark::Changed, "changed otherwise")] {
         if table.rows.iter().any(|row| Mark::of(row) == mark) {
-            entries.push((mark, format!("{with}, and the difference in points")));
+            entries.push((mark, with));
         }
     }
     pen.legend(at, &entries, |mark, at| mark.put(pen, at))
@@ -141,7 +142,7 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
         }
         if let Some(difference) = difference {
             let text = signed(difference.paired.difference.mean, 1);
-            let color = sign_color(&text, is_open(&difference));
+            let color = sign_color(&text, is_open(&difference) || table.difference_fails(row, column));
             pen.text(&text, (number + aside, y), 11.5, color, Anchor::Left)?;
         }
     }
@@ -155,35 +156,32 @@ fn colors(table: &Table) -> Vec<String> {
     let smallest: BTreeMap<usize, f64> =
         pairs.map(|difference| (difference.paired.difference.seeds, difference.paired.smallest_p)).collect();
     let open = match (smallest.keys().any(|&n| n > 1), smallest.contains_key(&1)) {
-        (true, false) => "its 95 % interval over paired seeds leaves its sign open",
-        (true, true) => "its 95 % interval (paired seeds; of one seed, Wilson) leaves its sign open",
-        (false, _) => "these intervals leave its sign open",
+        (true, false) => "p of the sign-flip test is above 0.05",
+        (true, true) => "p of the sign-flip test is above 0.05 (of one seed, Wilson's intervals leave the sign open)",
+        (false, _) => "these intervals leave the sign open",
     };
-    let colors =
-        format!("Differences are of the seeds that both rows have: blue above 0, orange below, grey where {open}.");
+    let fails = (0..table.rows.len() * columns).any(|i| table.difference_fails(i / columns, i % columns));
+    let fails = if fails { format!(", or one side is {}", Verdict::Fail.mark()) } else { String::new() };
+    let colors = format!(
+        "Differences, in points, are of the seeds that both rows have: blue above 0, orange below, grey where {open}{fails}."
+    );
     let several = smallest.into_iter().filter(|(seeds, _)| *seeds > 1).collect();
     std::iter::once(colors).chain(too_few(&several)).collect()
 }
 
-/// Whether the sign of a difference is open. One seed has no interval of its own; what the number of test images leaves
-/// open then stands for it.
+/// Whether the sign of a difference is open. One seed has no test of its own; what the number of test images leaves open
+/// then stands for it.
 fn is_open(difference: &Difference<'_>) -> bool {
-    match (difference.paired.interval(), &difference.pairs[..]) {
-        (Some(interval), _) => leaves_open(interval),
-        (None, pairs) => pairs.iter().all(|pair| {
+    match difference.pairs[..] {
+        [pair] => {
             let [a, b] = pair.map(|percent| {
                 let (low, high) = wilson(percent, difference.examples);
                 (high - low) / 2.0
             });
             a.hypot(b) >= (pair[1] - pair[0]).abs()
-        }),
+        }
+        _ => difference.paired.is_open(),
     }
-}
-
-/// Whether an interval leaves the sign open: with 0 in it, or without a width, as few images make a few seeds' differences
-/// equal by chance.
-pub(crate) fn leaves_open((low, high): (f64, f64)) -> bool {
-    low <= 0.0 && high >= 0.0 || low == high
 }
 
 /// The colour of a difference that is printed as `text`: by its sign, unless that is open.

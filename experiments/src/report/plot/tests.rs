@@ -1,8 +1,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::report::Table;
+use crate::audit::Verdict;
+use crate::report::marks::tests::audit;
 use crate::report::tests::{cell, column, row, small};
+use crate::report::{Cell, Table};
 
 /// As many rows and columns as the largest table has.
 fn large(columns: usize) -> Table {
@@ -62,6 +64,11 @@ fn pictures_hold_every_label_and_no_gap() {
     }
 }
 
+/// Its texts in a line.
+fn wrapped(svg: &str) -> String {
+    svg.lines().filter(|line| !line.starts_with('<')).collect::<Vec<_>>().join(" ")
+}
+
 /// What every `element` has as its attribute `name`, in the order they are drawn.
 fn attributes<'a>(svg: &'a str, element: &str, name: &str) -> Vec<&'a str> {
     let (element, name) = (format!("<{element} "), format!(" {name}=\""));
@@ -89,28 +96,57 @@ fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
     assert!(!file("svg").exists() && !file("png").exists());
 }
 
-#[test]
-fn gains_are_coloured_by_what_their_intervals_hold() {
+/// A table whose differences, of six seeds, are 4 points: of TRADES a loss, of MART now this, now that, of Feature Scattering
+/// one seed, and of Fast-AT with I2FR a failed audit.
+fn differing() -> Table {
     let mut table = large(1);
-    // Of PGD-AT a gain, of TRADES a loss, of MART neither, of Feature Scattering one seed.
-    let nearly = |seed: u64| [-0.1, 0.0, 0.1][seed as usize];
+    let further: Vec<Cell> = table.cells.iter().map(|cell| Cell { seed: cell.seed + 3, ..cell.clone() }).collect();
+    table.cells.extend(further);
+    let nearly = |seed: u64| [-0.1, 0.0, 0.1][seed as usize % 3];
     for cell in table.cells.iter_mut().filter(|cell| cell.regularizer == "i2fr") {
         cell.value_percent += match cell.framework.as_str() {
             "pgd-at" | "fast-at" => nearly(cell.seed),
             "trades" => -9.0 + nearly(cell.seed),
-            "mart" => [-9.0, 0.0, 1.0][cell.seed as usize],
+            "mart" => [-9.0, 0.0, 1.0][cell.seed as usize % 3],
             _ => 0.0,
         };
     }
     table.cells.retain(|cell| cell.framework != "feature-scattering" || cell.seed == 0);
+    table.rows.last_mut().unwrap().audits = vec![audit(&[("black box", Verdict::Fail)])];
+    table
+}
+
+#[test]
+fn gains_are_coloured_by_their_tests_and_audits() {
+    let table = differing();
     let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
     // The mean is the largest disc of a row; a row of one seed has none.
     let discs = attributes(&svg, "circle", "r").into_iter().zip(attributes(&svg, "circle", "fill"));
     let means: Vec<&str> = discs.filter(|(radius, _)| *radius == "3").skip(3).map(|(_, fill)| fill).collect();
-    assert_eq!(means, ["#0072B2", "#C44E00", "#626A73", "#0072B2"], "{svg}");
-    assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART + I2FR 3"), "{svg}");
-    // An interval without a width is no evidence.
-    assert!(super::leaves_open((4.0, 4.0)) && super::leaves_open((-1.0, 0.0)) && !super::leaves_open((0.5, 4.0)));
+    assert_eq!(means, ["#0072B2", "#C44E00", "#626A73", "#626A73"], "{svg}");
+    assert!(svg.contains(">\n+4.0\n</text>") && svg.contains("MART + I2FR 6"), "{svg}");
+    let svg = crate::drawing::svg(&super::Picture::of(&table)).unwrap();
+    for text in ["grey where p of the sign-flip test is above 0.05 (of one seed", "or one side is ‡"] {
+        assert!(wrapped(&svg).contains(text), "{text} in {svg}");
+    }
+    // Five seeds can show nothing by that test, whatever their interval.
+    let few = Table { cells: table.cells.into_iter().filter(|cell| cell.seed < 5).collect(), ..table };
+    let svg = crate::drawing::svg(&super::Gains::of(&few).unwrap()).unwrap();
+    let blue = attributes(&svg, "circle", "fill").into_iter().filter(|fill| *fill == "#0072B2").count();
+    assert_eq!(blue, 1, "the legend's alone: {svg}");
+}
+
+#[test]
+fn a_seed_far_from_the_others_is_an_arrowhead() {
+    let mut table = differing();
+    let far = |cell: &&mut Cell| cell.framework == "pgd-at" && cell.regularizer == "i2fr" && cell.seed == 5;
+    table.cells.iter_mut().filter(far).for_each(|cell| cell.value_percent += 20.0);
+    let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
+    // Its interval ends at 16; its own 24 points would take an axis to 30.
+    assert!(svg.contains(">\n+20\n</text>") && !svg.contains(">\n+30\n</text>"), "{svg}");
+    assert!(wrapped(&svg).contains("an arrowhead is what lies beyond the panel"), "{svg}");
+    let beyond = attributes(&svg, "polyline", "points").into_iter().filter(|line| line.split_whitespace().count() == 3);
+    assert_eq!(beyond.count(), 1, "{svg}");
 }
 
 #[test]
