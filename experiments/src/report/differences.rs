@@ -10,7 +10,7 @@ use super::{
     caption::{grouped, signed},
     paired::LEVEL,
 };
-use crate::files;
+use crate::{files, verdicts::CLEAN};
 
 /// One attack's difference between two rows.
 pub(super) struct Difference<'a> {
@@ -109,9 +109,12 @@ impl Table {
         if mark.is_empty() { plain.map(|plain| self.rows[plain].mark_under(attack)).unwrap_or_default() } else { mark }
     }
 
-    /// Whether either side of a difference fails an audit, so that it is no evidence.
+    /// Whether either side of a difference fails an audit, so that it is no evidence: under attack, that is.
     pub(super) fn difference_fails(&self, row: usize, column: usize) -> bool {
         let attack = &self.columns[column].attack;
+        if attack == CLEAN {
+            return false;
+        }
         let sides = [Some(row), self.plain_row(row)].into_iter().flatten();
         sides.map(|side| &self.rows[side]).any(|side| side.fails() || side.fails_under(attack))
     }

@@ -186,22 +186,23 @@ fn seeds(table: &Table, rows: &[usize]) -> String {
     format!("Seeds: {counted}.")
 }
 
-/// Where an axis ends on either side of 0 that shows all of `differences`.
+/// Where an axis ends on either side of 0 that shows `differences`: their intervals, but of seeds too few for a short one, and
+/// their seeds, unless one is so far from the others that it would squeeze them.
 fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
-    let reached: Vec<f64> = differences.flat_map(|difference| reached(&difference)).collect();
-    [-1.0, 1.0].map(|sign| {
-        let farthest = reached.iter().map(|points| sign * points).fold(0.0, f64::max);
-        sign * ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
-    })
-}
-
-/// What an axis has to show of a difference: its interval, so that a seed far from the others does not squeeze all; of seeds
-/// too few for a short one, themselves.
-fn reached(difference: &Difference<'_>) -> Vec<f64> {
-    match difference.paired.interval().filter(|_| difference.pairs.len() > 2) {
-        Some((low, high)) => vec![low, high],
-        None => difference.each(),
+    let (mut intervals, mut seeds) = (Vec::new(), Vec::new());
+    for difference in differences {
+        let short = difference.paired.interval().filter(|_| difference.pairs.len() > 2);
+        intervals.extend(short.into_iter().flat_map(|(low, high)| [low, high]));
+        seeds.extend(difference.each());
     }
+    [-1.0, 1.0].map(|sign| {
+        let end = |all: &[f64]| {
+            let farthest = all.iter().map(|points| sign * points).fold(0.0, f64::max);
+            ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
+        };
+        let (least, most) = (end(&intervals), end(&seeds));
+        sign * if intervals.is_empty() || most <= 2.0 * least { most.max(least) } else { least }
+    })
 }
 
 /// All that is drawn of a difference: its seeds, and the ends of its interval.

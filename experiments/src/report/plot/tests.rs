@@ -100,6 +100,8 @@ fn gains_are_drawn_where_seeds_repeat_and_nowhere_else() {
 /// one seed, and of Fast-AT with I2FR a failed audit.
 fn differing() -> Table {
     let mut table = large(1);
+    table.columns = vec![column("pgd-20", "PGD-20")];
+    table.cells.iter_mut().for_each(|cell| cell.attack = "pgd-20".into());
     let further: Vec<Cell> = table.cells.iter().map(|cell| Cell { seed: cell.seed + 3, ..cell.clone() }).collect();
     table.cells.extend(further);
     let nearly = |seed: u64| [-0.1, 0.0, 0.1][seed as usize % 3];
@@ -138,15 +140,27 @@ fn gains_are_coloured_by_their_tests_and_audits() {
 
 #[test]
 fn a_seed_far_from_the_others_is_an_arrowhead() {
-    let mut table = differing();
-    let far = |cell: &&mut Cell| cell.framework == "pgd-at" && cell.regularizer == "i2fr" && cell.seed == 5;
-    table.cells.iter_mut().filter(far).for_each(|cell| cell.value_percent += 20.0);
-    let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
-    // Its interval ends at 16; its own 24 points would take an axis to 30.
-    assert!(svg.contains(">\n+20\n</text>") && !svg.contains(">\n+30\n</text>"), "{svg}");
-    assert!(wrapped(&svg).contains("an arrowhead is what lies beyond the panel"), "{svg}");
-    let beyond = attributes(&svg, "polyline", "points").into_iter().filter(|line| line.split_whitespace().count() == 3);
-    assert_eq!(beyond.count(), 1, "{svg}");
+    let drawn = |far: f64| {
+        let mut table = small();
+        table.columns.truncate(1);
+        table.cells.clear();
+        for seed in 0..12 {
+            let gained = if seed == 11 { far } else { 4.0 };
+            table.cells.push(cell("pgd-at", "none", "clean", seed, 20.0));
+            table.cells.push(cell("pgd-at", "i2fr", "clean", seed, 20.0 + gained));
+        }
+        let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
+        let three = |line: &&str| line.split_whitespace().count() == 3;
+        let arrowheads = attributes(&svg, "polyline", "points").into_iter().filter(three).count();
+        (arrowheads, ["+10", "+20", "+70"].map(|end| svg.contains(&format!(">\n{end}\n</text>"))), wrapped(&svg))
+    };
+    // Intervals that end at 18.9 and 5.6: twice what the axis needs for them is 40, less than 70, and 14, more than 10.
+    let (arrowheads, ends, words) = drawn(60.0);
+    assert_eq!((arrowheads, ends), (1, [false, true, false]));
+    assert!(words.contains("an arrowhead is what lies beyond the panel"), "{words}");
+    let (arrowheads, ends, words) = drawn(10.0);
+    assert_eq!((arrowheads, ends), (0, [true, false, false]));
+    assert!(!words.contains("arrowhead"), "{words}");
 }
 
 #[test]
