@@ -26,6 +26,9 @@ pub(crate) const GAINS: &str = "-gains";
 /// What it shows.
 pub(in crate::report) const GAINED: &str = "points gained over the same framework alone";
 
+/// How much longer than its intervals need an axis may be for seeds.
+const SQUEEZED: f64 = 1.7;
+
 /// From the largest loss to the largest gain, and the room for numbers right of it.
 const AXIS: f64 = 112.0;
 const NUMBERS: f64 = 96.0;
@@ -187,7 +190,7 @@ fn seeds(table: &Table, rows: &[usize]) -> String {
 }
 
 /// Where an axis ends on either side of 0 that shows `differences`: their intervals, but of seeds too few for a short one, and
-/// their seeds, unless one is so far from the others that it would squeeze them.
+/// their seeds, unless some are so far from the others that they would squeeze them.
 fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
     let (mut intervals, mut seeds) = (Vec::new(), Vec::new());
     for difference in differences {
@@ -195,14 +198,15 @@ fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
         intervals.extend(short.into_iter().flat_map(|(low, high)| [low, high]));
         seeds.extend(difference.each());
     }
-    [-1.0, 1.0].map(|sign| {
-        let end = |all: &[f64]| {
-            let farthest = all.iter().map(|points| sign * points).fold(0.0, f64::max);
-            ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
-        };
-        let (least, most) = (end(&intervals), end(&seeds));
-        sign * if intervals.is_empty() || most <= 2.0 * least { most.max(least) } else { least }
-    })
+    let around = |shown: &[f64]| {
+        [-1.0, 1.0].map(|sign| {
+            let farthest = shown.iter().map(|points| sign * points).fold(0.0, f64::max);
+            sign * ENDS.into_iter().find(|end| *end >= farthest).unwrap_or(100.0)
+        })
+    };
+    let (some, all) = (around(&intervals), around(&[&intervals[..], &seeds].concat()));
+    let length = |[least, most]: [f64; 2]| most - least;
+    if intervals.is_empty() || length(all) <= SQUEEZED * length(some) { all } else { some }
 }
 
 /// All that is drawn of a difference: its seeds, and the ends of its interval.

@@ -154,7 +154,7 @@ fn a_seed_far_from_the_others_is_an_arrowhead() {
         let arrowheads = attributes(&svg, "polyline", "points").into_iter().filter(three).count();
         (arrowheads, ["+10", "+20", "+70"].map(|end| svg.contains(&format!(">\n{end}\n</text>"))), wrapped(&svg))
     };
-    // Intervals that end at 18.9 and 5.6: twice what the axis needs for them is 40, less than 70, and 14, more than 10.
+    // Intervals from -1.6 to 18.9 and from 3.4 to 5.6, so from -2 to 20 and from -1 to 7; all would be to 70, and to 10.
     let (arrowheads, ends, words) = drawn(60.0);
     assert_eq!((arrowheads, ends), (1, [false, true, false]));
     assert!(words.contains("an arrowhead is what lies beyond the panel"), "{words}");
