@@ -94,8 +94,8 @@ impl Grid {
         })
     }
 
-    /// Has `fill` measure what is missing, unless nothing is to run, and `show` what is there, also when it was
-    /// interrupted or a run failed; prints what `show` returns, which is nothing where nothing was measured.
+    /// Has `fill` measure what is missing, unless nothing is to run, and `draw` what is there, also when that was
+    /// interrupted or a run failed; prints what `draw` returns, which is nothing where nothing was measured.
     ///
     /// # Errors
     /// When either fails, or nothing is there to show.
@@ -103,11 +103,11 @@ impl Grid {
         &self,
         args: &TableArgs,
         fill: impl FnOnce() -> Result<()>,
-        show: impl FnOnce() -> Result<Option<String>>,
+        draw: impl FnOnce() -> Result<Option<String>>,
     ) -> Result<()> {
         let out = &args.training.out;
         let filled = if args.render_only { Ok(()) } else { fill() };
-        let text = show()?;
+        let text = draw()?;
         if text.is_some() {
             show::index(out)?;
         }
