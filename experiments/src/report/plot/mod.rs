@@ -152,16 +152,18 @@ fn panel<B: DrawingBackend>(table: &Table, layout: &Layout, pen: &Pen<B>, column
 /// What differences are of, what their colours mean here, and whether their seeds are too few for a test.
 fn colors(table: &Table) -> Vec<String> {
     let columns = table.columns.len();
-    let pairs = (0..table.rows.len() * columns).filter_map(|i| table.difference(i / columns, i % columns));
-    let smallest: BTreeMap<usize, f64> =
-        pairs.map(|difference| (difference.paired.difference.seeds, difference.paired.smallest_p)).collect();
+    let cells = || (0..table.rows.len() * columns).map(|i| (i / columns, i % columns));
+    let smallest: BTreeMap<usize, f64> = cells()
+        .filter_map(|(row, column)| table.difference(row, column))
+        .map(|difference| (difference.paired.difference.seeds, difference.paired.smallest_p))
+        .collect();
     let open = match (smallest.keys().any(|&n| n > 1), smallest.contains_key(&1)) {
         (true, false) => "p of the sign-flip test is above 0.05",
         (true, true) => "p of the sign-flip test is above 0.05 (of one seed, Wilson's intervals leave the sign open)",
         (false, _) => "these intervals leave the sign open",
     };
-    let fails = (0..table.rows.len() * columns).any(|i| table.difference_fails(i / columns, i % columns));
-    let fails = if fails { format!(", or one side is {}", Verdict::Fail.mark()) } else { String::new() };
+    let fails = |(row, column)| table.difference(row, column).is_some() && table.difference_fails(row, column);
+    let fails = if cells().any(fails) { format!(", or one side is {}", Verdict::Fail.mark()) } else { String::new() };
     let colors = format!(
         "Differences, in points, are of the seeds that both rows have: blue above 0, orange below, grey where {open}{fails}."
     );
