@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    Cell, Paired, Table,
+    Cell, Paired, Row, Table,
     caption::{grouped, signed},
     paired::LEVEL,
 };
@@ -79,7 +79,7 @@ impl Table {
     /// The row of the same framework without a regulariser, for a row with one.
     pub(super) fn plain_row(&self, row: usize) -> Option<usize> {
         let named = &self.rows[row];
-        let plain = |other: &super::Row| other.framework == named.framework && !other.is_regularized();
+        let plain = |other: &Row| other.framework == named.framework && !other.is_regularized();
         if named.is_regularized() { self.rows.iter().position(plain) } else { None }
     }
 
@@ -102,21 +102,21 @@ impl Table {
         })
     }
 
+    /// The rows whose difference that of `row` is.
+    fn sides(&self, row: usize) -> impl Iterator<Item = &Row> {
+        [Some(row), self.plain_row(row)].into_iter().flatten().map(|side| &self.rows[side])
+    }
+
     /// What stands behind a difference of which one side fails an audit, where columns have audits of their own.
     pub(super) fn mark_of_difference(&self, row: usize, column: usize) -> String {
-        let (attack, plain) = (&self.columns[column].attack, self.plain_row(row));
-        let mark = self.rows[row].mark_under(attack);
-        if mark.is_empty() { plain.map(|plain| self.rows[plain].mark_under(attack)).unwrap_or_default() } else { mark }
+        let attack = &self.columns[column].attack;
+        self.sides(row).map(|side| side.mark_under(attack)).find(|mark| !mark.is_empty()).unwrap_or_default()
     }
 
     /// Whether either side of a difference fails an audit, so that it is no evidence: under attack, that is.
     pub(super) fn difference_fails(&self, row: usize, column: usize) -> bool {
         let attack = &self.columns[column].attack;
-        if attack == CLEAN {
-            return false;
-        }
-        let sides = [Some(row), self.plain_row(row)].into_iter().flatten();
-        sides.map(|side| &self.rows[side]).any(|side| side.fails() || side.fails_under(attack))
+        attack != CLEAN && self.sides(row).any(|side| side.fails() || side.fails_under(attack))
     }
 
     fn regularized(&self) -> impl Iterator<Item = usize> {
