@@ -2,6 +2,7 @@
 
 use crate::{
     audit::Audit,
+    grid::is_of_training,
     profile,
     report::{Audited, Cell, Column, Row, Table, caption, read_cells},
     run::{Checkpoint, Run, Split},
@@ -27,10 +28,14 @@ pub struct Across {
 impl Across {
     /// The table of `folders` below `out`, each of one setting.
     ///
+    /// Frameworks that were trained otherwise in the setting of an earlier folder, `--beta 1` say, are further rows of its
+    /// column; other settings have columns of their own.
+    ///
     /// # Errors
     /// When a folder is not below `out` or has no such table, or two have the same setting.
     pub fn of(&self, out: &Path, folders: &[PathBuf]) -> Result<Table> {
         let (mut rows, mut columns, mut cells) = (Vec::<Row>::new(), Vec::<Column>::new(), Vec::<Cell>::new());
+        let mut settings = Vec::<Setting>::new();
         for folder in folders {
             let below = folder.components().all(|part| matches!(part, Component::CurDir | Component::Normal(_)));
             ensure!(below, "{}: give a folder below {}", folder.display(), out.display());
@@ -40,34 +45,45 @@ impl Across {
             let asked = |cell: &Cell| cell.attack == self.attack && cell.split == Split::Test;
             found.retain(|cell| asked(cell) && ADDED.contains(&cell.regularizer.as_str()));
             let cell = found.first().with_context(|| format!("{}: nothing under {}", file.display(), self.attack))?;
-            let setting = setting(cell);
-            ensure!(columns.iter().all(|column| column.label != setting), "{setting}: two folders have this setting");
-            for cell in &found {
+            let setting = Setting::of(cell);
+            ensure!(!settings.contains(&setting), "{}: two folders have this setting", setting.label());
+            let joined = settings.iter().find_map(|earlier| Some((earlier.label(), setting.beyond(earlier)?)));
+            let (column, otherwise) = joined.unwrap_or_else(|| {
+                columns.push(Column { attack: setting.label(), label: setting.label() });
+                (setting.label(), Vec::new())
+            });
+            // What an option does not reach is the same run, and there already.
+            let known: Vec<String> =
+                cells.iter().filter(|cell| cell.attack == column).map(|cell| cell.run.clone()).collect();
+            for cell in found.into_iter().filter(|cell| !known.contains(&cell.run)) {
                 let run = Run::open(&out.join(folder).join("runs").join(&cell.run))?;
                 run.check_objectives()?;
-                let row = row(&mut rows, cell, &run)?;
+                let framework = [&[cell.framework.clone()], &otherwise[..]].concat().join(" ");
+                let cell = Cell { table: self.name.into(), attack: column.clone(), framework, ..cell };
+                let row = row(&mut rows, &cell, &run, &otherwise)?;
                 let checkpoint = Checkpoint::ALL.into_iter().find(|of| of.name() == cell.checkpoint);
                 if let Some(audit) = checkpoint.map(|of| Audit::read(&run.audit(of))).transpose()?.flatten() {
                     // Names begin at `out`.
                     let runs = folder.join("runs");
                     row.audits.push(Audited {
                         runs: runs.strip_prefix(".").unwrap_or(&runs).to_owned(),
-                        column: Some(setting.clone()),
+                        column: Some(column.clone()),
                         run: cell.run.clone(),
                         seed: cell.seed,
                         checkpoint: cell.checkpoint.clone(),
                         audit,
                     });
                 }
+                cells.push(cell);
             }
-            let of_column = |cell| Cell { table: self.name.into(), attack: setting.clone(), ..cell };
-            cells.extend(found.into_iter().map(of_column));
-            columns.push(Column { attack: setting.clone(), label: setting });
+            settings.push(setting);
         }
         // Rows of a framework stand together, the one without an addition first.
         let place = |row: &Row| {
-            let first = rows.iter().position(|other| other.framework == row.framework);
-            (first, ADDED.iter().position(|added| *added == row.regularizer))
+            let usual = |row: &Row| row.framework.split(' ').next().map(str::to_owned);
+            let first = rows.iter().position(|other| usual(other) == usual(row));
+            let own = rows.iter().position(|other| other.framework == row.framework);
+            (first, own, ADDED.iter().position(|added| *added == row.regularizer))
         };
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by_key(|&i| place(&rows[i]));
@@ -76,23 +92,45 @@ impl Across {
     }
 }
 
-/// `MNIST, 11,000 × 5`: the data set, training images and epochs, and what else the command line changed.
-fn setting(cell: &Cell) -> String {
-    let mut parts = vec![caption::dataset(&cell.dataset)];
-    parts.extend(profile::size(&cell.profile, &cell.dataset));
-    let options = cell.profile.split(" --").skip(1);
-    let counted = |option: &&str| ["epochs ", "train-examples "].iter().any(|name| option.starts_with(name));
-    parts.extend(options.filter(|option| !counted(option)).map(|option| format!("--{option}")));
-    parts.join(", ")
+/// What a folder's table was measured in.
+#[derive(PartialEq)]
+struct Setting {
+    /// `MNIST, 11,000 × 5`: the data set, training images and epochs.
+    place: String,
+    /// What else the command line changed: `beta 1`.
+    options: Vec<String>,
+}
+
+impl Setting {
+    fn of(cell: &Cell) -> Self {
+        let size = profile::size(&cell.profile, &cell.dataset);
+        let place = [vec![caption::dataset(&cell.dataset)], size.into_iter().collect()].concat().join(", ");
+        let counted = |option: &&str| ["epochs ", "train-examples "].iter().any(|name| option.starts_with(name));
+        let options = cell.profile.split(" --").skip(1).filter(|option| !counted(option));
+        Self { place, options: options.map(str::to_owned).collect() }
+    }
+
+    fn label(&self) -> String {
+        self.options.iter().fold(self.place.clone(), |label, option| format!("{label}, --{option}"))
+    }
+
+    /// What frameworks are trained otherwise by than in `other`, if that is all that tells one from the other.
+    fn beyond(&self, other: &Self) -> Option<Vec<String>> {
+        let new: Vec<String> = self.options.iter().filter(|option| !other.options.contains(option)).cloned().collect();
+        let within = self.place == other.place && self.options.len() == other.options.len() + new.len();
+        (within && new.iter().all(|option| is_of_training(option))).then_some(new)
+    }
 }
 
 /// The row of `cell`, which is of `run`; a new one if there is none.
-fn row<'a>(rows: &'a mut Vec<Row>, cell: &Cell, run: &Run) -> Result<&'a mut Row> {
+fn row<'a>(rows: &'a mut Vec<Row>, cell: &Cell, run: &Run, otherwise: &[String]) -> Result<&'a mut Row> {
     let at = match rows.iter().position(|row| cell.is_of(row)) {
         Some(at) => at,
         None => {
-            let more = if cell.regularizer == "longer" { " (more epochs)" } else { "" };
-            let label = run.config().game()?.name + more;
+            let longer = (cell.regularizer == "longer").then(|| "more epochs".to_owned());
+            let aside: Vec<String> = longer.into_iter().chain(otherwise.iter().cloned()).collect();
+            let aside = if aside.is_empty() { String::new() } else { format!(" ({})", aside.join(", ")) };
+            let label = run.config().game()?.name + &aside;
             let (framework, regularizer) = (cell.framework.clone(), cell.regularizer.clone());
             rows.push(Row { framework, regularizer, label, audits: Vec::new() });
             rows.len() - 1

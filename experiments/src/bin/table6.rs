@@ -1,7 +1,7 @@
 //! Table 6: what I2FR adds under AutoAttack, and what more epochs without it add, setting by setting.
 //!
 //! ```text
-//! cargo run --release --bin table6 -- --of .,mnist/short,mnist,cpu      # seconds: from the Table 1 of each folder
+//! cargo run --release --bin table6 -- --of .,mnist,cpu      # seconds: from the Table 1 of each folder
 //! ```
 //!
 //! It reads what is stored and trains nothing. Expected: gains of most frameworks in

@@ -1,15 +1,15 @@
 //! Accuracy over the effort and the radius of an attack.
 
 use super::{
-    conditions, heading, line,
+    conditions, heading, interval, line,
     lines::{COLORS, Key, Lines, Panel, Point},
-    mean, rule, shown, title, write_pictures,
+    of_several, rule, title, write_pictures,
 };
 use crate::{
     cli::Epsilon,
     files,
     grid::{self, Grid, Question, Survey, TableArgs},
-    report::{Cell, Row, markdown::escape, wilson},
+    report::{Cell, Row, Summary, markdown::escape, wilson},
     run::{Checkpoint, Run},
     verdicts::CLEAN,
 };
@@ -128,9 +128,10 @@ impl Curves {
         let images = survey.cells.iter().map(|cell| cell.examples).min().unwrap_or(0);
         let (low, high) = wilson(50., images);
         let footer = format!(
-            "{}; so many images leave ±{:.1} points at 50 % (95 %, Wilson).",
+            "{}; so many images leave ±{:.1} points at 50 % (95 %, Wilson).{}",
             conditions(survey, &epsilon),
-            (high - low) / 2.
+            (high - low) / 2.,
+            of_several(survey, "the mean and its 95 % interval (Student)")
         );
         let mut text = format!("{}\n\nAccuracy in %; {footer}\n", heading(survey, "svg"));
         let mut panels = Vec::new();
@@ -140,14 +141,14 @@ impl Curves {
             text += &format!("\n{}: {}\n\n", along.title(), along.axis());
             text += &(line("", &labels) + &rule(labels.len()));
             for row in &survey.rows {
-                let at = |value: &u32| -> Result<Option<f64>> {
+                let at = |value: &u32| -> Result<Vec<f64>> {
                     let Question { attack, epsilon, .. } = along.question(*value, &epsilon, args.checkpoint)?;
-                    Ok(mean(&survey.values(row, |cell: &Cell| cell.attack == attack && cell.epsilon == epsilon)))
+                    Ok(survey.values(row, |cell: &Cell| cell.attack == attack && cell.epsilon == epsilon))
                 };
                 let values = along.values().iter().map(at).collect::<Result<Vec<_>>>()?;
-                text += &line(&escape(&row.label), &values.iter().copied().map(shown).collect::<Vec<_>>());
-                let point = |percent: Option<f64>| percent.map(|percent| Point { percent, half_width: None });
-                curves.push(values.into_iter().map(point).collect());
+                text += &line(&escape(&row.label), &values.iter().map(|seeds| interval(seeds)).collect::<Vec<_>>());
+                let point = |s: Summary| Point { percent: s.mean, half_width: s.half_width };
+                curves.push(values.iter().map(|seeds| Summary::of(seeds).map(point)).collect());
             }
             panels.push(Panel {
                 title: along.title().into(),

@@ -1,9 +1,9 @@
 //! Training epoch by epoch, and what it leaves: its best weights and its last.
 
 use super::{
-    alone, fewer_seeds, heading, headline, line,
+    alone, fewer_seeds, heading, headline, interval, line,
     lines::{COLORS, Key, Lines, Panel, Point},
-    paired, rule, write_pictures,
+    paired, rule, signed, write_pictures,
 };
 use crate::{
     files,
@@ -140,22 +140,6 @@ fn robust(line: &Line) -> f64 {
 
 fn clean(line: &Line) -> f64 {
     line.held_out_clean_percent
-}
-
-/// `50.1 ± 2.0`.
-fn interval(values: &[f64]) -> String {
-    told(values, |mean| format!("{mean:.1}"))
-}
-
-/// The same of differences: `+1.2 ± 0.4`.
-fn signed(differences: &[f64]) -> String {
-    told(differences, |mean| caption::signed(mean, 1))
-}
-
-fn told(values: &[f64], mean: impl Fn(f64) -> String) -> String {
-    let half = |half: f64| format!(" ± {half:.1}");
-    let told = |s: Summary| mean(s.mean) + &s.half_width.map(half).unwrap_or_default();
-    Summary::of(values).map_or_else(|| "—".into(), told)
 }
 
 /// Accuracies and differences as training goes on.

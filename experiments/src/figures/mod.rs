@@ -12,7 +12,7 @@ pub mod transfer;
 use crate::{
     drawing::{self, Drawing},
     grid::{Survey, column_label},
-    report::{Cell, Row, caption},
+    report::{Cell, Row, Summary, caption},
 };
 use anyhow::Result;
 use std::{
@@ -50,7 +50,7 @@ fn fewer_seeds(survey: &Survey) -> String {
     let seeds = |row: &Row| {
         let mut points: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
         for cell in survey.cells.iter().filter(|cell| cell.is_of(row)) {
-            points.entry((&cell.attack, &cell.epsilon, &cell.checkpoint)).or_default().insert(cell.seed);
+            points.entry((attack(cell), &cell.epsilon, &cell.checkpoint)).or_default().insert(cell.seed);
         }
         let counts: BTreeSet<usize> = points.values().map(BTreeSet::len).collect();
         Some((*counts.first()?, *counts.last()?))
@@ -136,6 +136,28 @@ fn rule(columns: usize) -> String {
 /// A percentage for a reader, or a dash where there is none.
 fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "—".to_owned(), |value| format!("{value:.1}"))
+}
+
+/// `50.1 ± 2.0`: the mean over seeds and, of several, half its interval.
+fn interval(values: &[f64]) -> String {
+    told(values, |mean| format!("{mean:.1}"))
+}
+
+/// The same of differences: `+1.2 ± 0.4`.
+fn signed(differences: &[f64]) -> String {
+    told(differences, |mean| caption::signed(mean, 1))
+}
+
+fn told(values: &[f64], mean: impl Fn(f64) -> String) -> String {
+    let half = |half: f64| format!(" ± {half:.1}");
+    let told = |s: Summary| mean(s.mean) + &s.half_width.map(half).unwrap_or_default();
+    Summary::of(values).map_or_else(|| "—".into(), told)
+}
+
+/// What `shown` of several seeds; nothing of one.
+fn of_several(survey: &Survey, shown: &str) -> String {
+    let seeds: BTreeSet<u64> = survey.cells.iter().map(|cell| cell.seed).collect();
+    if seeds.len() > 1 { format!(" Of several seeds {shown}.") } else { String::new() }
 }
 
 /// The mean, if there is anything to average.

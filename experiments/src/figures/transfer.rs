@@ -3,12 +3,12 @@
 use super::{
     conditions, heading,
     heat::{Heat, Panel, range_of_defended},
-    line, mean, rule, shown, title, write_pictures,
+    interval, line, mean, of_several, rule, title, write_pictures,
 };
 use crate::{
     files,
     grid::{self, Grid, Question, Survey, TableArgs, column_label},
-    report::{Cell, Row, markdown::escape},
+    report::{Cell, Row, Summary, markdown::escape},
     run::{Checkpoint, Run},
 };
 use anyhow::Result;
@@ -49,13 +49,14 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
         .filter_map(|cell| Some((cell.run.as_str(), survey.rows.iter().position(|row| cell.is_of(row))?)))
         .collect();
     let source = |cell: &Cell| sources.get(cell.attack.strip_prefix("transfer@")?).copied();
-    let value = |row: &Row, column: usize| match own.get(column) {
-        Some(attack) => mean(&survey.values(row, |cell| cell.attack == *attack)),
-        None => mean(&survey.values(row, |cell| source(cell) == Some(column - own.len()))),
+    let seeds = |row: &Row, column: usize| match own.get(column) {
+        Some(attack) => survey.values(row, |cell| cell.attack == *attack),
+        None => survey.values(row, |cell| source(cell) == Some(column - own.len())),
     };
     let columns = own.len() + survey.rows.len();
-    let values: Vec<Vec<Option<f64>>> =
-        survey.rows.iter().map(|row| (0..columns).map(|column| value(row, column)).collect()).collect();
+    let values: Vec<Vec<Vec<f64>>> =
+        survey.rows.iter().map(|row| (0..columns).map(|column| seeds(row, column)).collect()).collect();
+    let means: Vec<Vec<Option<f64>>> = values.iter().map(|row| row.iter().map(|seeds| mean(seeds)).collect()).collect();
     let own = own.iter().map(|attack| column_label(attack));
     let labels: Vec<String> = own.chain((1..=survey.rows.len()).map(|i| format!("from {i}"))).collect();
     let rows: Vec<String> = survey.rows.iter().enumerate().map(|(i, row)| format!("{} {}", i + 1, row.label)).collect();
@@ -70,24 +71,33 @@ fn show(survey: &Survey, own: &[&str], args: &TableArgs) -> Result<String> {
          than its own attacks hides its gradients.{queries} {}.",
         conditions(survey, &survey.cells[0].epsilon)
     );
-    let mut text = format!("{}\n\n{footer}\n\n{}{}", heading(survey, "svg"), line("", &labels), rule(columns));
+    let several = of_several(survey, "the mean ± half its 95 % interval (Student)");
+    let mut text = format!("{}\n\n{footer}{several}\n\n{}{}", heading(survey, "svg"), line("", &labels), rule(columns));
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(std::iter::once("label").chain(labels.iter().map(String::as_str)))?;
+    let halves = labels.iter().map(|label| format!("{label}_half_width"));
+    csv.write_record(std::iter::once("label".to_owned()).chain(labels.iter().cloned()).chain(halves))?;
     for (row, values) in rows.iter().zip(&values) {
-        text += &line(&escape(row), &values.iter().copied().map(shown).collect::<Vec<_>>());
-        let number = |value: &Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
-        csv.write_record(std::iter::once(row.clone()).chain(values.iter().map(number)))?;
+        text += &line(&escape(row), &values.iter().map(|seeds| interval(seeds)).collect::<Vec<_>>());
+        let of_each = |number: fn(Summary) -> Option<f64>| {
+            let numbers = values.iter().map(move |seeds| Summary::of(seeds).and_then(number));
+            numbers.map(|number| number.map_or_else(String::new, |number| format!("{number:.3}")))
+        };
+        let numbers = of_each(|s| Some(s.mean)).chain(of_each(|s| s.half_width));
+        csv.write_record(std::iter::once(row.clone()).chain(numbers))?;
     }
     let (out, name) = (&args.training.out, survey.name);
     files::write(&out.join(format!("{name}.md")), text.as_bytes())?;
     files::write(&out.join(format!("{name}.csv")), &csv.into_inner()?)?;
-    let scale = range_of_defended(&survey.rows, &values);
+    let scale = range_of_defended(&survey.rows, &means);
     let heat = Heat {
         title: title(survey),
         rows: ("network under attack".into(), rows),
         columns: ("attack; from n: images made for network n".into(), labels),
-        panels: vec![Panel { title: String::new(), scale, values, surpassed: None, framed: None }],
-        footer: format!("{footer} Dark is high, between the least and the greatest of defended networks."),
+        panels: vec![Panel { title: String::new(), scale, values: means, surpassed: None, framed: None }],
+        footer: format!(
+            "{footer}{} Dark is high, between the least and the greatest of defended networks.",
+            of_several(survey, "the mean")
+        ),
     };
     write_pictures(name, &heat, out)?;
     Ok(text)

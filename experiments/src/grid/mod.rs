@@ -37,6 +37,7 @@ use plan::{Planned, no_idle_options};
 use std::process::ExitCode;
 pub use survey::{Question, Survey};
 pub use vary::Vary;
+pub(crate) use vary::is_of_training;
 
 /// A table of the paper: rows are trainings, columns are attacks.
 pub struct Grid {

@@ -38,6 +38,11 @@ const I2FR: &str = "i2fr-";
 /// The value that leaves an option as it is without `--vary`.
 const USUAL: &str = "usual";
 
+/// Whether `option`, `beta 1`, changes how frameworks are trained, but neither I2FR nor what a table's rows share.
+pub(crate) fn is_of_training(option: &str) -> bool {
+    option.split(' ').next().is_some_and(|name| OPTIONS.contains(&name) && !name.starts_with(I2FR))
+}
+
 /// An option, and the values that rows are to have.
 #[derive(Clone, Debug)]
 pub struct Vary {

@@ -41,6 +41,18 @@ fn settings_are_columns_and_frameworks_rows() {
     }
     assert!(out.join("table6-gains.svg").is_file() && out.join("table6.tex").is_file());
 
+    // Trained otherwise in a setting that is there: rows of its column. The control is trained as before, and there once.
+    let otherwise = [&table[2..], &["--epochs", "2", "--beta", "1", "--only", "standard,=trades"]].concat();
+    run("table1", &otherwise, &out.join("otherwise"));
+    let printed = run("table6", &["--of", ".,longer,otherwise"], out);
+    let header = "| | CIFAR-10, 200 × 1, --attack-steps 2 | CIFAR-10, 200 × 2, --attack-steps 2 |\n";
+    assert!(printed.contains(header), "{printed}");
+    let named = |name: &str| printed.lines().filter(|line| line.starts_with(&format!("| {name} |"))).count();
+    assert_eq!((named("TRADES (beta 1)"), named("Standard"), named("Standard (beta 1)")), (1, 1, 0), "{printed}");
+    // Alone, or first, it is a setting of its own.
+    let printed = run("table6", &["--of", "otherwise,longer"], out);
+    assert!(printed.contains("--attack-steps 2, --beta 1 | CIFAR-10, 200 × 2, --attack-steps 2 |\n"), "{printed}");
+
     run("table6", &["--of", "longer"], out);
     assert!(!out.join("table6/cells.gone.csv").exists());
     fails("table6", &["--of", ".,./"], out, &["CIFAR-10, 200 × 1, --attack-steps 2: two folders have this setting"]);
