@@ -58,7 +58,8 @@ impl Across {
             for cell in found.into_iter().filter(|cell| !known.contains(&cell.run)) {
                 let run = Run::open(&out.join(folder).join("runs").join(&cell.run))?;
                 run.check_objectives()?;
-                let framework = [&[cell.framework.clone()], &otherwise[..]].concat().join(" ");
+                let framework =
+                    otherwise.iter().fold(cell.framework.clone(), |name, option| format!("{name} {option}"));
                 let cell = Cell { table: self.name.into(), attack: column.clone(), framework, ..cell };
                 let row = row(&mut rows, &cell, &run, &otherwise)?;
                 let checkpoint = Checkpoint::ALL.into_iter().find(|of| of.name() == cell.checkpoint);

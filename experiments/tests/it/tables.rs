@@ -181,6 +181,11 @@ fn figures_and_transfer_come_from_stored_runs() {
     run("figure2", &[&common[..], &["--seeds", "0,1"]].concat(), out.path());
     assert_eq!(runs(out.path()).len(), 4);
     assert!(trained.iter().all(|run| !run.join("best.safetensors").exists()));
+    // Images made for a network of another seed are another attack, but no row has fewer seeds for that.
+    let shown = run("table5", &[&common[..], &["--seeds", "0,1"]].concat(), out.path());
+    assert!(shown.contains("Of several seeds the mean ±") && !shown.contains("fewer seeds"), "{shown}");
+    let pgd_at = shown.lines().find(|line| line.starts_with("| 1 PGD-AT |")).unwrap();
+    assert_eq!(pgd_at.matches(" ± ").count(), 5, "{pgd_at}");
 }
 
 #[test]
