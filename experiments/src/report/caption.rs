@@ -15,20 +15,8 @@ impl Table {
         if self.cells.is_empty() {
             return "Nothing measured yet.".to_owned();
         }
-        let seeds = self.distinct(|cell| format!("{:>20}", cell.seed));
-        let seeds: Vec<&str> = seeds.iter().map(|seed| seed.trim()).collect();
-        let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
-        let conditions = [
-            self.distinct(|cell| threat(&cell.norm, &cell.epsilon)).join(" and "),
-            self.distinct(|cell| dataset(&cell.dataset)).join(", "),
-            self.distinct(|cell| arch(&cell.arch)).join(", "),
-            self.images(),
-            format!("{plural} {}", seeds.join(", ")),
-            recipes(self.cells.iter().map(|cell| (cell.profile.as_str(), cell.dataset.as_str()))),
-            self.distinct(|cell| selection(&cell.checkpoint)).join("; "),
-        ]
-        .join("; ");
-        format!("Accuracy in %; {conditions}.")
+        let all: Vec<Condition<'_>> = self.cells.iter().map(Condition::from).collect();
+        format!("Accuracy in %; {}.", under(&all, &self.images()))
     }
 
     /// The caption as a sentence of its own.
@@ -140,13 +128,6 @@ impl Table {
         });
         counts.collect::<Vec<_>>().join(", ")
     }
-
-    fn distinct(&self, text: impl Fn(&Cell) -> String) -> Vec<String> {
-        let mut texts: Vec<String> = self.cells.iter().map(text).collect();
-        texts.sort();
-        texts.dedup();
-        texts
-    }
 }
 
 /// What a number was measured under.
@@ -180,22 +161,29 @@ impl<'a> From<&'a Cell> for Condition<'a> {
 /// Threat model, data set, network, images, seeds, profile and selection rule in one line.
 pub(crate) fn conditions<'a>(all: impl Iterator<Item = Condition<'a>>) -> String {
     let all: Vec<Condition<'_>> = all.collect();
+    let counts: BTreeSet<usize> = all.iter().map(|condition| condition.examples).collect();
+    let counts: Vec<String> = counts.into_iter().rev().map(grouped).collect();
+    let kinds: BTreeSet<&str> = all.iter().map(|condition| condition.split.images()).collect();
+    let kinds: Vec<&str> = kinds.into_iter().collect();
+    under(&all, &format!("{} {}", counts.join(" or "), kinds.join(", ")))
+}
+
+/// The same, of so many `images`.
+fn under(all: &[Condition<'_>], images: &str) -> String {
     let distinct = |text: &dyn Fn(&Condition<'_>) -> String| {
-        all.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(", ")
+        all.iter().map(text).collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()
     };
     let seeds: BTreeSet<u64> = all.iter().map(|condition| condition.seed).collect();
     let plural = if seeds.len() == 1 { "seed" } else { "seeds" };
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-    let counts: BTreeSet<usize> = all.iter().map(|condition| condition.examples).collect();
-    let counts: Vec<String> = counts.into_iter().rev().map(grouped).collect();
     [
-        distinct(&|condition| threat(condition.norm, condition.epsilon)),
-        distinct(&|condition| dataset(condition.dataset)),
-        distinct(&|condition| arch(condition.arch)),
-        format!("{} {}", counts.join(" or "), distinct(&|condition| condition.split.images().to_owned())),
+        distinct(&|condition| threat(condition.norm, condition.epsilon)).join(" and "),
+        distinct(&|condition| dataset(condition.dataset)).join(", "),
+        distinct(&|condition| arch(condition.arch)).join(", "),
+        images.to_owned(),
         format!("{plural} {}", seeds.join(", ")),
         recipes(all.iter().map(|condition| (condition.profile, condition.dataset))),
-        distinct(&|condition| selection(condition.checkpoint)),
+        distinct(&|condition| selection(condition.checkpoint)).join(", "),
     ]
     .join("; ")
 }
