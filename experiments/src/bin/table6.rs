@@ -26,7 +26,7 @@ struct Args {
     /// Folder of results
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
-    /// Folders below it that have a Table 1, a column each
+    /// Folders below it that have a Table 1, a column each; one that differs from an earlier one in how frameworks are trained, `--beta 1` say, is rows of its column
     #[arg(long, value_name = "DIRS", value_delimiter = ',', default_value = ".")]
     of: Vec<PathBuf>,
 }
