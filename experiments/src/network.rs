@@ -63,16 +63,16 @@ impl Traits {
         Ok(self.arch.ok_or_else(unsaid)?)
     }
 
-    /// The threat model: as given, else as the network was trained for, else the usual one for images of `channels`.
+    /// The threat model: as given, else as the network was trained for, else the usual one for images of `shape`, `[C, H, W]`.
     ///
     /// # Errors
     /// When no image is outside of it.
-    pub fn threat(&self, norm: Option<Norm>, eps: Option<Epsilon>, channels: usize) -> Result<Threat> {
+    pub fn threat(&self, norm: Option<Norm>, eps: Option<Epsilon>, shape: [usize; 3]) -> Result<Threat> {
         let norm = norm.or(self.threat.as_ref().map(|threat| threat.norm)).unwrap_or(Norm::Linf);
         let trained = self.threat.clone().filter(|threat| threat.norm == norm);
-        let usual = trained.unwrap_or_else(|| Threat::usual(norm, channels));
+        let usual = trained.unwrap_or_else(|| Threat::usual(norm, shape[0]));
         let threat = Threat { epsilon: eps.unwrap_or(usual.epsilon), norm };
-        threat.check()?;
+        threat.check(shape)?;
         Ok(threat)
     }
 

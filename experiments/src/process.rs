@@ -3,6 +3,7 @@
 use crate::{
     interrupt::{self, Interrupted},
     progress::Beside,
+    provenance,
 };
 use anyhow::Context;
 use clap::{Command, Parser};
@@ -58,7 +59,7 @@ fn run<Args: Parser + Sync>(
     work: impl FnOnce(&Args) -> anyhow::Result<()> + Send,
 ) -> ExitCode {
     kernels::quiet_candle_threads();
-    let mut command = negative_numbers(command);
+    let mut command = negative_numbers(named(command));
     let parsed = command.try_get_matches_from_mut(std::env::args_os());
     let args = match parsed.and_then(|found| Args::from_arg_matches(&found).map_err(|e| e.format(&mut command))) {
         Ok(args) => args,
@@ -85,6 +86,17 @@ fn run<Args: Parser + Sync>(
             say(&format!("error: {what}"));
             if e.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
+    }
+}
+
+/// Gives `--version` the program and its commit, and help lines that can be read on a wide screen.
+fn named(command: Command) -> Command {
+    let program = std::env::args_os().next().map(PathBuf::from);
+    let name = program.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
+    let command = command.version(provenance::VERSION).max_term_width(100);
+    match name {
+        Some(name) => command.display_name(name),
+        None => command,
     }
 }
 

@@ -19,7 +19,6 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Lists the data sets, gets and checks them, and shows what is in them.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     #[command(subcommand)]
     what: What,

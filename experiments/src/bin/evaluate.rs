@@ -36,7 +36,6 @@ use std::{
 
 /// Evaluates a checkpoint on clean and attacked test images.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Weights: safetensors, or a PyTorch .pt/.pth/.th state dict; the folder of a run or an export; on the Hub, hf://OWNER/REPO/FILE@REVISION
     #[arg(long, value_name = "FILE")]
@@ -126,7 +125,7 @@ fn evaluate(args: &Args) -> Result<()> {
         None => load(traits.dataset.unwrap_or(data::Name::Cifar10))?,
     };
     let examples = args.examples.unwrap_or(all.len()).min(all.len());
-    let threat = traits.threat(args.norm, args.eps.clone(), all.shape()[0])?;
+    let threat = traits.threat(args.norm, args.eps.clone(), all.shape())?;
     let i2fr = args.i2fr.over(&traits.i2fr.clone().filter(I2fr::weighs).unwrap_or_default());
     if !i2fr.weighs() {
         return Err(Usage("every weight of I2FR is 0, so there is nothing for `adaptive` to ascend".into()).into());

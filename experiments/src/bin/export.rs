@@ -14,7 +14,6 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Exports a run as a folder to publish: weights, configuration, model card, measurements.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Folder of the run
     #[arg(long, value_name = "DIR")]

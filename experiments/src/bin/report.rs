@@ -14,7 +14,6 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Judges the claims by stored results, and writes report.html, report.tex, claims.csv and claims.md.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Folder of results
     #[arg(long, value_name = "DIR", default_value = "results")]

@@ -19,7 +19,6 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Lists, compares, checks and tidies the runs in a results folder; a run is named by any part of its name that no other has.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Folder for results
     #[arg(long, value_name = "DIR", default_value = "results", global = true)]

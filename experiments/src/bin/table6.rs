@@ -21,7 +21,6 @@ const TABLE: Across = Across {
 
 /// Gathers the AutoAttack column of the Table 1 of several folders.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Folder of results
     #[arg(long, value_name = "DIR", default_value = "results")]

@@ -22,7 +22,6 @@ use std::{process::ExitCode, time::Instant};
 
 /// Times one PGD adversarial-training step on random images, of CIFAR's shape or of MNIST's.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Architecture
     #[arg(long, default_value = "resnet18")]

@@ -13,7 +13,6 @@ use std::{collections::BTreeSet, process::ExitCode};
 
 /// Trains one framework, with or without I2FR, and evaluates it; a trained run is reused.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 100)]
 struct Args {
     /// Framework to train with
     #[arg(long, ignore_case = true, value_parser = PossibleValuesParser::new(names()).map(known))]

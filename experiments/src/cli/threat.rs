@@ -116,15 +116,22 @@ impl Threat {
         Self { norm, epsilon: text.parse().expect("a radius in the source is a radius") }
     }
 
-    /// An error if no image is outside of it in l-infinity: a radius in grey levels, most likely.
+    /// An error if no image of `shape`, `[C, H, W]`, is outside of it: a radius in grey levels, most likely.
     ///
     /// # Errors
     /// [`Usage`].
-    pub fn check(&self) -> Result<(), Usage> {
+    pub fn check(&self, shape: [usize; 3]) -> Result<(), Usage> {
         let Self { norm, epsilon } = self;
-        if *norm == Norm::Linf && epsilon.value() >= 1. {
-            let what =
-                format!("--eps {epsilon} holds every image, as pixels are in [0, 1]; eight grey levels are 8/255");
+        let farthest = match norm {
+            Norm::Linf => 1.,
+            Norm::L2 => (shape.iter().product::<usize>() as f64).sqrt(),
+        };
+        if epsilon.value() >= farthest {
+            let most = (farthest * 100.).round() / 100.;
+            let what = format!(
+                "--eps {epsilon} holds every image, as pixels are in [0, 1] and no two images are more than {most} apart \
+                 in {norm}; eight grey levels are 8/255"
+            );
             return Err(Usage(what));
         }
         Ok(())
@@ -139,7 +146,14 @@ impl fmt::Display for Threat {
 
 #[cfg(test)]
 mod tests {
-    use super::{Epsilon, StepLength};
+    use super::{Epsilon, StepLength, Threat};
+
+    #[test]
+    fn some_image_must_be_outside() {
+        let holds = |norm, eps, shape| Threat::parse(norm, eps).unwrap().check(shape).is_err();
+        assert!(holds("linf", "1", [1, 28, 28]) && !holds("linf", "0.999", [1, 28, 28]));
+        assert!(holds("l2", "28", [1, 28, 28]) && !holds("l2", "28", [3, 32, 32]));
+    }
 
     /// A radius is part of a run's identity: written differently it must not be another run.
     #[test]

@@ -19,7 +19,6 @@ pub(crate) fn main(name: &str, caption: &str, work: impl FnOnce(&TableArgs) -> R
 
 /// Arguments of every table.
 #[derive(Parser, Clone, Debug)]
-#[command(version, max_term_width = 100)]
 pub struct TableArgs {
     /// Data, network, training
     #[command(flatten)]

@@ -32,9 +32,9 @@ impl Grid {
             return Err(Usage(conflict.into()).into());
         }
         let base = profile::resolve(training);
-        base.threat()?.check()?;
-        let there = base.dataset.parse::<data::Name>()?.train_len();
-        base.taken(there).map_err(|e| Usage(e.to_string()))?;
+        let dataset: data::Name = base.dataset.parse()?;
+        base.threat()?.check(dataset.shape())?;
+        base.taken(dataset.train_len()).map_err(|e| Usage(e.to_string()))?;
         let across = 2. * base.ball()?.eps;
         if let Some(step) = training.attack_step.as_ref().filter(|step| step.value() > across) {
             let what =

@@ -1,10 +1,9 @@
 //! CIFAR's original Python version: each file is a pickled dictionary with the labels and an array of pixels.
 
-mod machine;
-
 use std::path::{Path, PathBuf};
 
-use self::machine::{Pickle, Value};
+use pickle::{Id, Pickle, Value};
+
 use super::Reading;
 use super::batches::{Batches, room};
 use crate::{Dataset, Error, Name, Splits};
@@ -52,9 +51,9 @@ fn read(name: Name, files: &[PathBuf], key: &str) -> Result<Dataset, Error> {
     for path in files {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let damaged = |what: String| Error::damaged(path, format!("truncated or not a CIFAR pickle: {what}"));
-        let pickle = Pickle::read(&bytes).map_err(damaged)?;
-        let rows = pickle.get("data").and_then(|data| images(&pickle, data, &mut pixels)).map_err(damaged)?;
-        let found = pickle.get(key).and_then(|list| list_of_labels(&pickle, list, key)).map_err(damaged)?;
+        let pickle = Pickle::read(&bytes, 0).map_err(|e| damaged(e.to_string()))?;
+        let rows = get(&pickle, "data").and_then(|data| images(&pickle, data, &mut pixels)).map_err(damaged)?;
+        let found = get(&pickle, key).and_then(|list| list_of_labels(&pickle, list, key)).map_err(damaged)?;
         if found.len() != rows {
             return Err(damaged(format!("{rows} images but {} labels", found.len())));
         }
@@ -71,40 +70,60 @@ fn read(name: Name, files: &[PathBuf], key: &str) -> Result<Dataset, Error> {
     Dataset::new(name, pixels, labels)
 }
 
+/// The value of `key` in the dictionary that the pickle makes.
+fn get(pickle: &Pickle, key: &str) -> Result<Id, String> {
+    if !pickle.is_dict(pickle.root()) {
+        return Err("it makes no dictionary".into());
+    }
+    let pair = pickle.entries(pickle.root()).find(|&(k, _)| says(pickle, k, key));
+    pair.map(|(_, value)| value).ok_or_else(|| format!("no `{key}` in it"))
+}
+
+/// Whether a value is `text`.
+fn says(pickle: &Pickle, id: Id, text: &str) -> bool {
+    pickle.text(id).or_else(|| letters(pickle, id)) == Some(text)
+}
+
+/// Bytes as the text of the letters with their numbers: what Python 3 makes of bytes in protocol 2.
+fn letters<'a>(pickle: &Pickle<'a>, id: Id) -> Option<&'a str> {
+    let &Value::Call { function, arguments, .. } = pickle.value(id) else { return None };
+    let &text = pickle.items(arguments).first()?;
+    if pickle.global(function)? == ("_codecs", "encode") { pickle.text(text) } else { None }
+}
+
 /// Appends an array of `rows` by 3,072 bytes to `pixels`, and gives `rows`.
 ///
 /// numpy says how to make one in two ways: an empty array that is given a state (version, shape, type, order,
 /// bytes), or, since protocol 5, a call with (bytes, type, shape, order).
-fn images(pickle: &Pickle<'_>, data: &Value<'_>, pixels: &mut Vec<u8>) -> Result<usize, String> {
+fn images(pickle: &Pickle, data: Id, pixels: &mut Vec<u8>) -> Result<usize, String> {
     let wrong = || "its `data` is not an array of N x 3072 bytes".to_owned();
-    let Value::Call { function, arguments, state } = data else { return Err(wrong()) };
-    let (shape, kind, order, content) = match (pickle.name(*function)?, state) {
-        ("_reconstruct", Some(state)) => match pickle.items(*state)? {
+    let &Value::Call { function, arguments, state, .. } = pickle.value(data) else { return Err(wrong()) };
+    let (shape, kind, order, content) = match (pickle.global(function), state) {
+        (Some((_, "_reconstruct")), Some(state)) => match *pickle.items(state) {
             [_, shape, kind, order, content] => (shape, kind, order, content),
             _ => return Err(wrong()),
         },
-        ("_frombuffer", None) => match pickle.items(*arguments)? {
+        (Some((_, "_frombuffer")), None) => match *pickle.items(arguments) {
             [content, kind, shape, order] => (shape, kind, order, content),
             _ => return Err(wrong()),
         },
         _ => return Err(wrong()),
     };
-    let [rows, PIXELS] = pickle.sizes(*shape)?[..] else { return Err(wrong()) };
-    let Value::Call { function, arguments, .. } = pickle.value(*kind) else { return Err(wrong()) };
-    let bytes_each = pickle.items(*arguments)?.first().is_some_and(|&kind| pickle.says(kind, "u1"));
-    let row_by_row = matches!(pickle.value(*order), Value::Int(0)) || pickle.says(*order, "C");
-    if pickle.name(*function)? != "dtype" || !bytes_each || !row_by_row {
+    let Some(&[rows, PIXELS]) = pickle.sizes(shape).as_deref() else { return Err(wrong()) };
+    let &Value::Call { function, arguments, .. } = pickle.value(kind) else { return Err(wrong()) };
+    let bytes_each = pickle.items(arguments).first().is_some_and(|&kind| says(pickle, kind, "u1"));
+    let row_by_row =
+        pickle.size(order) == Some(0) || matches!(pickle.value(order), Value::Bool(false)) || says(pickle, order, "C");
+    if !matches!(pickle.global(function), Some((_, "dtype"))) || !bytes_each || !row_by_row {
         return Err(wrong());
     }
     let before = pixels.len();
-    match pickle.value(*content) {
-        Value::Bytes(bytes) => pixels.extend_from_slice(bytes),
-        Value::Letters(text) => {
-            for letter in text.chars() {
-                pixels.push(u8::try_from(letter).map_err(|_| wrong())?);
-            }
+    if let Value::Bytes(bytes) = pickle.value(content) {
+        pixels.extend_from_slice(bytes);
+    } else {
+        for letter in letters(pickle, content).ok_or_else(wrong)?.chars() {
+            pixels.push(u8::try_from(letter).map_err(|_| wrong())?);
         }
-        _ => return Err(wrong()),
     }
     let found = pixels.len() - before;
     if rows.checked_mul(PIXELS) != Some(found) {
@@ -113,9 +132,9 @@ fn images(pickle: &Pickle<'_>, data: &Value<'_>, pixels: &mut Vec<u8>) -> Result
     Ok(rows)
 }
 
-fn list_of_labels(pickle: &Pickle<'_>, list: &Value<'_>, key: &str) -> Result<Vec<i64>, String> {
+fn list_of_labels(pickle: &Pickle, list: Id, key: &str) -> Result<Vec<i128>, String> {
     let wrong = || format!("its `{key}` are not a list of integers");
-    let Value::Items(list) = list else { return Err(wrong()) };
+    let Value::List(list) = pickle.value(list) else { return Err(wrong()) };
     let label = |&id| if let Value::Int(label) = pickle.value(id) { Ok(*label) } else { Err(wrong()) };
     list.iter().map(label).collect()
 }

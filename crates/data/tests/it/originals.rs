@@ -107,12 +107,12 @@ fn a_pickle_is_data_and_its_claims_are_not_believed() {
         assert!(told.starts_with(&batch.display().to_string()) && told.ends_with("download it again"), "{told}");
         told
     };
-    assert!(told(b"cposix\nsystem\n(U\x02lsoR.").contains("unknown instruction at byte 19"));
+    assert!(told(b"cposix\nsystem\n(U\x02lsoR.").contains("unknown instruction 0x6f at byte 19"));
     assert!(told(b"cposix\nsystem\n(U\x02lstR.").contains("it makes no dictionary"));
-    assert!(told(b"\x80\x05\x8e\xff\xff\xff\xff\xff\xff\xff\xff").contains("ends early"));
+    assert!(told(b"\x80\x05\x8e\xff\xff\xff\xff\xff\xff\xff\xff").contains("the end of the data"));
     assert!(told(b"}.").contains("no `data` in it"));
     assert!(told(b"}(U\x04dataK\x01u.").contains("`data` is not an array"));
-    assert!(told(b"h\x00.").contains("at byte 0"));
+    assert!(told(b"h\x00.").contains("an unset memo slot"));
     let whole = fs::read(fixture("pickle-python2/cifar-10-batches-py/data_batch_1")).unwrap();
     let labels = whole.windows(4).position(|w| w == b"K\x03K\x09").unwrap();
     let mut bytes = whole.clone();

@@ -9,9 +9,7 @@
 //! all of it, from a file to a network.
 
 mod archive;
-mod objects;
 mod open;
-mod pickle;
 mod pytorch;
 pub(crate) mod spelling;
 mod state_dict;
@@ -107,6 +105,17 @@ impl Fault {
             Self::Unrecognised(found) => Error::Unrecognised { path, found },
             Self::Damaged(what) => Error::Damaged { path, what },
             Self::Unsupported(what) => Error::Unsupported { path, what },
+        }
+    }
+}
+
+impl From<pickle::Fault> for Fault {
+    fn from(fault: pickle::Fault) -> Self {
+        match fault {
+            pickle::Fault::Damaged { .. } => damaged(fault.to_string()),
+            pickle::Fault::TooMany => {
+                unsupported(format!("{fault}, no state dict has; save only `model.state_dict()`"))
+            }
         }
     }
 }

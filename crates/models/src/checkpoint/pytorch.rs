@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use candle::{DType, Tensor};
 
+use pickle::{Id, Pickle, Value};
+
 use super::archive::Archive;
-use super::objects::{Id, Node, Pickle};
-use super::pickle;
 use super::state_dict::state_dict;
 use super::{Fault, damaged, unsupported};
 
@@ -26,7 +26,7 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault>
     if archive.names().any(|name| name == order) && archive.get(&order)? != b"little" {
         return Err(big_endian());
     }
-    let pickle = pickle::parse(archive.get(&format!("{root}data.pkl"))?, 0)?;
+    let pickle = Pickle::read(archive.get(&format!("{root}data.pkl"))?, 0)?;
     let mut storages = Storages::new();
     for storage in all_storages(&pickle) {
         // Summing a record up once is enough, however often it is referred to.
@@ -41,26 +41,26 @@ pub(super) fn read_archive(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault>
 
 /// The form before PyTorch 1.6: five pickles in a row, then the storages.
 pub(super) fn read_legacy(bytes: &[u8]) -> Result<Vec<(String, Tensor)>, Fault> {
-    let magic = pickle::parse(bytes, 0)?;
-    if !matches!(magic.nodes[magic.root], Node::Int(MAGIC)) {
+    let magic = Pickle::read(bytes, 0)?;
+    if !matches!(magic.value(magic.root()), Value::Int(MAGIC)) {
         return Err(Fault::Unrecognised("a Python pickle, but not one of torch.save".into()));
     }
-    let protocol = pickle::parse(bytes, magic.end)?;
-    if !matches!(protocol.nodes[protocol.root], Node::Int(PROTOCOL)) {
+    let protocol = Pickle::read(bytes, magic.end())?;
+    if !matches!(protocol.value(protocol.root()), Value::Int(PROTOCOL)) {
         return Err(unsupported("an unknown version of torch.save; save it with PyTorch 1.0 or later"));
     }
-    let system = pickle::parse(bytes, protocol.end)?;
-    if let Some(id) = system.entry(system.root, "little_endian")
-        && matches!(system.nodes[id], Node::Bool(false))
+    let system = Pickle::read(bytes, protocol.end())?;
+    if let Some(id) = system.entry(system.root(), "little_endian")
+        && matches!(system.value(id), Value::Bool(false))
     {
         return Err(big_endian());
     }
-    let object = pickle::parse(bytes, system.end)?;
-    let keys = pickle::parse(bytes, object.end)?;
+    let object = Pickle::read(bytes, system.end())?;
+    let keys = Pickle::read(bytes, object.end())?;
     let known: BTreeMap<&str, Storage> = all_storages(&object).map(|s| (s.key, s)).collect();
-    let mut at = keys.end;
+    let mut at = keys.end();
     let mut storages = Storages::new();
-    for &key in keys.items(keys.root) {
+    for &key in keys.items(keys.root()) {
         let key = keys.text(key).unwrap_or_default();
         let storage = known.get(key).ok_or_else(|| damaged(format!("storage `{key}` belongs to no tensor")))?;
         let (_, width) = element(storage.class)
@@ -95,9 +95,9 @@ pub(super) struct Storage<'a> {
     pub(super) view: Option<(usize, usize)>,
 }
 
-fn all_storages(pickle: &Pickle) -> impl Iterator<Item = Storage<'_>> {
-    pickle.nodes.iter().filter_map(|node| match node {
-        &Node::Persistent(id) => pickle.storage(id),
+fn all_storages<'a>(pickle: &Pickle<'a>) -> impl Iterator<Item = Storage<'a>> {
+    pickle.values().iter().filter_map(|value| match value {
+        &Value::Persistent(id) => storage(pickle, id),
         _ => None,
     })
 }
@@ -118,21 +118,18 @@ pub(super) fn element(class: &str) -> Option<(DType, usize)> {
     Some((dtype, dtype.size_in_bytes()))
 }
 
-impl Pickle {
-    pub(super) fn storage(&self, id: Id) -> Option<Storage<'_>> {
-        let &[kind, class, key, _location, length, ref view @ ..] = self.items(id) else {
-            return None;
-        };
-        let Node::Class { name: class, .. } = &self.nodes[class] else {
-            return None;
-        };
-        if self.text(kind) != Some("storage") {
-            return None;
-        }
-        let view = match view.first().map(|&view| self.items(view)) {
-            Some(&[_key, first, length]) => Some((self.size(first)?, self.size(length)?)),
-            _ => None,
-        };
-        Some(Storage { class, key: self.text(key)?, length: self.size(length)?, view })
+/// The storage that `id` identifies.
+pub(super) fn storage<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Storage<'a>> {
+    let &[kind, class, key, _location, length, ref view @ ..] = pickle.items(id) else {
+        return None;
+    };
+    if pickle.text(kind) != Some("storage") {
+        return None;
     }
+    let (_, class) = pickle.global(class)?;
+    let view = match view.first().map(|&view| pickle.items(view)) {
+        Some(&[_key, first, length]) => Some((pickle.size(first)?, pickle.size(length)?)),
+        _ => None,
+    };
+    Some(Storage { class, key: pickle.text(key)?, length: pickle.size(length)?, view })
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use candle::Tensor;
 
-use super::objects::{Id, Node, Pickle};
-use super::pytorch::{Storages, element};
+use pickle::{Id, Pickle, Value};
+
+use super::pytorch::{Storages, element, storage};
 use super::{Fault, damaged, tensors, unsupported};
 
 /// Keys under which training scripts keep the state dict, the most explicit first. Where there is a `last` and a
@@ -18,17 +19,17 @@ pub(super) fn state_dict(
     storages: &Storages,
     file_size: usize,
 ) -> Result<Vec<(String, Tensor)>, Fault> {
-    let dict = pickle.state_dict(pickle.root, 3).unwrap_or(pickle.root);
+    let dict = inner_dict(pickle, pickle.root(), 3).unwrap_or(pickle.root());
     let named: BTreeMap<&str, Id> =
-        pickle.entries(dict).iter().filter_map(|&(key, value)| Some((pickle.text(key)?, value))).collect();
+        pickle.entries(dict).filter_map(|(key, value)| Some((pickle.text(key)?, value))).collect();
     // Views may overlap, but not so often that a small file fills the memory.
     let mut budget = file_size.saturating_mul(4);
     let mut tensors = Vec::new();
     for (&name, &value) in &named {
-        if let Some(args) = pickle.tensor_args(value) {
+        if let Some(args) = tensor_args(pickle, value) {
             tensors.push((name.to_owned(), rebuild(pickle, storages, name, args, &mut budget)?));
-        } else if let Node::Call { callable, .. } = pickle.nodes[value]
-            && let Some((module, class)) = pickle.class(callable)
+        } else if let &Value::Call { function, .. } = pickle.value(value)
+            && let Some((module, class)) = pickle.global(function)
             && class.starts_with("_rebuild_")
         {
             return Err(unsupported(format!(
@@ -46,13 +47,13 @@ pub(super) fn state_dict(
 }
 
 fn describe(pickle: &Pickle, named: &BTreeMap<&str, Id>) -> String {
-    match &pickle.nodes[pickle.root] {
-        Node::Dict(_) if named.is_empty() => "an empty dictionary".to_owned(),
-        Node::Dict(_) => {
+    match pickle.value(pickle.root()) {
+        _ if pickle.is_dict(pickle.root()) && named.is_empty() => "an empty dictionary".to_owned(),
+        _ if pickle.is_dict(pickle.root()) => {
             let keys: Vec<&str> = named.keys().take(8).copied().collect();
             format!("a dictionary with {}", keys.join(", "))
         }
-        Node::Call { callable, .. } => match pickle.class(*callable) {
+        Value::Call { function, .. } => match pickle.global(*function) {
             Some((module, name)) => format!("a pickled {module}.{name}"),
             None => "a pickled object".to_owned(),
         },
@@ -65,10 +66,10 @@ fn rebuild(pickle: &Pickle, storages: &Storages, name: &str, args: &[Id], budget
         let &[storage, offset, shape, strides, ..] = args else {
             return None;
         };
-        let Node::Persistent(storage) = pickle.nodes[storage] else {
+        let &Value::Persistent(id) = pickle.value(storage) else {
             return None;
         };
-        let storage = pickle.storage(storage)?;
+        let storage = self::storage(pickle, id)?;
         Some((storage, pickle.size(offset)?, pickle.sizes(shape)?, pickle.sizes(strides)?))
     };
     let (storage, mut offset, shape, strides) =
@@ -118,40 +119,38 @@ fn rebuild(pickle: &Pickle, storages: &Storages, name: &str, args: &[Id], budget
     tensors::tensor(name, &gathered, dtype, &shape)
 }
 
-impl Pickle {
-    /// The arguments of the call that rebuilds a tensor, inside of a parameter or a subclass if so.
-    fn tensor_args(&self, mut id: Id) -> Option<&[Id]> {
-        // Each turn goes one level deeper; a file can make a cycle, PyTorch nests twice at most.
-        for _ in 0..4 {
-            let &Node::Call { mut callable, mut args } = &self.nodes[id] else {
+/// The arguments of the call that rebuilds a tensor, inside of a parameter or a subclass if so.
+fn tensor_args<'a>(pickle: &'a Pickle, mut id: Id) -> Option<&'a [Id]> {
+    // Each turn goes one level deeper; a file can make a cycle, PyTorch nests twice at most.
+    for _ in 0..4 {
+        let &Value::Call { mut function, mut arguments, .. } = pickle.value(id) else {
+            return None;
+        };
+        let mut class = pickle.global(function)?;
+        if class == ("torch._tensor", "_rebuild_from_type_v2") {
+            let &[inner, _class, inner_arguments, ..] = pickle.items(arguments) else {
                 return None;
             };
-            let mut class = self.class(callable)?;
-            if class == ("torch._tensor", "_rebuild_from_type_v2") {
-                let &[inner, _class, inner_args, ..] = self.items(args) else {
-                    return None;
-                };
-                (callable, args) = (inner, inner_args);
-                class = self.class(callable)?;
-            }
-            match class {
-                ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
-                    return Some(self.items(args));
-                }
-                ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
-                    id = *self.items(args).first()?;
-                }
-                _ => return None,
-            }
+            (function, arguments) = (inner, inner_arguments);
+            class = pickle.global(function)?;
         }
-        None
+        match class {
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => {
+                return Some(pickle.items(arguments));
+            }
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
+                id = *pickle.items(arguments).first()?;
+            }
+            _ => return None,
+        }
     }
+    None
+}
 
-    /// The state dict in `dict`: itself, or what a wrapper's key leads to.
-    fn state_dict(&self, dict: Id, depth: usize) -> Option<Id> {
-        let inner = WRAPPERS.iter().filter_map(|key| self.entry(dict, key));
-        let wrapped = inner.filter(|_| depth > 0).find_map(|id| self.state_dict(id, depth - 1));
-        let has_tensors = || self.entries(dict).iter().any(|&(_, v)| self.tensor_args(v).is_some());
-        wrapped.or_else(|| has_tensors().then_some(dict))
-    }
+/// The state dict in `dict`: itself, or what a wrapper's key leads to.
+fn inner_dict(pickle: &Pickle, dict: Id, depth: usize) -> Option<Id> {
+    let inner = WRAPPERS.iter().filter_map(|key| pickle.entry(dict, key));
+    let wrapped = inner.filter(|_| depth > 0).find_map(|id| inner_dict(pickle, id, depth - 1));
+    let has_tensors = || pickle.entries(dict).any(|(_, value)| tensor_args(pickle, value).is_some());
+    wrapped.or_else(|| has_tensors().then_some(dict))
 }

@@ -15,9 +15,7 @@ fn a_list_is_not_copied_again_and_again() {
     let object =
         |calls: usize| [dictionary.clone(), pairs(10_000), b"h\x01h\x00R0".repeat(calls), b"}".to_vec()].concat();
     // 16 GB if each of a hundred thousand calls made its copy.
-    let refused = message(&path, &torch::archive(&object(100_000), &[]));
-    assert!(refused.contains("copies many times larger than the file"), "{refused}");
-    assert!(message(&path, &torch::archive(&object(3), &[])).contains("an empty dictionary"));
+    assert!(message(&path, &torch::archive(&object(100_000), &[])).contains("an empty dictionary"));
 }
 
 #[test]
@@ -25,9 +23,8 @@ fn a_name_is_not_copied_again_and_again() {
     let path = scratch("names");
     let name = [torch::text(&"n".repeat(100_000)), b"q\x000".to_vec()].concat();
     let object = |classes: usize| [name.clone(), b"h\x00h\x00\x930".repeat(classes), b"}".to_vec()].concat();
-    let refused = message(&path, &torch::archive(&object(50_000), &[]));
-    assert!(refused.contains("copies many times larger than the file"), "{refused}");
-    assert!(message(&path, &torch::archive(&object(1), &[])).contains("an empty dictionary"));
+    // 10 GB if each of fifty thousand classes had a copy of its own.
+    assert!(message(&path, &torch::archive(&object(50_000), &[])).contains("an empty dictionary"));
 }
 
 #[test]
