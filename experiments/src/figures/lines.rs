@@ -100,14 +100,23 @@ impl Lines {
         self.top() + PITCH * (self.panels.len().div_ceil(self.abreast).max(1) - 1) as f64 + PANEL.1
     }
 
+    /// Where the axes of all panels end, so that nothing is above, and the distance of their lines; in percent.
+    fn scale(&self) -> (u32, usize) {
+        let points = self.panels.iter().flat_map(|panel| panel.curves.iter().flatten().flatten());
+        let most = points.map(|point| point.percent + point.half_width.unwrap_or(0.)).fold(0., f64::max);
+        let scales = [(20, 5), (40, 10), (60, 10), (80, 20)];
+        scales.into_iter().find(|(ceiling, _)| most <= f64::from(*ceiling)).unwrap_or((100, 25))
+    }
+
     fn panel<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: &Panel, (left, top): (f64, f64)) -> Result<()> {
         pen.strong(&panel.title, (left, top - 14.), 13., INK)?;
         let x = |share: f64| left + PANEL.0 * share;
-        let y = |percent: f64| top + PANEL.1 * (1. - percent / 100.);
-        for percent in [0, 25, 50, 75, 100] {
+        let (ceiling, step) = self.scale();
+        let y = |percent: f64| top + PANEL.1 * (1. - percent / f64::from(ceiling));
+        for percent in (0..=ceiling).step_by(step) {
             let at = y(f64::from(percent));
             pen.line((left, at), (left + PANEL.0, at), RAIL, 1.)?;
-            let text = if percent == 100 { "100 %".to_owned() } else { percent.to_string() };
+            let text = if percent == ceiling { format!("{percent} %") } else { percent.to_string() };
             pen.text(&text, (left - 20., at), 10., MUTED, Anchor::Center)?;
         }
         let mut labelled = f64::NEG_INFINITY;
