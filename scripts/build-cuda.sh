@@ -1,13 +1,13 @@
 #!/bin/sh
-# Builds the binaries with CUDA on a machine that has neither the toolkit nor a card, in target/cuda/release.
+# Builds the binaries with CUDA on a machine that has neither the toolkit nor a GPU, in target/cuda/release.
 # Usage: scripts/build-cuda.sh [arguments of cargo build, such as --bin table1]
-#        scripts/build-cuda.sh tests    the tests that need a card, stripped, in target/cuda/tests
+#        scripts/build-cuda.sh tests    the tests that need a GPU, stripped, in target/cuda/tests
 #
 # The compiler comes as Python packages; it is put into target/cuda/toolkit. The CUDA libraries are not linked but
-# looked up when a card is first used (build-cuda-lazy.sh), so that the binaries start on any machine. Needs Linux on
+# looked up when a GPU is first used (build-cuda-lazy.sh), so that the binaries start on any machine. Needs Linux on
 # x86-64, cargo, gcc, Python 3 with venv; 4 GB of disk, and a quarter of an hour on two cores the first time.
 #
-# CUDA_COMPUTE_CAP: the oldest cards that must be served: 80 (A100) by default, which later ones understand, H100 and H200
+# CUDA_COMPUTE_CAP: the oldest GPUs that must be served: 80 (A100) by default, which later ones understand, H100 and H200
 # too; 90 makes kernels that only H100 and H200 load. CUDA's version is 13.0, which drivers from 580 on understand.
 set -eu
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ if [ ! -x "$CUDA_HOME/bin/nvcc" ]; then
         nvidia-cuda-cccl==13.0.85 nvidia-cuda-runtime==13.0.96
 fi
 
-# Without these, build scripts would ask a card.
+# Without these, build scripts would ask a GPU.
 export CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-80}" CUDARC_CUDA_VERSION=13000
 export CUDA_PATH="$CUDA_HOME" CUDA_ROOT="$CUDA_HOME" PATH="$CUDA_HOME/bin:$PATH"
 

@@ -1,4 +1,4 @@
-//! Compiles the CUDA kernels to PTX, which the driver compiles for its card; nothing without the feature `cuda`.
+//! Compiles the CUDA kernels to PTX, which the driver compiles for its GPU; nothing without the feature `cuda`.
 
 #[cfg(feature = "cuda")]
 fn main() -> cudaforge::Result<()> {

@@ -99,7 +99,7 @@ fn predictions(examination: &Examination<'_>, images: &Tensor) -> Result<Vec<u32
     let mut said = Vec::new();
     for first in (0..images.dim(0)?).step_by(BATCH) {
         let count = BATCH.min(images.dim(0)? - first);
-        // Copied first: a card would be given all images each time.
+        // Copied first: a GPU would be given all images each time.
         let batch = images.narrow(0, first, count)?.force_contiguous()?.to_device(examination.device)?;
         let logits = examination.model.forward(&batch, Mode::Eval)?.logits;
         said.extend(logits.argmax(D::Minus1)?.to_dtype(DType::U32)?.to_vec1::<u32>()?);

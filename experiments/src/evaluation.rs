@@ -120,7 +120,7 @@ impl Examination<'_> {
                 saved = Instant::now();
             }
             done += positions.len();
-            // A card's last bits depend on the size of a batch, and must not depend on the time it took.
+            // A GPU's last bits depend on the size of a batch, and must not depend on the time it took.
             if began.elapsed() > PATIENCE && self.device.is_cpu() {
                 batch = SMALL_BATCH;
             }

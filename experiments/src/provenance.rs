@@ -23,9 +23,9 @@ pub struct Provenance {
     pub test_sha256: String,
     /// Instruction set of the operators.
     pub isa: String,
-    /// The graphics card; empty on the processor.
+    /// The GPU; empty on the processor.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub card: String,
+    pub gpu: String,
     /// Threads.
     pub threads: usize,
     /// What else trained, before it was interrupted; first to last, each once in a row.
@@ -52,15 +52,15 @@ impl Provenance {
             train_sha256: data.train.sha256(),
             test_sha256: data.test.sha256(),
             isa: format!("{:?}", kernels::isa()),
-            card: kernels::card_name(device)?.unwrap_or_default(),
+            gpu: kernels::gpu_name(device)?.unwrap_or_default(),
             threads: rayon::current_num_threads(),
             ..Self::default()
         })
     }
 
-    /// What the last bits depend on: the card, or the processor's instruction set.
+    /// What the last bits depend on: the GPU, or the processor's instruction set.
     pub fn chip(&self) -> &str {
-        if self.card.is_empty() { &self.isa } else { &self.card }
+        if self.gpu.is_empty() { &self.isa } else { &self.gpu }
     }
 
     /// Notes that training goes on from where that of `begun` was interrupted.

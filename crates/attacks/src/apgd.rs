@@ -39,7 +39,7 @@ pub struct Apgd {
     /// Whether an example's first misclassified iterate is its result, and it is attacked no more. Which
     /// examples are broken is the same either way, and so is what comes back of the others, unless the
     /// network answers at random, or the objective compares examples with each other: then only with those
-    /// left. No effect with batch statistics, which would change with the batch, nor on a card: there the last bits of
+    /// left. No effect with batch statistics, which would change with the batch, nor on a GPU: there the last bits of
     /// a network's answer may depend on the size of its batch, and a point just beyond the boundary be on this side
     /// of it again when it is judged.
     pub first: bool,

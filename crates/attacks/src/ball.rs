@@ -72,7 +72,7 @@ impl Ball {
     pub fn project(&self, x: &Tensor, centre: &Tensor) -> Result<Tensor> {
         let delta = (x - centre)?;
         let inside = match self.norm {
-            // On a card, what is no number becomes a bound here: gradients are looked at before (`check_gradient`).
+            // On a GPU, what is no number becomes a bound here: gradients are looked at before (`check_gradient`).
             Norm::Linf => delta.clamp(-self.eps as f32, self.eps as f32)?,
             Norm::L2 => {
                 let scale = (norms(&delta)?.maximum(TINY)?.recip()? * self.eps)?.minimum(1.)?;

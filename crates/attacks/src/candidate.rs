@@ -112,7 +112,7 @@ pub(crate) struct Ascent {
 }
 
 /// An error where `grad` holds what no step can follow, so that the network would look robust: what is no number and,
-/// unless steps are made of `signs` alone, what is infinite. On a card this waits for what is under way.
+/// unless steps are made of `signs` alone, what is infinite. On a GPU this waits for what is under way.
 pub(crate) fn check_gradient(grad: &Tensor, signs: bool) -> Result<()> {
     if grad.sum_all()?.to_scalar::<f32>()?.is_finite() {
         return Ok(());
@@ -145,7 +145,7 @@ pub(crate) fn check_logits(logits: &Tensor) -> Result<()> {
 const ROUNDING: f32 = 1e-5;
 
 /// An error where `images` are not in `[0, 1]`: a ball around such an image is another, and the network's answer to it
-/// means nothing. On a card this waits for what is under way, so attacks that train, too, ask in an evaluation only.
+/// means nothing. On a GPU this waits for what is under way, so attacks that train, too, ask in an evaluation only.
 pub(crate) fn check_images(images: &Tensor) -> Result<()> {
     if images.elem_count() == 0 {
         return Ok(());

@@ -98,7 +98,7 @@ impl Pgd {
         for _ in 0..self.steps {
             let var = Var::from_tensor(&x)?;
             let Ascent { grad, .. } = ascent(victim, clean, &var, self.passes)?;
-            // A card would have to finish all that is under way first. There a step in l-infinity makes pixels of it that are
+            // A GPU would have to finish all that is under way first. There a step in l-infinity makes pixels of it that are
             // no numbers, which end an evaluation, and a training by its loss.
             if grad.device().is_cpu() || self.ball.norm == Norm::L2 {
                 check_gradient(&grad, self.ball.norm == Norm::Linf && self.momentum.is_none())?;

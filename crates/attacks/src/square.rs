@@ -71,7 +71,7 @@ impl Verdict {
                 candle::bail!("{NO_NUMBERS}")
             }
             margin = margin.min(ahead);
-            // The first of equal logits is the prediction, as it is for candle on a processor (a card may take another one).
+            // The first of equal logits is the prediction, as it is for candle on a processor (a GPU may take another one).
             wrong |= ahead < 0. || (ahead == 0. && class < label);
         }
         Ok(Self { wrong, margin })

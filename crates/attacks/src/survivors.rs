@@ -8,7 +8,7 @@ use candle::{Result, Tensor};
 
 /// The images of a batch, each replaced once it is broken, and who is left.
 ///
-/// An image is judged among those left. On a card the last bits of a network's answer may depend on how many these
+/// An image is judged among those left. On a GPU the last bits of a network's answer may depend on how many these
 /// are, so one that lies almost on the boundary can be given up here and still be classified correctly when the whole
 /// batch is judged; the official code judges twice in the same way.
 pub(crate) struct Survivors<'a> {
@@ -59,7 +59,7 @@ impl<'a> Survivors<'a> {
                 left.push(i);
             }
         }
-        // Nothing to replace; and a card refuses to pick no rows at all.
+        // Nothing to replace; and a GPU refuses to pick no rows at all.
         if broken.is_empty() {
             return Ok(());
         }

@@ -4,13 +4,13 @@ use crate::memory::unfilled;
 use candle::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use std::ops::{Deref, Range};
 
-/// An error unless every tensor holds 32-bit floats, all on the CPU or all on one card.
+/// An error unless every tensor holds 32-bit floats, all on the CPU or all on one GPU.
 pub(crate) fn check(op: &str, tensors: &[&Tensor]) -> Result<()> {
     let Some(first) = tensors.first().map(|t| t.device()) else { return Ok(()) };
     for t in tensors {
         if t.dtype() != DType::F32 || !(first.is_cpu() || first.is_cuda()) || !t.device().same_device(first) {
             bail!(
-                "{op}: expected f32 on one device, the CPU or an NVIDIA card, got {:?} on {:?}, shape {:?}",
+                "{op}: expected f32 on one device, the CPU or an NVIDIA GPU, got {:?} on {:?}, shape {:?}",
                 t.dtype(),
                 t.device().location(),
                 t.shape()

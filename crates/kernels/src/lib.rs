@@ -7,7 +7,7 @@
 //!
 //! All are for 32-bit floats, give the same bits for any number of threads, and answer a wrong shape,
 //! type or device with an error that names them. With the feature `cuda` they are also for NVIDIA
-//! cards ([`cuda::status`]); the fused network is for the CPU only.
+//! GPUs ([`cuda::status`]); the fused network is for the CPU only.
 //!
 //! | variable | effect |
 //! |---|---|
@@ -46,7 +46,7 @@ pub use bias::bias;
 #[doc(hidden)]
 pub use conv::ConvPasses;
 pub use conv::{Conv2d, Packing, conv2d};
-pub use cuda::{Precision, card, card_name, out_of_memory, precision, set_precision};
+pub use cuda::{Precision, gpu, gpu_name, out_of_memory, precision, set_precision};
 pub use descent::{AdamStep, SgdStep, adam_step, sgd_step};
 pub use distance::squared_distances;
 pub use edge::{enter, flatten};

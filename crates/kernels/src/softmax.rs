@@ -8,7 +8,7 @@ const NAME: &str = "log_softmax";
 
 /// `log softmax` of each row of `logits` (N, K), in natural logarithms.
 ///
-/// On the CPU this is a chain of candle's operations; on a card, where starting each of them would take longer than
+/// On the CPU this is a chain of candle's operations; on a GPU, where starting each of them would take longer than
 /// running it, one kernel there and one back.
 ///
 /// # Errors
@@ -24,7 +24,7 @@ pub fn log_softmax(logits: &Tensor) -> Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// A warp of the card for each row of this shape.
+/// A warp of the GPU for each row of this shape.
 fn by_row(function: &'static str, shape: &Shape) -> Result<Launch> {
     let (rows, classes) = shape.dims2()?;
     Ok(Launch::threads(function, shape, rows * 32).int(classes))
@@ -38,7 +38,7 @@ impl CustomOp1 for LogSoftmax {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("{NAME}: made for a card, given a tensor on the CPU")
+        bail!("{NAME}: made for a GPU, given a tensor on the CPU")
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, l: &Layout) -> Result<(CudaStorage, Shape)> {
@@ -59,7 +59,7 @@ impl CustomOp2 for Gradient {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("{NAME}: made for a card, given tensors on the CPU")
+        bail!("{NAME}: made for a GPU, given tensors on the CPU")
     }
 
     fn cuda_fwd(&self, y: &CudaStorage, ly: &Layout, dy: &CudaStorage, ld: &Layout) -> Result<(CudaStorage, Shape)> {

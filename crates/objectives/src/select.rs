@@ -12,7 +12,7 @@ pub fn one_hot(labels: &Tensor, classes: usize) -> Result<Tensor> {
         candle::bail!("class indices are integers, not {:?}", labels.dtype())
     }
     let labels = labels.to_dtype(DType::U32)?;
-    // A row without a one would make a loss silently zero. On a card, looking would wait for all that is under way, in
+    // A row without a one would make a loss silently zero. On a GPU, looking would wait for all that is under way, in
     // every step of an attack; labels there were checked when their data set was read.
     if labels.device().is_cpu()
         && let Some(index) = labels.to_vec1::<u32>()?.into_iter().find(|index| *index as usize >= classes)

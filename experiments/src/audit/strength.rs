@@ -88,7 +88,7 @@ fn more_restarts(facts: &Measured) -> Judged {
         facts.share(one),
         facts.share(five)
     );
-    // The first of five restarts is the one of pgd-20, to the last bits of a card.
+    // The first of five restarts is the one of pgd-20, to the last bits of a GPU.
     Ok((Verdict::of(facts.exceeds(repaired, 1, 0.2), repaired > 0 || facts.exceeds(broken, 1, 2.)), found))
 }
 

@@ -267,8 +267,8 @@ impl<'a> Ground<'a> {
         // What computes, as its bits are its own.
         let device = match (self.args.device.kind(), self.args.device.precision) {
             ("cpu", _) => format!("{:?}", kernels::isa()),
-            (card, Precision::F32) => card.into(),
-            (card, precision) => format!("{card} {precision}"),
+            (gpu, Precision::F32) => gpu.into(),
+            (gpu, precision) => format!("{gpu} {precision}"),
         };
         let mut of = format!("1 {weights} {arch} {normalization:?} {dataset} {images} {seed} {device}");
         if net.head() != Head::Linear {

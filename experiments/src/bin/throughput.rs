@@ -96,7 +96,7 @@ fn steps(args: &Args) -> Result<()> {
         let passed = game.gradients(&mut net, &images, &labels, &keys);
         let (_, grads) = passed.map_err(|e| kernels::out_of_memory(e, args.batch))?;
         optimizer.step(&mut net, &grads, 0.1, i + 1)?;
-        // A card works behind the program's back.
+        // A GPU works behind the program's back.
         device.synchronize()?;
         if i >= warmup {
             seconds.push(began.elapsed().as_secs_f64());

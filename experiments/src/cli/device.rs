@@ -13,7 +13,7 @@ pub struct DeviceArgs {
     /// Device: auto, cpu, cuda, cuda:N
     #[arg(long = "device", default_value = "auto")]
     choice: Choice,
-    /// Arithmetic of convolutions and matrix products: f32, or on cards tf32 (factors rounded to 10 bits) or bf16
+    /// Arithmetic of convolutions and matrix products: f32, or on GPUs tf32 (factors rounded to 10 bits) or bf16
     /// (bfloat16 convolutions)
     #[arg(long, default_value = "f32")]
     pub precision: Precision,
@@ -22,11 +22,11 @@ pub struct DeviceArgs {
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Choice {
-    /// The first graphics card where the build has CUDA and a driver answers; else the processor.
+    /// The first GPU where the build has CUDA and a driver answers; else the processor.
     Auto,
     /// The processor.
     Cpu,
-    /// A graphics card by number.
+    /// A GPU by number.
     Cuda(usize),
 }
 
@@ -48,7 +48,7 @@ impl DeviceArgs {
     /// Opens the device; from now on the process computes there in the precision asked for.
     ///
     /// # Errors
-    /// When it was asked for and this build has no CUDA, there is no such card, or it cannot compute so.
+    /// When it was asked for and this build has no CUDA, there is no such GPU, or it cannot compute so.
     pub fn open(self) -> anyhow::Result<Device> {
         let device = self.choice.open()?;
         self.check()?;
@@ -65,44 +65,44 @@ impl DeviceArgs {
             return Ok(());
         }
         let what =
-            format!("--precision {} is for NVIDIA cards, and this is the processor; leave it out", self.precision);
+            format!("--precision {} is for NVIDIA GPUs, and this is the processor; leave it out", self.precision);
         Err(Usage(what))
     }
 
     /// What a run's configuration calls the device: `cpu` or `cuda`, as their bits differ.
     pub fn kind(self) -> &'static str {
-        let card = matches!(self.choice, Choice::Cuda(_)) || self.choice == Choice::Auto && first_card().is_some();
-        if card { "cuda" } else { "cpu" }
+        let gpu = matches!(self.choice, Choice::Cuda(_)) || self.choice == Choice::Auto && first_gpu().is_some();
+        if gpu { "cuda" } else { "cpu" }
     }
 }
 
 impl Choice {
     fn open(self) -> anyhow::Result<Device> {
         match self {
-            Self::Auto => Ok(first_card().unwrap_or(Device::Cpu)),
+            Self::Auto => Ok(first_gpu().unwrap_or(Device::Cpu)),
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(_) if !cuda_is_available() => {
                 bail!("this build has no CUDA support; use --device cpu, or build with scripts/build-cuda.sh")
             }
-            Self::Cuda(n) => kernels::card(n).map_err(|e| {
-                anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists cards; or use --device cpu", reason(&e))
+            Self::Cuda(n) => kernels::gpu(n).map_err(|e| {
+                anyhow!("cuda:{n} does not answer ({}); `nvidia-smi` lists GPUs; or use --device cpu", reason(&e))
             }),
         }
     }
 }
 
-/// The card that `auto` takes; it is looked for once.
-fn first_card() -> Option<Device> {
+/// The GPU that `auto` takes; it is looked for once.
+fn first_gpu() -> Option<Device> {
     static FOUND: OnceLock<Option<Device>> = OnceLock::new();
     let open = || {
         // A build without CUDA need not say that it uses the processor.
-        let found = cuda_is_available().then(|| kernels::card(0))?;
-        found.inspect_err(|e| tracing::info!("no card answers ({}): on the processor", reason(e))).ok()
+        let found = cuda_is_available().then(|| kernels::gpu(0))?;
+        found.inspect_err(|e| tracing::info!("no GPU answers ({}): on the processor", reason(e))).ok()
     };
     FOUND.get_or_init(open).clone()
 }
 
-/// Why a card does not answer: CUDA's word for it, if there is one.
+/// Why a GPU does not answer: CUDA's word for it, if there is one.
 fn reason(e: &candle::Error) -> String {
     let said = one_line(&e.to_string());
     let mut words = said.split(|c: char| !c.is_alphanumeric() && c != '_');

@@ -109,7 +109,7 @@ fn cuda_is_refused_where_there_is_none() {
     for device in ["auto", "cpu"] {
         for mode in ["--plan", "--render-only", "--no-audit"] {
             let rounded = ["--device", device, "--precision", "tf32", mode];
-            refuses("table1", &rounded, &["--precision tf32 is for NVIDIA cards", "leave it out"]);
+            refuses("table1", &rounded, &["--precision tf32 is for NVIDIA GPUs", "leave it out"]);
         }
     }
     assert_eq!(files(out.path()), [out.path().join("log.txt")]);

@@ -1,7 +1,7 @@
-//! Networks, attacks and one training step of each framework on a card, against the CPU.
+//! Networks, attacks and one training step of each framework on a GPU, against the CPU.
 //!
-//! Only with the feature `cuda`, and only where there is a card: elsewhere these tests fail and say so. The operators
-//! one by one are compared in `kernels`. One thread at a time may have a card's tensors: `--test-threads=1`.
+//! Only with the feature `cuda`, and only where there is a GPU: elsewhere these tests fail and say so. The operators
+//! one by one are compared in `kernels`. One thread at a time may have a GPU's tensors: `--test-threads=1`.
 
 use attacks::{Ball, Keys, Norm, Probe, Victim};
 use candle::{DType, Device, Result, Tensor, Var};
@@ -14,14 +14,14 @@ use std::{
     sync::OnceLock,
 };
 
-fn card() -> &'static Device {
+fn gpu() -> &'static Device {
     static CARD: OnceLock<Device> = OnceLock::new();
     CARD.get_or_init(|| {
-        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"))
+        kernels::gpu(0).unwrap_or_else(|e| panic!("no GPU answers, so nothing about GPUs can be tested: {e}"))
     })
 }
 
-/// Checks all cases, also those behind one that fails, as minutes of a card are dear; then fails with all of these.
+/// Checks all cases, also those behind one that fails, as minutes of a GPU are dear; then fails with all of these.
 fn each<T>(cases: impl IntoIterator<Item = (String, T)>, check: impl Fn(&str, T) -> Result<()>) {
     let failing = cases.into_iter().filter_map(|(what, case)| {
         let outcome = catch_unwind(AssertUnwindSafe(|| check(&what, case)));
@@ -80,7 +80,7 @@ fn networks_and_their_gradients() {
             let weights = weights.collect::<Result<Vec<_>>>()?;
             Ok::<_, candle::Error>((logits.detach(), of(&x)?, weights, net.state()?))
         };
-        let ((logits, pixels, weights, state), want) = (run(card())?, run(&Device::Cpu)?);
+        let ((logits, pixels, weights, state), want) = (run(gpu())?, run(&Device::Cpu)?);
         assert_close(&format!("{what} logits"), &logits, &want.0, 1e-4)?;
         // A rectifier whose input is near zero may be open on one side only.
         assert_close(&format!("{what} pixels"), &pixels, &want.1, 1e-2)?;
@@ -105,7 +105,7 @@ fn attacks_reach_as_far_and_stay_inside() {
     let (n, shape) = (8, [3, 32, 32]);
     let examples: Vec<u64> = (0..n as u64).collect();
     let keys = Keys { seed: 11, epoch: 0, examples: &examples };
-    // Of Auto-PGD with two passes: with one it stops at the first success on a processor, and goes on on a card.
+    // Of Auto-PGD with two passes: with one it stops at the first success on a processor, and goes on on a GPU.
     let names = [
         "fgsm",
         "pgd-10",
@@ -131,7 +131,7 @@ fn attacks_reach_as_far_and_stay_inside() {
             ball.check(&adv, &x)?;
             loss(&view, &ce(Pass::Adv), &x, &y, &adv)
         };
-        let (got, want) = (reached(card())?, reached(&Device::Cpu)?);
+        let (got, want) = (reached(gpu())?, reached(&Device::Cpu)?);
         assert!((got - want).abs() <= 0.02 * want.abs(), "{what}: loss {got}, {want} on the CPU");
         Ok(())
     });
@@ -158,7 +158,7 @@ fn gradients_that_are_no_numbers_are_no_defence() {
     let cases = names.iter().flat_map(|name| balls.map(|ball| (format!("{name} in {ball}"), (*name, ball))));
     each(cases, |what, (name, ball)| {
         let probe = Probe::named(name, ball).expect("an attack");
-        let (x, y) = (images(2, [3, 8, 8], card())?, Tensor::zeros(2, DType::U32, card())?);
+        let (x, y) = (images(2, [3, 8, 8], gpu())?, Tensor::zeros(2, DType::U32, gpu())?);
         let victim = Victim { model: &Steep, mode: Mode::Eval, objective: &probe.objective };
         let found = probe.attack.perturb(victim, &x, &y, &keys).and_then(|adv| ball.check(&adv, &x));
         assert!(found.is_err(), "{what}: nothing was said");
@@ -207,13 +207,13 @@ fn one_step_of_each_framework() {
             optimizer.step(&mut net, &grads, 0.05, 1)?;
             Ok::<_, candle::Error>((loss.to_scalar::<f32>()?, net.state()?))
         };
-        let (got, want) = (step(card())?, step(&Device::Cpu)?);
+        let (got, want) = (step(gpu())?, step(&Device::Cpu)?);
         assert!((got.0 - want.0).abs() <= 1e-3 * want.0.abs(), "{what}: loss {}, {} on the CPU", got.0, want.0);
         for (parameter, got) in &got.1 {
             // A pixel whose gradient is hardly more than nothing may step the other way.
             assert_close(&format!("{what} {parameter}"), got, &want.1[parameter], 1e-2)?;
         }
-        let again = step(card())?;
+        let again = step(gpu())?;
         assert_eq!(got.0.to_bits(), again.0.to_bits(), "{what}: another loss the second time");
         for (parameter, first) in &got.1 {
             let bits = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>();

@@ -1,6 +1,6 @@
-//! The regulariser on a card, against the CPU: losses and gradients, for each reference and stage.
+//! The regulariser on a GPU, against the CPU: losses and gradients, for each reference and stage.
 //!
-//! Only with the feature `cuda`, and only where there is a card: elsewhere this test fails and says so.
+//! Only with the feature `cuda`, and only where there is a GPU: elsewhere this test fails and says so.
 
 use candle::{DType, Device, Result, Tensor, Var};
 use i2fr::{I2fr, Reference};
@@ -37,11 +37,10 @@ fn second_batch(reference: Reference, stage: Stage, device: &Device) -> Result<V
 
 #[test]
 fn losses_and_gradients() -> Result<()> {
-    let card =
-        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"));
+    let gpu = kernels::gpu(0).unwrap_or_else(|e| panic!("no GPU answers, so nothing about GPUs can be tested: {e}"));
     for reference in [Reference::Pairs, Reference::BatchMeans, Reference::RunningMeans { decay: 0.9 }] {
         for stage in [Stage::Generation, Stage::Training] {
-            let (got, want) = (second_batch(reference, stage, &card)?, second_batch(reference, stage, &Device::Cpu)?);
+            let (got, want) = (second_batch(reference, stage, &gpu)?, second_batch(reference, stage, &Device::Cpu)?);
             assert_eq!(got.len(), want.len(), "{reference:?}, {stage:?}: gradients in other features");
             for (part, (got, want)) in got.iter().zip(&want).enumerate() {
                 let largest = want.iter().fold(0f32, |largest, v| largest.max(v.abs()));
@@ -49,7 +48,7 @@ fn losses_and_gradients() -> Result<()> {
                 assert!(off <= 1e-4 * largest, "{reference:?}, {stage:?}, part {part}: {off:e} off, largest {largest}");
             }
             assert!(
-                second_batch(reference, stage, &card)? == got,
+                second_batch(reference, stage, &gpu)? == got,
                 "{reference:?}, {stage:?}: other bits the second time"
             );
         }

@@ -61,7 +61,7 @@ impl Packing {
         Ok(forms.clone())
     }
 
-    /// A weight (O, I, K, K) on a card in the order cuDNN wants beside channels-last activations, (O, K, K, I).
+    /// A weight (O, I, K, K) on a GPU in the order cuDNN wants beside channels-last activations, (O, K, K, I).
     pub(crate) fn filter(&self, weight: &Tensor) -> Result<Tensor> {
         let mut held = lock(&self.filter);
         let filter = match &*held {

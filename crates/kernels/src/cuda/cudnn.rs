@@ -26,9 +26,9 @@ const LARGEST_WORKSPACE: usize = 1 << 30;
 /// More algorithms than cuDNN has for any pass.
 const ALGORITHMS: usize = 16;
 
-/// What is known of each card by each thread: candle gives every thread a stream of its own, and passes in two streams must
+/// What is known of each GPU by each thread: candle gives every thread a stream of its own, and passes in two streams must
 /// not share a workspace. Never dropped: at exit the driver may be gone before a destructor runs.
-static CARDS: LazyLock<Mutex<HashMap<(DeviceId, ThreadId), Card>>> = LazyLock::new(Mutex::default);
+static GPUS: LazyLock<Mutex<HashMap<(DeviceId, ThreadId), Gpu>>> = LazyLock::new(Mutex::default);
 
 /// `a` and `b` are what [`Pass`] says, contiguous and of the shape's sizes.
 pub(super) fn convolve(pass: Pass, shape: &Shape, a: Input<'_>, b: Input<'_>) -> Result<CudaStorage> {
@@ -66,12 +66,12 @@ fn convolve_in<T: CudaDType + DeviceRepr + ValidAsZeroBits>(
     // SAFETY: cuDNN writes every value of its output, as nothing is added to what is there.
     let mut out = unsafe { device.alloc::<T>(values)? };
     // What a panicking thread leaves behind is whole: plans are put there when they are made.
-    let mut cards = CARDS.lock().unwrap_or_else(PoisonError::into_inner);
-    let card = match cards.entry((device.id(), thread::current().id())) {
+    let mut gpus = GPUS.lock().unwrap_or_else(PoisonError::into_inner);
+    let gpu = match gpus.entry((device.id(), thread::current().id())) {
         std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-        std::collections::hash_map::Entry::Vacant(new) => new.insert(Card::new(&device)?),
+        std::collections::hash_map::Entry::Vacant(new) => new.insert(Gpu::new(&device)?),
     };
-    card.run((pass, *shape, precision), &device, [view::<T>(NAME, a)?, view(NAME, b)?], &mut out)?;
+    gpu.run((pass, *shape, precision), &device, [view::<T>(NAME, a)?, view(NAME, b)?], &mut out)?;
     Ok(T::wrap_cuda_slice(out, device))
 }
 
@@ -82,16 +82,16 @@ fn said(e: CudnnError) -> Error {
 /// What a plan is made for.
 type Problem = (Pass, Shape, Precision);
 
-/// A card with what cuDNN knows of it.
-struct Card {
+/// A GPU with what cuDNN knows of it.
+struct Gpu {
     handle: sys::cudnnHandle_t,
     /// For one pass at a time: they follow each other in the thread's stream.
     workspace: CudaSlice<u8>,
     plans: HashMap<Problem, Plan>,
 }
 
-// SAFETY: a handle and its descriptors may be used by any thread, but by one at a time: `CARDS` is locked meanwhile.
-unsafe impl Send for Card {}
+// SAFETY: a handle and its descriptors may be used by any thread, but by one at a time: `GPUS` is locked meanwhile.
+unsafe impl Send for Gpu {}
 
 /// One pass of convolutions of one shape.
 struct Plan {
@@ -125,7 +125,7 @@ enum Algorithm {
     WeightGrad(sys::cudnnConvolutionBwdFilterAlgo_t),
 }
 
-impl Card {
+impl Gpu {
     fn new(device: &CudaDevice) -> Result<Self> {
         let stream = device.cuda_stream();
         stream.context().bind_to_thread().w()?;
@@ -220,7 +220,7 @@ impl Plan {
         let (layout, float) = (sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC, sys::cudnnDataType_t::CUDNN_DATA_FLOAT);
         let (number, math) = match precision {
             Precision::F32 => (float, sys::cudnnMathType_t::CUDNN_FMA_MATH),
-            // Of 32-bit tensors, the default rounds factors where a card gains by it.
+            // Of 32-bit tensors, the default rounds factors where a GPU gains by it.
             Precision::Tf32 => (float, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
             Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, sys::cudnnMathType_t::CUDNN_DEFAULT_MATH),
         };
@@ -274,7 +274,7 @@ impl Plan {
                 ),
             };
             match refused {
-                // What is wrong is not the algorithms: a library that does not load, a card without memory.
+                // What is wrong is not the algorithms: a library that does not load, a GPU without memory.
                 Some(e) if candidates.is_empty() && !unsupported(e) => Err(e),
                 _ => Ok(Self { x, y, filter, geometry, candidates, refused }),
             }

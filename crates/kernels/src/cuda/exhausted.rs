@@ -1,15 +1,15 @@
-//! A card whose memory is full.
+//! A GPU whose memory is full.
 
 use candle::Error;
 
-/// The error `e` of a pass over `images` images; where it means that a card's memory is full, one line that says so and
+/// The error `e` of a pass over `images` images; where it means that a GPU's memory is full, one line that says so and
 /// how many images were tried.
 pub fn out_of_memory(e: Error, images: usize) -> Error {
     // Three libraries allocate, each with an error of its own, and candle keeps their words only.
     let words = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "ALLOCATION_FAILED"];
     let said = e.to_string();
     if words.iter().any(|word| said.contains(word)) {
-        Error::msg(format!("the card's memory is full with {images} images at once; take fewer (in training: --batch)"))
+        Error::msg(format!("the GPU's memory is full with {images} images at once; take fewer (in training: --batch)"))
     } else {
         e
     }

@@ -28,7 +28,7 @@ pub(super) enum Number {
     Float(f32),
 }
 
-/// Floats on a card and which of them count, as candle gives them to an operation.
+/// Floats on a GPU and which of them count, as candle gives them to an operation.
 pub(crate) type Input<'a> = (&'a CudaStorage, &'a Layout);
 
 impl Launch {
@@ -74,7 +74,7 @@ impl Launch {
     /// Runs the kernel: what a forward pass returns.
     ///
     /// # Errors
-    /// An input that is not contiguous, or whatever the card says.
+    /// An input that is not contiguous, or whatever the GPU says.
     pub(crate) fn run(self, inputs: &[Input<'_>]) -> Result<(CudaStorage, Shape)> {
         self.check(inputs)?;
         Ok((device::run(&self, inputs)?, self.shape))
@@ -83,14 +83,14 @@ impl Launch {
     /// As [`Self::run`], on tensors and outside of candle's graph.
     ///
     /// # Errors
-    /// As it, or a tensor that is on no card.
+    /// As it, or a tensor that is on no GPU.
     pub(crate) fn on(self, inputs: &[&Tensor]) -> Result<Tensor> {
         let held: Vec<_> = inputs.iter().map(|t| t.storage_and_layout()).collect();
         let inputs = held
             .iter()
             .map(|(storage, layout)| match &**storage {
                 Storage::Cuda(storage) => Ok((storage, *layout)),
-                _ => bail!("{}: expected tensors on the card", self.function),
+                _ => bail!("{}: expected tensors on the GPU", self.function),
             })
             .collect::<Result<Vec<_>>>()?;
         let (storage, shape) = self.run(&inputs)?;

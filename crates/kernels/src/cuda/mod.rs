@@ -1,16 +1,16 @@
-//! The operators on NVIDIA cards.
+//! The operators on NVIDIA GPUs.
 //!
 //! An operator of this crate is one candle operation with two forward passes; here is what the second one calls. A
 //! `Launch` is one run of one kernel of `kernels/`; convolutions go to cuDNN. Without the feature `cuda` no tensor
-//! can be on a card, and what would reach one is refused (`absent`).
+//! can be on a GPU, and what would reach one is refused (`absent`).
 
 #[cfg(not(feature = "cuda"))]
 mod absent;
-mod card;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cudnn;
 mod exhausted;
+mod gpu;
 mod launch;
 mod norm;
 mod precision;
@@ -23,9 +23,9 @@ pub mod status {}
 
 #[cfg(not(feature = "cuda"))]
 use absent as device;
-pub use card::{card, card_name};
 pub(crate) use conv::conv2d;
 pub use exhausted::out_of_memory;
+pub use gpu::{gpu, gpu_name};
 pub(crate) use launch::Launch;
 pub(crate) use norm::batch_norm;
 pub use precision::{Precision, precision, set_precision};

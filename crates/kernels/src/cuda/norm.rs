@@ -7,7 +7,7 @@ use candle::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Storage,
 
 const NAME: &str = "batch_norm";
 
-/// [`crate::batch_norm`] of contiguous `x` on a card; shapes are checked.
+/// [`crate::batch_norm`] of contiguous `x` on a GPU; shapes are checked.
 pub(crate) fn batch_norm(
     x: &Tensor,
     gamma: &Tensor,
@@ -49,12 +49,12 @@ impl CustomOp2 for BatchNorm {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, l: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        bail!("{NAME}: made for a card, given {:?} on the CPU", l.shape())
+        bail!("{NAME}: made for a GPU, given {:?} on the CPU", l.shape())
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, lx: &Layout, p: &CudaStorage, lp: &Layout) -> Result<(CudaStorage, Shape)> {
         let (moments, lm) = self.moments.storage_and_layout();
-        let Storage::Cuda(moments) = &*moments else { bail!("{NAME}: moments that are on no card") };
+        let Storage::Cuda(moments) = &*moments else { bail!("{NAME}: moments that are on no GPU") };
         let launch = Launch::each(NAME, lx.shape()).int(self.parts.c).float(self.eps).int(self.relu.into());
         launch.run(&[(x, lx), (p, lp), (moments, lm)])
     }

@@ -1,10 +1,10 @@
-//! What cards compute in.
+//! What GPUs compute in.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-/// How cards multiply in convolutions and matrix products, those within I2FR's distances' gradients and class means
+/// How GPUs multiply in convolutions and matrix products, those within I2FR's distances' gradients and class means
 /// included. Weights, batch-norm statistics, losses, the steps of attacks and of optimisers, and all sums are in 32 bits
 /// whatever this is. The processor knows [`Precision::F32`] only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -12,10 +12,10 @@ pub enum Precision {
     /// True 32 bits.
     #[default]
     F32,
-    /// Factors rounded to ten bits after the point, where the card can do that; faster on cards from 2020 on.
+    /// Factors rounded to ten bits after the point, where the GPU can do that; faster on GPUs from 2020 on.
     Tf32,
     /// Convolutions of bfloat16 numbers (seven bits after the point): their factors are rounded, and so are their
-    /// results, gradients included. Matrix products as with [`Precision::Tf32`]. For cards from 2020 on.
+    /// results, gradients included. Matrix products as with [`Precision::Tf32`]. For GPUs from 2020 on.
     Bf16,
 }
 
@@ -40,13 +40,13 @@ impl FromStr for Precision {
 
 static PRECISION: Mutex<Precision> = Mutex::new(Precision::F32);
 
-/// From now on the whole process computes so on cards.
+/// From now on the whole process computes so on GPUs.
 pub fn set_precision(precision: Precision) {
     *PRECISION.lock().unwrap_or_else(PoisonError::into_inner) = precision;
     candle::cuda::set_gemm_reduced_precision_f32(precision != Precision::F32);
 }
 
-/// How cards multiply.
+/// How GPUs multiply.
 pub fn precision() -> Precision {
     *PRECISION.lock().unwrap_or_else(PoisonError::into_inner)
 }

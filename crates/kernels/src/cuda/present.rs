@@ -1,4 +1,4 @@
-//! A build with CUDA: kernels on the card.
+//! A build with CUDA: kernels on the GPU.
 
 pub(super) use super::cudnn::convolve;
 use super::launch::{Input, Launch, Number};
@@ -13,17 +13,17 @@ mod ptx {
 /// Takes away what costs time at each allocation: events, which nobody would wait for, and memory that goes back to the
 /// system at every look at a number.
 pub(super) fn prepare(device: &Device) -> Result<()> {
-    let card = device.as_cuda_device()?;
+    let gpu = device.as_cuda_device()?;
     // SAFETY: events are waited for between streams that cudarc was asked to make; candle takes each thread's own, and one
-    // thread at a time has the card's tensors (`super::card`).
-    unsafe { card.disable_event_tracking() };
-    let stream = card.cuda_stream();
+    // thread at a time has the GPU's tensors (`super::gpu`).
+    unsafe { gpu.disable_event_tracking() };
+    let stream = gpu.cuda_stream();
     let context = stream.context();
     context.bind_to_thread().w()?;
     if context.has_async_alloc() {
         let mut kept = u64::MAX;
         let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-        // SAFETY: the card is open, and the attribute is a number of 64 bits.
+        // SAFETY: the GPU is open, and the attribute is a number of 64 bits.
         unsafe {
             let pool = result::device::get_default_mem_pool(context.cu_device()).w()?;
             result::mem_pool::set_attribute(pool, attribute, (&raw mut kept).cast()).w()?;

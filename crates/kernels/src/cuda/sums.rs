@@ -13,7 +13,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Threads enough to fill a card, but at least 16 rows for each, so that the second stage has less to do.
+    /// Threads enough to fill a GPU, but at least 16 rows for each, so that the second stage has less to do.
     pub(super) fn of(rows: usize, c: usize) -> Self {
         const THREADS: usize = 1 << 16;
         let wanted = (THREADS / c).max(1);

@@ -18,7 +18,7 @@ struct Update<F> {
     name: &'static str,
     /// On the CPU.
     rule: F,
-    /// The same on a card.
+    /// The same on a GPU.
     kernel: Launch,
 }
 

@@ -1,16 +1,16 @@
-//! Every operator on a card against itself on the CPU: value and gradients, and the same bits twice.
+//! Every operator on a GPU against itself on the CPU: value and gradients, and the same bits twice.
 //!
-//! Only with the feature `cuda`, and only where there is a card: elsewhere these tests fail and say so.
+//! Only with the feature `cuda`, and only where there is a GPU: elsewhere these tests fail and say so.
 
 use crate::near::{assert_near, floats};
 use candle::{DType, Device, Result, Tensor, Var};
 use kernels::{AdamStep, Conv2d, Key, Packing, SgdStep, Statistics};
 use std::sync::OnceLock;
 
-fn card() -> &'static Device {
+fn gpu() -> &'static Device {
     static CARD: OnceLock<Device> = OnceLock::new();
     CARD.get_or_init(|| {
-        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"))
+        kernels::gpu(0).unwrap_or_else(|e| panic!("no GPU answers, so nothing about GPUs can be tested: {e}"))
     })
 }
 
@@ -33,13 +33,13 @@ fn passes(inputs: &[Tensor], device: &Device, op: impl Fn(&[&Tensor]) -> Result<
 
 fn same(what: &str, inputs: &[Tensor], op: impl Fn(&[&Tensor]) -> Result<Tensor>) -> Result<()> {
     let want = passes(inputs, &Device::Cpu, &op)?;
-    let got = passes(inputs, card(), &op)?;
+    let got = passes(inputs, gpu(), &op)?;
     for (i, (got, want)) in got.iter().zip(&want).enumerate() {
         let want: Vec<f64> = want.iter().map(|&v| v.into()).collect();
         let part = if i == 0 { "value".into() } else { format!("gradient of input {}", i - 1) };
         assert_near(&format!("{what}, {part}"), got, &want, 1e-4);
     }
-    assert!(passes(inputs, card(), &op)? == got, "{what}: other bits the second time");
+    assert!(passes(inputs, gpu(), &op)? == got, "{what}: other bits the second time");
     Ok(())
 }
 
@@ -69,14 +69,14 @@ fn convolutions() -> Result<()> {
 
 #[test]
 fn a_packing_follows_its_weight_once_cleared() -> Result<()> {
-    let (x, packing) = (normal(1, &[2, 5, 5, 3])?.to_device(card())?, Packing::default());
+    let (x, packing) = (normal(1, &[2, 5, 5, 3])?.to_device(gpu())?, Packing::default());
     let conv = |w: &Tensor, p: &Packing| kernels::conv2d(&x, w, Conv2d { stride: 1, padding: 1 }, p);
-    let (a, b) = (normal(2, &[4, 3, 3, 3])?.to_device(card())?, normal(3, &[4, 3, 3, 3])?.to_device(card())?);
+    let (a, b) = (normal(2, &[4, 3, 3, 3])?.to_device(gpu())?, normal(3, &[4, 3, 3, 3])?.to_device(gpu())?);
     let first = floats(&conv(&a, &packing)?);
     assert_eq!(floats(&conv(&b, &packing)?), first, "it keeps what it holds");
     packing.clear();
     assert_eq!(floats(&conv(&b, &packing)?), floats(&conv(&b, &Packing::default())?));
-    assert!(conv(&normal(4, &[4, 3, 1, 1])?.to_device(card())?, &packing).is_err(), "another shape");
+    assert!(conv(&normal(4, &[4, 3, 1, 1])?.to_device(gpu())?, &packing).is_err(), "another shape");
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn moments() -> Result<()> {
             let moments = kernels::batch_norm(&x, &one, &zero, 1e-5, Statistics::Batch, false)?.1.expect("moments");
             Ok::<_, candle::Error>((floats(&moments.mean), floats(&moments.var), moments.count))
         };
-        let (got, want) = (told(card())?, told(&Device::Cpu)?);
+        let (got, want) = (told(gpu())?, told(&Device::Cpu)?);
         let wide = |v: &[f32]| v.iter().map(|&v| v.into()).collect::<Vec<f64>>();
         assert_near("mean", &got.0, &wide(&want.0), tolerance);
         assert_near("variance", &got.1, &wide(&want.1), tolerance);
@@ -163,10 +163,10 @@ fn inputs_that_lie_elsewhere() -> Result<()> {
 #[test]
 fn ties_and_nan() -> Result<()> {
     same("equal maxima", &[Tensor::zeros((1, 3, 3, 2), DType::F32, &Device::Cpu)?], |t| kernels::max_pool2(t[0]))?;
-    let x = Tensor::new(&[f32::NAN, -1., 2., 0.5], card())?;
+    let x = Tensor::new(&[f32::NAN, -1., 2., 0.5], gpu())?;
     assert!(floats(&kernels::relu(&x)?)[0].is_nan());
     assert!(floats(&kernels::max_pool2(&x.reshape((1, 2, 2, 1))?)?)[0].is_nan());
-    let numbers = Tensor::full(0.5f32, 4, card())?;
+    let numbers = Tensor::full(0.5f32, 4, gpu())?;
     assert!(floats(&kernels::linf_step(&x, &numbers, &numbers, 0.1, 0.1)?)[0].is_nan());
     assert!(floats(&kernels::linf_step(&numbers, &x, &numbers, 0.1, 0.1)?)[0].is_nan());
     Ok(())
@@ -184,7 +184,7 @@ fn steps_in_place() -> Result<()> {
         Ok::<_, candle::Error>(t.iter().map(floats).collect::<Vec<_>>())
     };
     let same = |what: &str, step: &dyn Fn(&[Tensor]) -> Result<()>| {
-        for (got, want) in take(card(), step)?.iter().zip(take(&Device::Cpu, step)?) {
+        for (got, want) in take(gpu(), step)?.iter().zip(take(&Device::Cpu, step)?) {
             let want: Vec<f64> = want.iter().map(|&v| v.into()).collect();
             assert_near(what, got, &want, 1e-6);
         }
@@ -208,13 +208,13 @@ fn an_attacks_step() -> Result<()> {
         let [adv, grad, centre] = moved;
         Ok::<_, candle::Error>(floats(&kernels::linf_step(&adv?, &grad?, &centre?, 2. / 255., 8. / 255.)?))
     };
-    assert_eq!(step(card())?, step(&Device::Cpu)?, "no products: the same bits");
+    assert_eq!(step(gpu())?, step(&Device::Cpu)?, "no products: the same bits");
     Ok(())
 }
 
 #[test]
 fn errors_name_what_is_where() -> Result<()> {
-    let (here, there) = (normal(1, &[2, 3])?, normal(1, &[2, 3])?.to_device(card())?);
+    let (here, there) = (normal(1, &[2, 3])?, normal(1, &[2, 3])?.to_device(gpu())?);
     let said = kernels::squared_distances(&there, &here).expect_err("two devices").to_string();
     assert!(said.contains("squared_distances") && said.contains("one device"), "{said}");
     Ok(())

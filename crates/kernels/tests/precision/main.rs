@@ -1,6 +1,6 @@
-//! What rounded factors change on a card: a little, the same every time, and nothing once they are no longer asked for.
+//! What rounded factors change on a GPU: a little, the same every time, and nothing once they are no longer asked for.
 //!
-//! Only with the feature `cuda`, and only where there is a card from 2020 on: elsewhere these tests fail and say so.
+//! Only with the feature `cuda`, and only where there is a GPU from 2020 on: elsewhere these tests fail and say so.
 
 #[path = "../it/near.rs"]
 #[expect(dead_code, reason = "some comparisons of several")]
@@ -21,10 +21,9 @@ fn narrow(numbers: &[f32]) -> bool {
 
 #[test]
 fn convolutions_and_matrix_products() -> Result<()> {
-    let card =
-        kernels::card(0).unwrap_or_else(|e| panic!("no card answers, so nothing about cards can be tested: {e}"));
-    let drawn = |number, shape: &[usize]| candle::Var::from_tensor(&fixed_normal(number, 1., shape)?.to_device(&card)?);
-    // The networks' first layer has three channels, others as many as a card likes.
+    let gpu = kernels::gpu(0).unwrap_or_else(|e| panic!("no GPU answers, so nothing about GPUs can be tested: {e}"));
+    let drawn = |number, shape: &[usize]| candle::Var::from_tensor(&fixed_normal(number, 1., shape)?.to_device(&gpu)?);
+    // The networks' first layer has three channels, others as many as a GPU likes.
     for (i, o) in [(64, 64), (3, 64)] {
         let (x, filter, dy) = (drawn(1, &[8, 16, 16, i])?, drawn(2, &[o, i, 3, 3])?, drawn(3, &[8, 16, 16, o])?);
         let conv = || {
@@ -38,7 +37,7 @@ fn convolutions_and_matrix_products() -> Result<()> {
     compare("matmul", true, false, || Ok(vec![a.matmul(&b)?]))
 }
 
-/// `op` in each precision with itself in 32 bits; in bfloat16 its results are `narrows`. A card need not have TF32
+/// `op` in each precision with itself in 32 bits; in bfloat16 its results are `narrows`. A GPU need not have TF32
 /// for sizes that are not `round`.
 fn compare(what: &str, round: bool, narrows: bool, op: impl Fn() -> Result<Vec<Tensor>>) -> Result<()> {
     let op = || Ok::<_, candle::Error>(op()?.iter().map(floats).collect::<Vec<_>>());

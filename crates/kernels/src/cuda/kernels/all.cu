@@ -1,4 +1,4 @@
-// The operators of this crate on NVIDIA cards, as one module.
+// The operators of this crate on NVIDIA GPUs, as one module.
 //
 // Activations are channels-last, 32-bit floats throughout. A kernel takes its inputs, its output and its numbers in this
 // order; where each thread makes one value, the first number is how many values there are. Nothing is added with
