@@ -26,6 +26,8 @@ fn main() {
     let dirty = git(&status).is_some_and(|changes| !changes.is_empty());
     println!("cargo::rustc-env=I2FR_COMMIT={commit}");
     println!("cargo::rustc-env=I2FR_DIRTY={dirty}");
+    let changes = if dirty { ", with changes" } else { "" };
+    println!("cargo::rustc-env=I2FR_VERSION={} (commit {commit}{changes})", env!("CARGO_PKG_VERSION"));
     for path in ["HEAD", "index", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", path]) {
             println!("cargo::rerun-if-changed={path}");

@@ -3,7 +3,6 @@
 use crate::{
     interrupt::{self, Interrupted},
     progress::Beside,
-    provenance,
 };
 use anyhow::Context;
 use clap::{Command, Parser};
@@ -93,7 +92,7 @@ fn run<Args: Parser + Sync>(
 fn named(command: Command) -> Command {
     let program = std::env::args_os().next().map(PathBuf::from);
     let name = program.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
-    let command = command.version(provenance::VERSION).max_term_width(100);
+    let command = command.version(env!("I2FR_VERSION")).max_term_width(100);
     match name {
         Some(name) => command.display_name(name),
         None => command,

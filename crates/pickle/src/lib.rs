@@ -5,8 +5,8 @@
 //! it, so shared and cyclic ones cost nothing, and however deeply a hostile file nests, nothing recurses. Bytes and text
 //! stay in the file, so nothing is copied and no claimed length is believed before the bytes are there.
 //!
-//! Known are the instructions that Python 2 and 3 write in the protocols 2 to 5, which is what `torch.save` and the
-//! files of CIFAR are made of.
+//! Known are the instructions that `torch.save` and the files of CIFAR are made of, in the protocols 2 to 5 and by Python
+//! 2 and 3; any other is an error.
 
 mod machine;
 
@@ -20,17 +20,17 @@ pub enum Value<'a> {
     None,
     /// A truth value.
     Bool(bool),
-    /// An integer of up to 15 bytes.
+    /// An integer.
     Int(i128),
-    /// Text.
+    /// Text, and what Python 2 calls a string if it is UTF-8.
     Text(&'a str),
-    /// Bytes, and what Python 2 calls a string.
+    /// Bytes, and text that is not UTF-8, such as a path with a surrogate.
     Bytes(&'a [u8]),
     /// A tuple.
     Tuple(Vec<Id>),
     /// A list.
     List(Vec<Id>),
-    /// The keys and values of a dictionary in turn.
+    /// The keys and values of a dictionary in turn; as many of both.
     Dict(Vec<Id>),
     /// A class or a function.
     Global {
@@ -43,7 +43,7 @@ pub enum Value<'a> {
     Call {
         /// What would be called.
         function: Id,
-        /// A tuple.
+        /// A tuple, if Python is to make the call.
         arguments: Id,
         /// The state the result would be given.
         state: Option<Id>,
@@ -52,7 +52,7 @@ pub enum Value<'a> {
     },
     /// A reference to something outside of the pickle.
     Persistent(Id),
-    /// A set, a number with a fraction, or one too large for [`Value::Int`].
+    /// A set, a number with a fraction, or one that is none or too large for [`Value::Int`].
     Inert,
 }
 
@@ -64,15 +64,15 @@ pub enum Fault {
     Damaged {
         /// What was found there.
         met: String,
-        /// The first byte that was not followed.
+        /// How far it had been read.
         at: usize,
     },
-    /// It makes more than any honest file.
-    #[error("the pickle has more than {} objects", machine::MOST_VALUES)]
+    /// It is longer than any honest file.
+    #[error("the pickle has more than {} instructions", machine::MOST_INSTRUCTIONS)]
     TooMany,
 }
 
-/// The values of one pickle.
+/// The values of one pickle. What takes an [`Id`] panics at one of another pickle that is beyond the values of this one.
 #[derive(Debug)]
 pub struct Pickle<'a> {
     values: Vec<Value<'a>>,
@@ -117,11 +117,16 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Text, which Python 2 wrote as bytes.
+    /// Text.
     pub fn text(&self, id: Id) -> Option<&'a str> {
+        if let Value::Text(text) = self.value(id) { Some(text) } else { None }
+    }
+
+    /// Bytes, and those of a text: what Python 2 wrote may look like one.
+    pub fn bytes(&self, id: Id) -> Option<&'a [u8]> {
         match self.value(id) {
-            Value::Text(text) => Some(text),
-            Value::Bytes(bytes) => str::from_utf8(bytes).ok(),
+            Value::Text(text) => Some(text.as_bytes()),
+            Value::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -169,9 +174,9 @@ impl<'a> Pickle<'a> {
         first.iter().filter_map(move |&entry| pair(self.items(entry))).chain(then.chunks_exact(2).filter_map(pair))
     }
 
-    /// The value under a text key; as in Python the last one written counts.
+    /// The value under a key that is this text, or its bytes; as in Python the last one written counts.
     pub fn entry(&self, dict: Id, key: &str) -> Option<Id> {
-        let found = self.entries(dict).rev().find(|(k, _)| self.text(*k) == Some(key));
+        let found = self.entries(dict).rev().find(|(k, _)| self.bytes(*k) == Some(key.as_bytes()));
         found.map(|(_, value)| value)
     }
 }

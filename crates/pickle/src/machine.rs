@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use crate::{Fault, Id, Pickle, Value};
 
-/// The largest state dicts in use make some ten thousand values, CIFAR-100's training file a quarter of a million.
-pub(crate) const MOST_VALUES: usize = 4_000_000;
+/// The largest state dicts in use take some ten thousand, CIFAR-100's training file a quarter of a million. Each adds one
+/// value, memory slot or mark at most.
+pub(crate) const MOST_INSTRUCTIONS: usize = 8_000_000;
 
 struct Machine<'a> {
     bytes: &'a [u8],
@@ -20,9 +21,13 @@ struct Machine<'a> {
 pub(crate) fn follow(bytes: &[u8], at: usize) -> Result<Pickle<'_>, Fault> {
     let (values, stack, marks, memo) = Default::default();
     let mut machine = Machine { bytes, at, values, stack, marks, memo };
-    while machine.step()? {}
-    let root = machine.pop()?;
-    Ok(Pickle { values: machine.values, root, end: machine.at })
+    for _ in 0..MOST_INSTRUCTIONS {
+        if !machine.step()? {
+            let root = machine.pop()?;
+            return Ok(Pickle { values: machine.values, root, end: machine.at });
+        }
+    }
+    Err(Fault::TooMany)
 }
 
 impl<'a> Machine<'a> {
@@ -65,9 +70,6 @@ impl<'a> Machine<'a> {
             b'b' => self.build()?,
             _ => {
                 let value = self.make(code)?;
-                if self.values.len() == MOST_VALUES {
-                    return Err(Fault::TooMany);
-                }
                 self.stack.push(self.values.len());
                 self.values.push(value);
             }
@@ -91,11 +93,11 @@ impl<'a> Machine<'a> {
             b'I' | b'L' => self.line()?.trim_end_matches('L').parse().map_or(Value::Inert, Value::Int),
             b'F' => self.line().map(|_| Value::Inert)?,
             b'G' => self.take(8).map(|_| Value::Inert)?,
-            0x8c => self.text(1)?,
-            b'X' => self.text(4)?,
+            b'U' | 0x8c => self.text(1)?,
+            b'T' | b'X' => self.text(4)?,
             0x8d => self.text(8)?,
-            b'U' | b'C' => Value::Bytes(self.counted(1)?),
-            b'T' | b'B' => Value::Bytes(self.counted(4)?),
+            b'C' => Value::Bytes(self.counted(1)?),
+            b'B' => Value::Bytes(self.counted(4)?),
             0x8e | 0x96 => Value::Bytes(self.counted(8)?),
             b')' => Value::Tuple(vec![]),
             0x85..=0x87 => {
@@ -107,7 +109,11 @@ impl<'a> Machine<'a> {
             b']' => Value::List(vec![]),
             b'l' => Value::List(self.since_mark()?),
             b'}' => Value::Dict(vec![]),
-            b'd' => Value::Dict(self.since_mark()?),
+            b'd' => {
+                let entries = self.since_mark()?;
+                self.paired(&entries)?;
+                Value::Dict(entries)
+            }
             0x8f => Value::Inert, // a set
             0x91 => self.since_mark().map(|_| Value::Inert)?,
             b'c' => Value::Global { module: self.line()?, name: self.line()? },
@@ -147,11 +153,18 @@ impl<'a> Machine<'a> {
     /// Adds to the value on top.
     fn add(&mut self, items: Vec<Id>) -> Result<(), Fault> {
         let top = self.top()?;
+        if matches!(self.values[top], Value::Dict(_)) {
+            self.paired(&items)?;
+        }
         match &mut self.values[top] {
             Value::List(all) | Value::Dict(all) | Value::Call { added: all, .. } => all.extend(items),
             _ => {}
         }
         Ok(())
+    }
+
+    fn paired(&self, entries: &[Id]) -> Result<(), Fault> {
+        if entries.len().is_multiple_of(2) { Ok(()) } else { Err(self.fault("a key without a value")) }
     }
 
     fn top(&self) -> Result<Id, Fault> {
@@ -201,7 +214,7 @@ impl<'a> Machine<'a> {
 
     fn text(&mut self, width: usize) -> Result<Value<'a>, Fault> {
         let bytes = self.counted(width)?;
-        self.utf8(bytes).map(Value::Text)
+        Ok(str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text))
     }
 
     fn line(&mut self) -> Result<&'a str, Fault> {
@@ -209,11 +222,7 @@ impl<'a> Machine<'a> {
         let length = rest.iter().position(|&byte| byte == b'\n');
         let bytes = self.take(length.ok_or_else(|| self.fault("the end of the data"))?)?;
         self.at += 1;
-        self.utf8(bytes)
-    }
-
-    fn utf8(&self, bytes: &'a [u8]) -> Result<&'a str, Fault> {
-        str::from_utf8(bytes).map_err(|_| self.fault("text that is not UTF-8"))
+        str::from_utf8(bytes).map_err(|_| self.fault("a name that is not UTF-8"))
     }
 
     fn fault(&self, met: &str) -> Fault {

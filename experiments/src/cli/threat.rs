@@ -122,19 +122,17 @@ impl Threat {
     /// [`Usage`].
     pub fn check(&self, shape: [usize; 3]) -> Result<(), Usage> {
         let Self { norm, epsilon } = self;
-        let farthest = match norm {
-            Norm::Linf => 1.,
-            Norm::L2 => (shape.iter().product::<usize>() as f64).sqrt(),
+        let (farthest, hint) = match norm {
+            Norm::Linf => (1., "eight grey levels are 8/255".to_owned()),
+            Norm::L2 => {
+                let usual = Self::usual(*norm, shape[0]).epsilon;
+                ((shape.iter().product::<usize>() as f64).sqrt(), format!("usual in l2 is {usual}"))
+            }
         };
-        if epsilon.value() >= farthest {
-            let most = (farthest * 100.).round() / 100.;
-            let what = format!(
-                "--eps {epsilon} holds every image, as pixels are in [0, 1] and no two images are more than {most} apart \
-                 in {norm}; eight grey levels are 8/255"
-            );
-            return Err(Usage(what));
+        if epsilon.value() < farthest {
+            return Ok(());
         }
-        Ok(())
+        Err(Usage(format!("--eps {epsilon} holds every image, as pixels are in [0, 1]; {hint}")))
     }
 }
 

@@ -100,12 +100,10 @@ impl Lines {
         self.top() + PITCH * (self.panels.len().div_ceil(self.abreast).max(1) - 1) as f64 + PANEL.1
     }
 
-    /// Where the axes of all panels end, so that nothing is above, and the distance of their lines; in percent.
+    /// [`scale`] of all panels.
     fn scale(&self) -> (u32, usize) {
         let points = self.panels.iter().flat_map(|panel| panel.curves.iter().flatten().flatten());
-        let most = points.map(|point| point.percent + point.half_width.unwrap_or(0.)).fold(0., f64::max);
-        let scales = [(20, 5), (40, 10), (60, 10), (80, 20)];
-        scales.into_iter().find(|(ceiling, _)| most <= f64::from(*ceiling)).unwrap_or((100, 25))
+        scale(points.map(|point| point.percent + point.half_width.unwrap_or(0.)).fold(0., f64::max))
     }
 
     fn panel<B: DrawingBackend>(&self, pen: &Pen<'_, B>, panel: &Panel, (left, top): (f64, f64)) -> Result<()> {
@@ -156,6 +154,12 @@ impl Lines {
     }
 }
 
+/// Where an axis ends that has room for `most`, and the distance of its lines; in percent.
+fn scale(most: f64) -> (u32, usize) {
+    let scales = [(20, 5), (40, 10), (60, 10), (80, 20)];
+    scales.into_iter().find(|(ceiling, _)| most <= f64::from(*ceiling)).unwrap_or((100, 25))
+}
+
 impl Drawing for Lines {
     fn size(&self) -> (f64, f64) {
         (self.width(), self.bottom() + 48. + 15. * self.wrapped(&self.footer, 10.5).len() as f64 + MARGIN - 6.)
@@ -180,5 +184,19 @@ impl Drawing for Lines {
             pen.text(line, (MARGIN, y), 10.5, MUTED, Anchor::Left)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scale;
+
+    #[test]
+    fn axes_have_room_for_every_accuracy_and_end_on_a_line() {
+        for most in [0., 19.9, 20., 20.1, 55., 60.1, 80., 80.1, 100., 103.] {
+            let (ceiling, step) = scale(most);
+            assert!(f64::from(ceiling) >= most.min(100.) && (ceiling as usize).is_multiple_of(step), "{most}");
+        }
+        assert_eq!((scale(20.).0, scale(20.1).0, scale(55.).0, scale(60.1).0, scale(99.).0), (20, 40, 60, 80, 100));
     }
 }

@@ -164,7 +164,7 @@ fn provenance(provenance: &Provenance) -> String {
         ("Cargo.lock, SHA-256", cargo_lock_sha256.clone()),
         ("training images, SHA-256", train_sha256.clone()),
         ("test images, SHA-256", test_sha256.clone()),
-        ("card or instruction set", provenance.chip().to_owned()),
+        ("GPU or instruction set", provenance.chip().to_owned()),
         ("threads", threads.to_string()),
         ("training", format!("{:.1} s", provenance.train_seconds)),
         ("images per second", format!("{:.1}", provenance.images_per_second)),

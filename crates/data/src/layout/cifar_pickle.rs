@@ -75,13 +75,13 @@ fn get(pickle: &Pickle, key: &str) -> Result<Id, String> {
     if !pickle.is_dict(pickle.root()) {
         return Err("it makes no dictionary".into());
     }
-    let pair = pickle.entries(pickle.root()).find(|&(k, _)| says(pickle, k, key));
+    let pair = pickle.entries(pickle.root()).rev().find(|&(k, _)| says(pickle, k, key));
     pair.map(|(_, value)| value).ok_or_else(|| format!("no `{key}` in it"))
 }
 
 /// Whether a value is `text`.
 fn says(pickle: &Pickle, id: Id, text: &str) -> bool {
-    pickle.text(id).or_else(|| letters(pickle, id)) == Some(text)
+    pickle.bytes(id).or_else(|| letters(pickle, id).map(str::as_bytes)) == Some(text.as_bytes())
 }
 
 /// Bytes as the text of the letters with their numbers: what Python 3 makes of bytes in protocol 2.
@@ -118,7 +118,7 @@ fn images(pickle: &Pickle, data: Id, pixels: &mut Vec<u8>) -> Result<usize, Stri
         return Err(wrong());
     }
     let before = pixels.len();
-    if let Value::Bytes(bytes) = pickle.value(content) {
+    if let Some(bytes) = pickle.bytes(content) {
         pixels.extend_from_slice(bytes);
     } else {
         for letter in letters(pickle, content).ok_or_else(wrong)?.chars() {
@@ -134,7 +134,7 @@ fn images(pickle: &Pickle, data: Id, pixels: &mut Vec<u8>) -> Result<usize, Stri
 
 fn list_of_labels(pickle: &Pickle, list: Id, key: &str) -> Result<Vec<i128>, String> {
     let wrong = || format!("its `{key}` are not a list of integers");
-    let Value::List(list) = pickle.value(list) else { return Err(wrong()) };
+    let (Value::List(list) | Value::Tuple(list)) = pickle.value(list) else { return Err(wrong()) };
     let label = |&id| if let Value::Int(label) = pickle.value(id) { Ok(*label) } else { Err(wrong()) };
     list.iter().map(label).collect()
 }

@@ -8,8 +8,8 @@ use kernels::{AdamStep, Conv2d, Key, Packing, SgdStep, Statistics};
 use std::sync::OnceLock;
 
 fn gpu() -> &'static Device {
-    static CARD: OnceLock<Device> = OnceLock::new();
-    CARD.get_or_init(|| {
+    static GPU: OnceLock<Device> = OnceLock::new();
+    GPU.get_or_init(|| {
         kernels::gpu(0).unwrap_or_else(|e| panic!("no GPU answers, so nothing about GPUs can be tested: {e}"))
     })
 }

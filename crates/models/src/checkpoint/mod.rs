@@ -2,8 +2,7 @@
 //!
 //! [`write()`] makes safetensors files, the same bytes for the same tensors. [`read`] also takes what
 //! `torch.save` left behind, in its zip form and in the form used before PyTorch 1.6, told apart by
-//! content and never by extension. A pickle is a program; this reader never runs one. It follows the
-//! handful of instructions a state dict consists of and treats everything else as inert.
+//! content and never by extension. A pickle is a program, and here none is ever run ([`pickle`]).
 //!
 //! [`translate`] gives a state dict of published code the names that [`Net::load`](crate::Net::load) knows; [`open()`] does
 //! all of it, from a file to a network.

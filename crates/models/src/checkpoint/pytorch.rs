@@ -123,7 +123,7 @@ pub(super) fn storage<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Storage<'a>> {
     let &[kind, class, key, _location, length, ref view @ ..] = pickle.items(id) else {
         return None;
     };
-    if pickle.text(kind) != Some("storage") {
+    if pickle.bytes(kind) != Some(b"storage") {
         return None;
     }
     let (_, class) = pickle.global(class)?;

@@ -99,6 +99,20 @@ fn nothing_recurses_and_nothing_is_copied() {
     assert_eq!(read(&long).global(1), Some((&name[..], &name[..])));
 }
 
+/// Python 3 writes half of a surrogate pair, as in a path of another encoding, in a way that is not UTF-8; Python 2 wrote
+/// text and bytes alike.
+#[test]
+fn text_that_is_none_is_bytes() {
+    for bytes in [&b"X\x03\x00\x00\x00\xed\xb3\xa9."[..], b"U\x03\xed\xb3\xa9.", b"C\x03\xed\xb3\xa9."] {
+        let pickle = read(bytes);
+        assert_eq!((pickle.text(0), pickle.bytes(0)), (None, Some(&b"\xed\xb3\xa9"[..])));
+    }
+    let pickle = read(b"}U\x01aC\x01bs.");
+    let (key, value) = pickle.entries(0).next().unwrap();
+    assert_eq!((pickle.text(key), pickle.bytes(key)), (Some("a"), Some(&b"a"[..])));
+    assert_eq!((pickle.text(value), pickle.bytes(value)), (None, Some(&b"b"[..])));
+}
+
 #[test]
 fn what_cannot_be_followed_is_said_with_its_place() {
     let met = |bytes: &[u8]| Pickle::read(bytes, 0).unwrap_err().to_string();
@@ -108,7 +122,9 @@ fn what_cannot_be_followed_is_said_with_its_place() {
     assert_eq!(met(b"cposix\nsystem"), "the pickle meets the end of the data at byte 7");
     assert_eq!(met(b"N\xff"), "the pickle meets the unknown instruction 0xff at byte 1");
     assert_eq!(met(b"h\x05"), "the pickle meets an unset memo slot at byte 2");
-    assert_eq!(met(b"X\x01\x00\x00\x00\xff"), "the pickle meets text that is not UTF-8 at byte 6");
+    assert_eq!(met(b"c\xff\nname\n"), "the pickle meets a name that is not UTF-8 at byte 3");
+    assert_eq!(met(b"}Na"), "the pickle meets a key without a value at byte 3");
+    assert_eq!(met(b"(Nd"), "the pickle meets a key without a value at byte 3");
     assert_eq!(met(b"NN\x93"), "the pickle meets a class without a name at byte 3");
     for bytes in [&b"."[..], b"a", b"R", b"N\x86", b"2", b"q\x00", b"Q"] {
         assert!(met(bytes).contains("an empty stack"), "{bytes:?}");
@@ -119,8 +135,10 @@ fn what_cannot_be_followed_is_said_with_its_place() {
 }
 
 #[test]
-fn no_honest_file_makes_so_many_objects() {
-    let fault = Pickle::read(&b"N0".repeat(4_000_001), 0).unwrap_err();
-    assert_eq!(fault, Fault::TooMany);
-    assert_eq!(fault.to_string(), "the pickle has more than 4000000 objects");
+fn no_honest_file_is_so_long() {
+    for instructions in [&b"N0"[..], b"NN", b"((", b"\x94\x94"] {
+        let fault = Pickle::read(&[b"N", &instructions.repeat(4_000_000)[..]].concat(), 0).unwrap_err();
+        assert_eq!(fault, Fault::TooMany);
+        assert_eq!(fault.to_string(), "the pickle has more than 8000000 instructions");
+    }
 }
