@@ -189,15 +189,16 @@ fn seeds(table: &Table, rows: &[usize]) -> String {
     format!("Seeds: {counted}.")
 }
 
-/// Where an axis ends on either side of 0 that shows `differences`: their intervals, but of seeds too few for a short one, and
-/// their seeds, unless some are so far from the others that they would squeeze them.
+/// Where an axis ends on either side of 0 that shows `differences`: their intervals, but of seeds too few for a short one (two,
+/// and three where others have more), and their seeds, unless some are so far from the others that they would squeeze them.
 fn ends<'a>(differences: impl Iterator<Item = Difference<'a>>) -> [f64; 2] {
-    let (mut intervals, mut seeds) = (Vec::new(), Vec::new());
-    for difference in differences {
-        let short = difference.paired.interval().filter(|_| difference.pairs.len() > 2);
-        intervals.extend(short.into_iter().flat_map(|(low, high)| [low, high]));
-        seeds.extend(difference.each());
-    }
+    let differences: Vec<Difference> = differences.collect();
+    let seeds: Vec<f64> = differences.iter().flat_map(Difference::each).collect();
+    let of_more_than = |seeds: usize| -> Vec<f64> {
+        let many = differences.iter().filter(|difference| difference.pairs.len() > seeds);
+        many.filter_map(|difference| difference.paired.interval()).flat_map(|(low, high)| [low, high]).collect()
+    };
+    let intervals = Some(of_more_than(3)).filter(|many| !many.is_empty()).unwrap_or_else(|| of_more_than(2));
     let around = |shown: &[f64]| {
         [-1.0, 1.0].map(|sign| {
             let farthest = shown.iter().map(|points| sign * points).fold(0.0, f64::max);

@@ -181,6 +181,26 @@ fn an_interval_beyond_the_axis_is_cut() {
 }
 
 #[test]
+fn three_seeds_do_not_squeeze_the_intervals_of_more() {
+    let end = |others: u64| {
+        let mut table = small();
+        table.columns.truncate(1);
+        table.cells.clear();
+        table.rows.extend([row("trades", "none", "TRADES"), row("trades", "i2fr", "TRADES + I2FR")]);
+        for (framework, seeds, gained) in [("pgd-at", 3, [0.0, 2.0, 22.0]), ("trades", others, [0.0, 2.0, 1.0])] {
+            for seed in 0..seeds {
+                table.cells.push(cell(framework, "none", "clean", seed, 20.0));
+                table.cells.push(cell(framework, "i2fr", "clean", seed, 20.0 + gained[seed as usize % 3]));
+            }
+        }
+        let svg = crate::drawing::svg(&super::Gains::of(&table).unwrap()).unwrap();
+        ["+3", "+40"].into_iter().find(|end| svg.contains(&format!(">\n{end}\n</text>"))).unwrap()
+    };
+    // 8.0 ± 30.2 of three seeds, and of five 1.0 ± 1.2.
+    assert_eq!((end(0), end(3), end(5)), ("+40", "+40", "+3"));
+}
+
+#[test]
 fn the_picture_prints_differences() {
     let mut table = small();
     table.cells.push(cell("pgd-at", "i2fr", "pgd-20", 0, 45.3));
