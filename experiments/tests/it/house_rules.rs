@@ -268,6 +268,15 @@ fn the_tree_is_self_contained_and_light() {
     }
 }
 
+/// `PGD-AT + I2FR`, broken before the plus, would be a list.
+#[test]
+fn no_line_of_prose_begins_with_a_plus() {
+    for path in tracked().into_iter().filter(|path| path.ends_with(".md")) {
+        let line = read(&path).lines().position(|line| line.trim_start().starts_with("+ "));
+        assert_eq!(line, None, "{path}: the line after so many is taken for an item of a list");
+    }
+}
+
 #[test]
 fn the_readmes_test_command_is_the_one_that_runs_before_changes_land() {
     let command = "cargo nextest run --workspace";
