@@ -97,7 +97,7 @@ pub(super) struct Storage<'a> {
 
 fn all_storages<'a>(pickle: &Pickle<'a>) -> impl Iterator<Item = Storage<'a>> {
     pickle.values().iter().filter_map(|value| match value {
-        &Value::Persistent(id) => storage(pickle, id),
+        &Value::Persistent(id) => storage_of(pickle, id),
         _ => None,
     })
 }
@@ -119,7 +119,7 @@ pub(super) fn element(class: &str) -> Option<(DType, usize)> {
 }
 
 /// The storage that `id` identifies.
-pub(super) fn storage<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Storage<'a>> {
+pub(super) fn storage_of<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Storage<'a>> {
     let &[kind, class, key, _location, length, ref view @ ..] = pickle.items(id) else {
         return None;
     };

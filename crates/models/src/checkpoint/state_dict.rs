@@ -6,7 +6,7 @@ use candle::Tensor;
 
 use pickle::{Id, Pickle, Value};
 
-use super::pytorch::{Storages, element, storage};
+use super::pytorch::{Storages, element, storage_of};
 use super::{Fault, damaged, tensors, unsupported};
 
 /// Keys under which training scripts keep the state dict, the most explicit first. Where there is a `last` and a
@@ -47,12 +47,14 @@ pub(super) fn state_dict(
 }
 
 fn describe(pickle: &Pickle, named: &BTreeMap<&str, Id>) -> String {
+    if pickle.is_dict(pickle.root()) {
+        let keys: Vec<&str> = named.keys().take(8).copied().collect();
+        return match keys[..] {
+            [] => "an empty dictionary".to_owned(),
+            _ => format!("a dictionary with {}", keys.join(", ")),
+        };
+    }
     match pickle.value(pickle.root()) {
-        _ if pickle.is_dict(pickle.root()) && named.is_empty() => "an empty dictionary".to_owned(),
-        _ if pickle.is_dict(pickle.root()) => {
-            let keys: Vec<&str> = named.keys().take(8).copied().collect();
-            format!("a dictionary with {}", keys.join(", "))
-        }
         Value::Call { function, .. } => match pickle.global(*function) {
             Some((module, name)) => format!("a pickled {module}.{name}"),
             None => "a pickled object".to_owned(),
@@ -69,7 +71,7 @@ fn rebuild(pickle: &Pickle, storages: &Storages, name: &str, args: &[Id], budget
         let &Value::Persistent(id) = pickle.value(storage) else {
             return None;
         };
-        let storage = self::storage(pickle, id)?;
+        let storage = storage_of(pickle, id)?;
         Some((storage, pickle.size(offset)?, pickle.sizes(shape)?, pickle.sizes(strides)?))
     };
     let (storage, mut offset, shape, strides) =
